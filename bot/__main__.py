@@ -1,0 +1,136 @@
+"""``dailies``: the command line. What each command promises is in README.md."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from bot import app as program
+from bot import demo as demonstration
+from bot import log, report
+from bot.ports import ClipsUnavailable, StorageError
+from bot.settings import BadSetting, Settings
+from bot.web.server import CannotListen
+from handlers.manifest import manifest as app_manifest
+from storage import migrate as migrate_database
+from storage.errors import UnsupportedUrl
+
+cli = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Short AI video in Slack."
+)
+jobs_cli = typer.Typer(add_completion=False, help="What jobs there are, and what happened to each.")
+cli.add_typer(jobs_cli, name="jobs", invoke_without_command=True)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@cli.command()
+def run() -> None:
+    """Connect to Slack and work, in the foreground; SIGTERM or Ctrl-C stops within 10 seconds."""
+    settings = _settings()
+    log.configure(settings.log_level, settings.log_format or "")
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await program.run(settings, stop)
+
+
+@cli.command()
+def demo(
+    headless: Annotated[str | None, typer.Option(help="Take this prompt through the whole path, and exit.")] = None,
+    out: Annotated[Path, typer.Option(help="Where --headless writes the MP4.")] = Path("out"),
+) -> None:
+    """The real bot in a pretend Slack workspace with a pretend provider: no account, no key, no money."""
+    if headless is not None:
+        asyncio.run(demonstration.run_headless(headless, out))
+    else:
+        asyncio.run(demonstration.run_story())
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database to this release's schema; safe to run twice."""
+    asyncio.run(migrate_database(_settings().database_url.get_secret_value()))
+    typer.echo("The database is up to date.")
+
+
+@jobs_cli.callback()
+def jobs(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None,
+    as_json: JsonFlag = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 200,
+) -> None:
+    """List jobs, newest first."""
+    if context.invoked_subcommand is None:
+        typer.echo(asyncio.run(report.jobs(_database(), state=state, as_json=as_json, limit=limit)))
+
+
+@jobs_cli.command("show")
+def show(job: Annotated[str, typer.Argument(help="The job's id, or its beginning.")], as_json: JsonFlag = False) -> None:
+    """One job's timeline."""
+    typer.echo(asyncio.run(report.timeline(_database(), job, as_json=as_json)))
+
+
+@cli.command()
+def usage(
+    month: Annotated[str | None, typer.Option(help="YYYY-MM; this month when left out.")] = None,
+    as_json: JsonFlag = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
+) -> None:
+    """What was spent, is held, and was given back, by workspace, channel, person, provider and tier."""
+    form = report.Form.JSON if as_json else report.Form.CSV if as_csv else report.Form.TEXT
+    typer.echo(asyncio.run(report.usage(_database(), month=month, form=form)))
+
+
+@cli.command()
+def manifest(
+    replies: Annotated[str, typer.Option(help="“mention” leaves out the scopes that read channels.")] = "smart",
+    as_json: JsonFlag = False,
+) -> None:
+    """Print the Slack app manifest."""
+    if replies not in {"smart", "mention"}:
+        raise BadSetting("--replies is smart or mention.")
+    typer.echo(report.manifest(app_manifest(history=replies == "smart"), as_json=as_json), nl=False)
+
+
+def _database() -> str:
+    return _settings().database_url.get_secret_value()
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        # Pydantic's own text would repeat the value, which may be a secret.
+        faults = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise BadSetting("These settings cannot be used. " + "; ".join(faults)) from None
+
+
+def main() -> None:
+    """The console script: known mistakes are one sentence and exit code 1."""
+    try:
+        cli()
+    except (
+        BadSetting,
+        CannotListen,
+        ClipsUnavailable,
+        StorageError,
+        UnsupportedUrl,
+        report.NotFound,
+        demonstration.DemoFailed,
+    ) as error:
+        typer.echo(f"dailies: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""``dailies demo``: the real bot between a pretend Slack and a pretend provider, each a process of its own.
+
+The sandbox is started first and says where it listens; the bot is started with exactly that as its environment. Real
+keys and a ``.env`` file are never read: the bot runs in a folder of its own with nothing of the caller's settings.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+CHANNEL = "#dailies"
+PERSON = "maya"
+WHOLE_DEADLINE_SECONDS = 120.0
+_READY_SECONDS = 30.0
+_STOP_SECONDS = 12.0
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
+_PRICES = '[hiapi.mini]\n"480p" = 0.08\n"720p" = 0.15\n'
+"""What the pretend provider charges; the real one publishes no price."""
+
+
+class DemoFailed(Exception):
+    """The demo did not get as far as it should; the sentence says where, with the end of the bot's log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studio:
+    """A running demo: the pretend workspace's address, and the bot beside it."""
+
+    slack: str
+    http: httpx.AsyncClient
+    log: Path
+
+    async def post(self, path: str, **body: Any) -> dict[str, Any]:
+        """Act as a person."""
+        answer = await self.http.post(f"{self.slack}/control{path}", json=body)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    async def messages(self) -> list[dict[str, Any]]:
+        """What stands in the channel and its threads."""
+        answer = await self.http.get(f"{self.slack}/control/state", params={"channel": CHANNEL})
+        answer.raise_for_status()
+        (only,) = answer.json()["channels"].values()
+        return [message for message in only["messages"] if not message["deleted"]]
+
+    async def until(self, what: str, ready: Callable[[list[dict[str, Any]]], Any]) -> Any:
+        """Wait until ``ready`` finds what it looks for among the messages, and return that. Raises DemoFailed."""
+        seq = 0
+        try:
+            async with asyncio.timeout(WHOLE_DEADLINE_SECONDS):
+                while True:
+                    if found := ready(await self.messages()):
+                        return found
+                    changes = await self.http.get(
+                        f"{self.slack}/control/changes", params={"after": seq, "timeout": 5}, timeout=15
+                    )
+                    seq = changes.json()["seq"]
+        except TimeoutError:
+            raise DemoFailed(f"{what} did not happen within {WHOLE_DEADLINE_SECONDS:.0f} s.\n{_tail(self.log)}") from None
+
+    async def file(self, file_id: str) -> bytes:
+        """The bytes of a file as they stand in the thread."""
+        answer = await self.http.get(f"{self.slack}/control/file/{file_id}")
+        answer.raise_for_status()
+        return answer.content
+
+
+async def run_headless(prompt: str, out: Path) -> None:
+    """One prompt through slash command, job, poll, download and upload; writes the MP4 as it stood in the thread and
+    prints its path last. Raises DemoFailed."""
+    async with studio() as demo:
+        await _type(demo, f"/clip {prompt}")
+        clip = await demo.until("A clip in the thread", lambda messages: _clips(messages))
+        file = clip[0]["files"][0]
+        contents = await demo.file(file["id"])
+        _say("dailies", clip[0]["text"])
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / Path(str(file["name"])).name
+    path.write_bytes(contents)
+    print(path)  # noqa: T201 - the path is this command's output
+
+
+async def run_story() -> None:
+    """Drafts, a reaction, a reply, as a transcript; then the demo goes on until Ctrl-C."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with studio() as demo:
+        _note(f"A pretend Slack workspace listens at {demo.slack}; no account, no key, no money.")
+        story = asyncio.create_task(_story(demo))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({story, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if story.done():
+            story.result()
+            _note(f"Every message is at {demo.slack}/control/state. Ctrl-C ends the demo.")
+            await stopping
+        story.cancel()
+
+
+async def _story(demo: Studio) -> None:
+    await _type(demo, "/clip a red panda surfing --takes 2")
+    await demo.until("Two clips", lambda messages: len(_clips(messages)) >= 2)
+    first, second = (await _told(demo, 0))[:2]
+    _say(PERSON, f"reacts with :rocket: to {second['text'].split(' ')[0]}")
+    await demo.post("/react", user=PERSON, channel=CHANNEL, ts=second["ts"], name="rocket")
+    await demo.until("The final", lambda messages: len(_clips(messages)) >= 3)
+    await _told(demo, 2)
+    _say(PERSON, "replies: #1 9:16")
+    await demo.post("/message", user=PERSON, channel=CHANNEL, thread_ts=first["thread_ts"], text="#1 9:16")
+    await demo.until("The variant", lambda messages: len(_clips(messages)) >= 4)
+    await _told(demo, 3)
+
+
+async def _type(demo: Studio, line: str) -> None:
+    _say(PERSON, line)
+    command, _, text = line.partition(" ")
+    answer = await demo.post("/slash", user=PERSON, channel=CHANNEL, command=command, text=text)
+    if not answer["acked"]:
+        raise DemoFailed(f"The bot did not answer the command ({answer['error']}).\n{_tail(demo.log)}")
+    said = str((answer.get("payload") or {}).get("text", ""))
+    _say("dailies, privately", said)
+    if "Nothing was charged" in said:
+        raise DemoFailed("The prompt was not taken.")
+
+
+async def _told(demo: Studio, since: int) -> list[dict[str, Any]]:
+    found = _clips(await demo.messages())
+    for clip in found[since:]:
+        _say("dailies", clip["text"])
+    return found
+
+
+def _clips(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [message for message in messages if message.get("files") and message.get("thread_ts")]
+
+
+def _say(who: str, what: str) -> None:
+    _note(f"{who}: {what}")
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - what people read; standard output is for results
+
+
+@contextlib.asynccontextmanager
+async def studio() -> AsyncIterator[Studio]:
+    """Start the sandbox and the bot, and end both. Raises DemoFailed when one does not start."""
+    with tempfile.TemporaryDirectory(prefix="dailies-demo-") as folder:
+        place = Path(folder)
+        async with contextlib.AsyncExitStack() as stack:
+            ready = await stack.enter_async_context(_sandbox(place))
+            log = place / "bot.log"
+            bot = await stack.enter_async_context(_bot(place, ready["env"], log))
+            http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=30))
+            demo = Studio(slack=str(ready["slack"]), http=http, log=log)
+            await _connected(demo, bot)
+            yield demo
+
+
+@contextlib.asynccontextmanager
+async def _sandbox(place: Path) -> AsyncIterator[dict[str, Any]]:
+    """The sandbox process; it ends with us, even when we are killed, because it watches its standard input."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bot.sandbox", "--exit-with-parent", "--data", str(place / "sandbox")),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=(place / "sandbox.log").open("wb"),
+        cwd=place,
+        env=_environment({}),
+    )
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            line = await process.stdout.readline() if process.stdout else b""
+        if not line:
+            raise DemoFailed(f"The sandbox did not start.\n{_tail(place / 'sandbox.log')}")
+        yield dict(json.loads(line))
+    finally:
+        await _end(process)
+
+
+@contextlib.asynccontextmanager
+async def _bot(place: Path, sandbox: Mapping[str, str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    prices = place / "prices.toml"
+    prices.write_text(_PRICES, encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bot", "run"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=log.open("wb"),
+        cwd=place,
+        env=_environment(
+            {
+                **sandbox,
+                "DATABASE_URL": f"sqlite:///{place / 'dailies.db'}",
+                "MEDIA_URL": f"file:{place / 'media'}",
+                "PRICE_FILE": str(prices),
+                "HTTP_PORT": "0",
+                "PROMOTE_UNDO_SECONDS": "5",
+            }
+        ),
+    )
+    try:
+        yield process
+    finally:
+        await _end(process)
+
+
+async def _connected(demo: Studio, bot: asyncio.subprocess.Process) -> None:
+    """Wait until the bot's socket stands in the workspace."""
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            while True:
+                state = (await demo.http.get(f"{demo.slack}/control/state", params={"channel": CHANNEL})).json()
+                if state["sockets"]:
+                    return
+                if bot.returncode is not None:
+                    raise DemoFailed(f"The bot ended with code {bot.returncode}.\n{_tail(demo.log)}")
+                await demo.http.get(f"{demo.slack}/control/changes", params={"after": state["seq"], "timeout": 1})
+    except TimeoutError:
+        raise DemoFailed(f"The bot did not connect.\n{_tail(demo.log)}") from None
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of the caller's settings; enough to find Python and this program."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), **more}
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a process that we started: politely, then for good."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(_STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return "\n".join(["The end of the log:", *lines[-15:]])

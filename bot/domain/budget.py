@@ -1,0 +1,218 @@
+"""Caps and the ledger's arithmetic. Money is integer micro-dollars; a period is a calendar day or month.
+
+A hold is taken at the highest price before anything is ordered. It is settled with what was really charged, or
+released on proof that nothing was. What counts against a cap is everything held and everything settled.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
+
+from bot.domain.pricing import dollars
+
+
+class Scope(StrEnum):
+    """Whom a cap binds, and for how long."""
+
+    WORKSPACE_MONTH = "workspace_month"
+    CHANNEL_MONTH = "channel_month"
+    PERSON_DAY = "person_day"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caps:
+    """The limits in force; None is no limit."""
+
+    workspace_month_micro_usd: int | None = None
+    channel_month_micro_usd: int | None = None
+    person_day_micro_usd: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cap:
+    """One limit as it binds one ask. ``subject`` is a workspace, channel or person id; ``period`` is ``2026-11`` for
+    a month and ``2026-11-20`` for a day. ``limit_micro_usd`` is None where there is no limit (its row is locked and
+    summed all the same, so that a limit set later counts what came before)."""
+
+    scope: Scope
+    subject: str
+    period: str
+    limit_micro_usd: int | None
+    renews_at: datetime
+
+
+class OverCap(Exception):
+    """The ask does not fit under a cap. Nothing was held."""
+
+    def __init__(self, cap: Cap, committed_micro_usd: int, asked_micro_usd: int) -> None:
+        self.cap, self.committed_micro_usd, self.asked_micro_usd = cap, committed_micro_usd, asked_micro_usd
+        super().__init__(
+            f"This would cost {dollars(asked_micro_usd)}, and {dollars(self.left_micro_usd)} of "
+            f"{dollars(cap.limit_micro_usd or 0)} is left in {cap.scope.value.replace('_', ' ')}."
+        )
+
+    @property
+    def left_micro_usd(self) -> int:
+        """What could still be spent under this cap; never below zero."""
+        return max(0, (self.cap.limit_micro_usd or 0) - self.committed_micro_usd)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Money to be set aside for one attempt of one job."""
+
+    workspace: str
+    job_id: str
+    attempt: int
+    channel: str
+    person: str
+    provider: str
+    tier: str
+    micro_usd: int
+    at: datetime
+
+
+class EntryKind(StrEnum):
+    """What a ledger row records."""
+
+    HOLD = "hold"
+    SETTLE = "settle"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One ledger row, never changed. The three amounts are what the row adds to the three sums: a hold adds to
+    ``held``; settling takes the hold away again and adds to ``settled`` (and what was not needed to ``released``);
+    releasing moves the hold to ``released``. Month and day are the hold's own, so that a job stays in the period in
+    which it was accepted."""
+
+    workspace: str
+    job_id: str
+    attempt: int
+    kind: EntryKind
+    channel: str
+    person: str
+    provider: str
+    tier: str
+    month: str
+    day: str
+    held_micro_usd: int
+    settled_micro_usd: int
+    released_micro_usd: int
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageRow:
+    """Sums over a month for one workspace, channel, person, provider and tier."""
+
+    workspace: str
+    month: str
+    channel: str
+    person: str
+    provider: str
+    tier: str
+    held_micro_usd: int
+    settled_micro_usd: int
+    released_micro_usd: int
+    clips: int
+    """Attempts that were settled with a cost."""
+
+
+def month_of(at: datetime, zone: tzinfo) -> str:
+    """``2026-11``, as the calendar of ``zone`` has it."""
+    return at.astimezone(zone).strftime("%Y-%m")
+
+
+def day_of(at: datetime, zone: tzinfo) -> str:
+    """``2026-11-20``, as the calendar of ``zone`` has it."""
+    return at.astimezone(zone).strftime("%Y-%m-%d")
+
+
+def caps_on(caps: Caps, *, workspace: str, channel: str, person: str, now: datetime, zone: tzinfo) -> tuple[Cap, ...]:
+    """The caps that bind an ask made now, in the order in which their rows are to be locked."""
+    local = now.astimezone(zone)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    next_month = (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
+    month, day = month_of(now, zone), day_of(now, zone)
+    found = (
+        Cap(
+            scope=Scope.WORKSPACE_MONTH,
+            subject=workspace,
+            period=month,
+            limit_micro_usd=caps.workspace_month_micro_usd,
+            renews_at=next_month,
+        ),
+        Cap(
+            scope=Scope.CHANNEL_MONTH,
+            subject=channel,
+            period=month,
+            limit_micro_usd=caps.channel_month_micro_usd,
+            renews_at=next_month,
+        ),
+        Cap(
+            scope=Scope.PERSON_DAY,
+            subject=person,
+            period=day,
+            limit_micro_usd=caps.person_day_micro_usd,
+            renews_at=midnight + timedelta(days=1),
+        ),
+    )
+    return tuple(sorted(found, key=lambda cap: (cap.scope.value, cap.subject, cap.period)))
+
+
+def committed(entries: Iterable[Entry]) -> int:
+    """What counts against a cap: everything held and everything settled."""
+    return sum(entry.held_micro_usd + entry.settled_micro_usd for entry in entries)
+
+
+def hold_entry(hold: Hold, zone: tzinfo) -> Entry:
+    """The row that sets money aside."""
+    return Entry(
+        workspace=hold.workspace,
+        job_id=hold.job_id,
+        attempt=hold.attempt,
+        kind=EntryKind.HOLD,
+        channel=hold.channel,
+        person=hold.person,
+        provider=hold.provider,
+        tier=hold.tier,
+        month=month_of(hold.at, zone),
+        day=day_of(hold.at, zone),
+        held_micro_usd=hold.micro_usd,
+        settled_micro_usd=0,
+        released_micro_usd=0,
+        at=hold.at,
+    )
+
+
+def settle_entry(held: Entry, cost_micro_usd: int, at: datetime) -> Entry:
+    """The row that closes a hold with what was charged. A provider may charge more than was held; then nothing is
+    released and the sums say the truth."""
+    return _closing(held, EntryKind.SETTLE, cost_micro_usd, at)
+
+
+def release_entry(held: Entry, at: datetime) -> Entry:
+    """The row that closes a hold on proof that nothing was charged."""
+    return _closing(held, EntryKind.RELEASE, 0, at)
+
+
+def _closing(held: Entry, kind: EntryKind, cost_micro_usd: int, at: datetime) -> Entry:
+    return Entry(
+        workspace=held.workspace,
+        job_id=held.job_id,
+        attempt=held.attempt,
+        kind=kind,
+        channel=held.channel,
+        person=held.person,
+        provider=held.provider,
+        tier=held.tier,
+        month=held.month,
+        day=held.day,
+        held_micro_usd=-held.held_micro_usd,
+        settled_micro_usd=cost_micro_usd,
+        released_micro_usd=max(0, held.held_micro_usd - cost_micro_usd),
+        at=at,
+    )

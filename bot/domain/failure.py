@@ -1,0 +1,44 @@
+"""Why a clip did not come, in classes a person can act on. The provider's own words ride along, cut short."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+LONGEST_DETAIL = 300
+"""Characters kept of a provider's own words: enough to act on, too few to break a card."""
+
+
+class FailureKind(StrEnum):
+    """Each has one sentence and one next step (written where messages are written)."""
+
+    POLICY = "policy"
+    AUDIO_MODERATION = "audio_moderation"
+    FACE = "face"
+    BAD_REFERENCE = "bad_reference"
+    INVALID = "invalid"
+    """The provider would not read the request: ours to mend, not the person's."""
+    KEY_REFUSED = "key_refused"
+    OUT_OF_CREDIT = "out_of_credit"
+    PROVIDER = "provider"
+    """The provider tried and could not."""
+    TIMEOUT = "timeout"
+    TASK_LOST = "task_lost"
+    """The provider no longer knows a task that it accepted and charged."""
+    LINK_EXPIRED = "link_expired"
+    UNREADABLE = "unreadable"
+    """What the provider handed out as the clip is not a whole MP4."""
+    TOO_LARGE = "too_large"
+    OVER_CAP = "over_cap"
+    NOT_IN_CHANNEL = "not_in_channel"
+    COUNTED_AS_SPENT = "counted_as_spent"
+    """Nobody could find out whether it was charged: given up, and counted as if it had been."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A class and, where there are any, the provider's words (plain text, at most LONGEST_DETAIL characters)."""
+
+    kind: FailureKind
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", " ".join(self.detail.split())[:LONGEST_DETAIL])

@@ -1,0 +1,454 @@
+"""The life of a job, as one pure function.
+
+::
+
+                    Opened                    SubmitIntended               Accepted
+    (accepted) WAITING ───────▶ QUEUED ─────────────────▶ SUBMITTING ───────────────▶ RENDERING ──Overdue──▶ LATE
+                  │  ◀──────────  │  ◀─── NotSent,           │ │  ▲                     │                     │
+                  │   Starved     │       Throttled          │ └──┘ Unknown (asked      │ Rendered            │ Rendered
+                  │               │                          │      again by its key)   ▼                     ▼
+                  │ Declined      │ Declined                 │ Lapsed              DOWNLOADING ◀──────────────┘
+                  ▼               ▼                          ▼                          │ Stored
+              CANCELLED       CANCELLED      UNCERTAIN (Adopted: on to RENDERING,       ▼
+                                             Reordered: back to QUEUED,             DELIVERING ── Shared ──▶ DELIVERED
+                                             WrittenOff: FAILED)                        ▲   │ Uploaded: file known
+                                                                                        └───┘ Unshared: none stands
+    Refused, RenderFailed, WrittenOff ──▶ FAILED        Kept ──▶ CANCELLED with a clip, DeliveryWished ──▶ DELIVERING
+
+Every unfinished state has exactly one next action (``NEXT``), so a restart is the ordinary loop. Only the runner
+calls ``transition``; people set flags. A pair that is not drawn here raises ``IllegalTransition``: it is a bug.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from bot.domain.failure import Failure
+from bot.domain.job import Job, State, WaitReason
+from bot.domain.trouble import Trouble
+
+
+class Action(StrEnum):
+    """What the runner does next for a job."""
+
+    DECIDE = "decide"
+    """See whether the gate is passed or the provider has credit again."""
+    SUBMIT = "submit"
+    RESOLVE = "resolve"
+    """Find out what became of a POST whose intention is on disk; never a new order."""
+    POLL = "poll"
+    WATCH = "watch"
+    """Look for evidence of an uncertain order, and for a person's word."""
+    FETCH = "fetch"
+    DELIVER = "deliver"
+
+
+NEXT: Mapping[State, Action] = MappingProxyType(
+    {
+        State.WAITING: Action.DECIDE,
+        State.QUEUED: Action.SUBMIT,
+        State.SUBMITTING: Action.RESOLVE,
+        State.RENDERING: Action.POLL,
+        State.LATE: Action.POLL,
+        State.UNCERTAIN: Action.WATCH,
+        State.DOWNLOADING: Action.FETCH,
+        State.DELIVERING: Action.DELIVER,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """The gate was passed, or credit is back, and the money is held."""
+
+    person: str
+    """Who pays."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declined:
+    """Undone, expired unconfirmed, or cancelled before any order: nothing was or will be charged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Starved:
+    """The provider refuses our key or has no credit: nothing was charged; wait, and try again by itself."""
+
+    failure: Failure
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmitIntended:
+    """The intention of the billed POST is on disk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotSent:
+    """The POST provably never left."""
+
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Throttled:
+    """The provider refused for now (429): nothing was charged."""
+
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown:
+    """The POST may or may not have been billed, and its key allows asking again with the same bytes."""
+
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lapsed:
+    """The POST may or may not have been billed, and there is no safe way to ask: people decide."""
+
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """The provider took the order and named its task."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """The provider refused the order for good: nothing was charged."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reordered:
+    """A person pressed *Order again*: a new attempt, with its own hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overdue:
+    """Rendering takes longer than the limit; it stays under slow watch."""
+
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """The provider's clip is ready behind a link."""
+
+    url: str
+    expires_at: datetime
+    cost_micro_usd: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderFailed:
+    """The provider says that the render failed. ``cost_micro_usd`` is what stays charged (0 when refunded)."""
+
+    failure: Failure
+    cost_micro_usd: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenOff:
+    """Nothing more can be learned or fetched. ``cost_micro_usd`` is counted as spent."""
+
+    failure: Failure
+    cost_micro_usd: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hindered:
+    """A step failed in a way that passes: try it again later. ``trouble`` is shown on the card."""
+
+    due_at: datetime
+    trouble: Trouble
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkRenewed:
+    """The provider gave a fresh link to the same clip."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """The clip's bytes are on our storage, whole and named by their hash."""
+
+    key: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """The clip is stored, and a person had asked to stop: it is kept, not posted."""
+
+    key: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryWished:
+    """A person asked for a kept clip after all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uploaded:
+    """Slack has the bytes under this file id, and the intention to share it is on disk."""
+
+    file_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unshared:
+    """The intended share does not stand and cannot appear any more: send again."""
+
+    due_at: datetime
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """The clip really stands in the thread, as this message."""
+
+    message_ts: str
+
+
+Event = (
+    Opened
+    | Declined
+    | Starved
+    | SubmitIntended
+    | NotSent
+    | Throttled
+    | Unknown
+    | Lapsed
+    | Accepted
+    | Refused
+    | Reordered
+    | Overdue
+    | Rendered
+    | RenderFailed
+    | WrittenOff
+    | Hindered
+    | LinkRenewed
+    | Stored
+    | Kept
+    | DeliveryWished
+    | Uploaded
+    | Unshared
+    | Shared
+)
+
+
+class IllegalTransition(Exception):
+    """An event that the drawing does not have for this state: a bug, never a person's mistake."""
+
+    def __init__(self, job: Job, event: Event) -> None:
+        self.job, self.event = job, event
+        super().__init__(f"Job {job.id} is {job.state.value} and cannot take {type(event).__name__}.")
+
+
+def transition(job: Job, event: Event, now: datetime) -> Job:
+    """The job after the event. Pure; raises IllegalTransition for a pair that is not drawn."""
+    change = _TABLE.get((job.state, type(event)))
+    if change is None:
+        raise IllegalTransition(job, event)
+    moved = change(job, event, now)
+    return replace(moved, updated_at=now)
+
+
+def drawn(state: State, event: type[Event]) -> bool:
+    """Whether the drawing has this pair."""
+    return (state, event) in _TABLE
+
+
+_Change = Callable[[Job, Any, datetime], Job]
+
+
+def _opened(job: Job, event: Opened, now: datetime) -> Job:
+    return replace(job, state=State.QUEUED, person=event.person, wait_reason=None, failure=None, due_at=now)
+
+
+def _declined(job: Job, _: Declined, now: datetime) -> Job:
+    return replace(job, state=State.CANCELLED, wait_reason=None, finished_at=now)
+
+
+def _starved(job: Job, event: Starved, _: datetime) -> Job:
+    return replace(
+        job,
+        state=State.WAITING,
+        wait_reason=WaitReason.PROVIDER_CREDIT,
+        failure=event.failure,
+        due_at=event.due_at,
+        trouble=None,
+    )
+
+
+def _submit_intended(job: Job, _: SubmitIntended, now: datetime) -> Job:
+    return replace(job, state=State.SUBMITTING, submitted_at=now, due_at=now, failure=None, wish=None)
+
+
+def _not_sent(job: Job, event: NotSent, _: datetime) -> Job:
+    return replace(job, state=State.QUEUED, tries=job.tries + 1, due_at=event.due_at, trouble=Trouble.PROVIDER_UNREACHABLE)
+
+
+def _throttled(job: Job, event: Throttled, _: datetime) -> Job:
+    return replace(job, state=State.QUEUED, tries=job.tries + 1, due_at=event.due_at, trouble=Trouble.PROVIDER_BUSY)
+
+
+def _unknown(job: Job, event: Unknown, _: datetime) -> Job:
+    return replace(job, tries=job.tries + 1, due_at=event.due_at, trouble=Trouble.UNKNOWN_ORDER)
+
+
+def _lapsed(job: Job, event: Lapsed, _: datetime) -> Job:
+    return replace(job, state=State.UNCERTAIN, tries=0, trouble=None, due_at=event.due_at)
+
+
+def _accepted(job: Job, event: Accepted, now: datetime) -> Job:
+    return replace(
+        job,
+        state=State.RENDERING,
+        task_id=event.task_id,
+        rendering_since=now,
+        due_at=now,
+        tries=0,
+        trouble=None,
+        wish=None,
+        wish_by=None,
+    )
+
+
+def _refused(job: Job, event: Refused, now: datetime) -> Job:
+    return replace(job, state=State.FAILED, failure=event.failure, cost_micro_usd=0, finished_at=now)
+
+
+def _reordered(job: Job, _: Reordered, now: datetime) -> Job:
+    return replace(job, state=State.QUEUED, attempt=job.attempt + 1, due_at=now, tries=0, wish=None, wish_by=None)
+
+
+def _overdue(job: Job, event: Overdue, _: datetime) -> Job:
+    return replace(job, state=State.LATE, due_at=event.due_at)
+
+
+def _rendered(job: Job, event: Rendered, now: datetime) -> Job:
+    return replace(
+        job,
+        state=State.DOWNLOADING,
+        output_url=event.url,
+        output_expires_at=event.expires_at,
+        cost_micro_usd=event.cost_micro_usd,
+        rendered_at=now,
+        due_at=now,
+    )
+
+
+def _failed(job: Job, event: RenderFailed | WrittenOff, now: datetime) -> Job:
+    return replace(
+        job,
+        state=State.FAILED,
+        failure=event.failure,
+        cost_micro_usd=event.cost_micro_usd,
+        finished_at=now,
+        wish=None,
+        wish_by=None,
+    )
+
+
+def _hindered(job: Job, event: Hindered, _: datetime) -> Job:
+    return replace(job, tries=job.tries + 1, due_at=event.due_at, trouble=event.trouble)
+
+
+def _link_renewed(job: Job, event: LinkRenewed, now: datetime) -> Job:
+    return replace(job, output_url=event.url, output_expires_at=event.expires_at, due_at=now)
+
+
+def _stored(job: Job, event: Stored, now: datetime) -> Job:
+    return replace(
+        job,
+        state=State.DELIVERING,
+        clip_key=event.key,
+        clip_sha256=event.sha256,
+        clip_bytes=event.size,
+        output_url=None,
+        due_at=now,
+        tries=0,
+        trouble=None,
+    )
+
+
+def _kept(job: Job, event: Kept, now: datetime) -> Job:
+    stored = _stored(job, Stored(key=event.key, sha256=event.sha256, size=event.size), now)
+    return replace(stored, state=State.CANCELLED, finished_at=now)
+
+
+def _delivery_wished(job: Job, _: DeliveryWished, now: datetime) -> Job:
+    return replace(job, state=State.DELIVERING, due_at=now, cancel_by=None, wish=None, wish_by=None, finished_at=None)
+
+
+def _uploaded(job: Job, event: Uploaded, now: datetime) -> Job:
+    return replace(job, file_id=event.file_id, shared_at=now, due_at=now)
+
+
+def _unshared(job: Job, event: Unshared, _: datetime) -> Job:
+    return replace(
+        job, file_id=None, shared_at=None, tries=job.tries + 1, due_at=event.due_at, trouble=event.trouble
+    )
+
+
+def _shared(job: Job, event: Shared, now: datetime) -> Job:
+    return replace(job, state=State.DELIVERED, message_ts=event.message_ts, finished_at=now, trouble=None)
+
+
+_TABLE: Mapping[tuple[State, type], _Change] = MappingProxyType(
+    {
+        (State.WAITING, Opened): _opened,
+        (State.WAITING, Declined): _declined,
+        (State.WAITING, Refused): _refused,
+        (State.QUEUED, Declined): _declined,
+        (State.QUEUED, Starved): _starved,
+        (State.QUEUED, Refused): _refused,
+        (State.QUEUED, SubmitIntended): _submit_intended,
+        (State.SUBMITTING, NotSent): _not_sent,
+        (State.SUBMITTING, Throttled): _throttled,
+        (State.SUBMITTING, Starved): _starved,
+        (State.SUBMITTING, Unknown): _unknown,
+        (State.SUBMITTING, Lapsed): _lapsed,
+        (State.SUBMITTING, Accepted): _accepted,
+        (State.SUBMITTING, Refused): _refused,
+        (State.UNCERTAIN, Accepted): _accepted,
+        (State.UNCERTAIN, Refused): _refused,
+        (State.UNCERTAIN, Reordered): _reordered,
+        (State.UNCERTAIN, Hindered): _hindered,
+        (State.UNCERTAIN, WrittenOff): _failed,
+        (State.RENDERING, Overdue): _overdue,
+        (State.RENDERING, Rendered): _rendered,
+        (State.RENDERING, RenderFailed): _failed,
+        (State.RENDERING, WrittenOff): _failed,
+        (State.LATE, Rendered): _rendered,
+        (State.LATE, RenderFailed): _failed,
+        (State.LATE, WrittenOff): _failed,
+        (State.DOWNLOADING, Hindered): _hindered,
+        (State.DOWNLOADING, LinkRenewed): _link_renewed,
+        (State.DOWNLOADING, Stored): _stored,
+        (State.DOWNLOADING, Kept): _kept,
+        (State.DOWNLOADING, WrittenOff): _failed,
+        (State.DELIVERING, Hindered): _hindered,
+        (State.DELIVERING, Uploaded): _uploaded,
+        (State.DELIVERING, Unshared): _unshared,
+        (State.DELIVERING, Shared): _shared,
+        (State.CANCELLED, DeliveryWished): _delivery_wished,
+    }
+)

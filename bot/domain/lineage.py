@@ -1,0 +1,82 @@
+"""How one clip comes from another: promote (draft to final) and vary (change something)."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from bot.domain.recipe import Ratio, Recipe, Resolution
+
+
+class Method(StrEnum):
+    """How a final is made from its draft. A seed does not carry a composition to another resolution, so the card
+    says which method was used."""
+
+    SAME_RECIPE = "same_recipe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalPreset:
+    """What a promotion renders: the draft's ratio and seconds at this resolution and tier."""
+
+    resolution: Resolution = Resolution.P720
+    tier: str = "mini"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What is asked otherwise than in a parent's or a preset's recipe; None keeps the value that is there."""
+
+    resolution: Resolution | None = None
+    seconds: int | None = None
+    automatic_seconds: bool = False
+    ratio: Ratio | None = None
+    audio: bool | None = None
+    tier: str | None = None
+    seed: int | None = None
+    negative: str | None = None
+    high_bitrate: bool | None = None
+    direction: str | None = None
+    """Plain words ("same but at night"), added to the prompt as direction."""
+    takes: int | None = None
+    """How many clips to make of it; None is one."""
+
+    @property
+    def empty(self) -> bool:
+        """True when nothing was asked."""
+        return self == Changes()
+
+
+def promote(draft: Recipe, preset: FinalPreset) -> Recipe:
+    """The final's recipe: the draft's, at the preset's resolution and tier, with the draft's ratio and seconds."""
+    return replace(draft, resolution=preset.resolution, tier=preset.tier)
+
+
+def vary(parent: Recipe, changes: Changes) -> Recipe:
+    """The parent's recipe with the changes made."""
+    given = {
+        name: value
+        for name in ("resolution", "seconds", "ratio", "audio", "tier", "seed", "negative", "high_bitrate")
+        if (value := getattr(changes, name)) is not None
+    }
+    if changes.automatic_seconds:
+        given["seconds"] = None
+    if changes.direction:
+        given["prompt"] = f"{parent.prompt}. {changes.direction}" if parent.prompt else changes.direction
+    return replace(parent, **given)
+
+
+def differences(parent: Recipe, child: Recipe) -> tuple[tuple[str, str, str], ...]:
+    """What changed, as (field, before, after) in words for a card; empty when nothing did."""
+    fields = ("resolution", "seconds", "ratio", "audio", "tier", "seed", "negative", "high_bitrate", "prompt")
+    return tuple(
+        (name, _word(name, getattr(parent, name)), _word(name, getattr(child, name)))
+        for name in fields
+        if getattr(parent, name) != getattr(child, name)
+    )
+
+
+def _word(name: str, value: object) -> str:
+    if name == "seconds":
+        return "auto" if value is None else f"{value} s"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else str(value)

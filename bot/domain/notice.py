@@ -1,0 +1,16 @@
+"""What a person is told alone, apart from cards; the words are written where messages are written."""
+
+from enum import StrEnum
+
+
+class Notice(StrEnum):
+    """Each is said once for the thing it is about."""
+
+    NOT_IN_CHANNEL = "not_in_channel"
+    """The card could not be posted where the command was typed; nothing was charged."""
+    DELIVERY_REFUSED = "delivery_refused"
+    """The clip is ready and kept, but Slack does not let it into the thread."""
+    DOWNLOAD_TROUBLE = "download_trouble"
+    """The clip is rendered, and cannot be downloaded so far."""
+    OVER_CAP = "over_cap"
+    """When the undo window was over, the money no longer fitted under a cap; nothing was charged."""

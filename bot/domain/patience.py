@@ -1,0 +1,62 @@
+"""When to look again: every waiting time of the product, in one place, as pure functions.
+
+Adapters only classify what went wrong; nothing else decides about retries. ``chance`` is a number in [0, 1) from the
+caller, which spreads retries without making them unpredictable in tests.
+"""
+
+from datetime import timedelta
+
+UNDO_NOTICE = timedelta(seconds=20)
+CONFIRMATION_VALID = timedelta(minutes=10)
+
+SUBMIT_DEADLINE = timedelta(seconds=60)
+"""A billed POST that has not been answered by then is of unknown outcome."""
+
+TASK_GRACE = timedelta(seconds=60)
+"""A provider may not find a task right after taking it; only after this is a 404 believed."""
+
+SHARE_WAIT = timedelta(seconds=25)
+"""Slack shares an uploaded file some seconds later. One that does not stand by then was dropped: it is deleted and
+sent again, within the promised 60 seconds."""
+
+CARD_GAP = timedelta(seconds=3)
+"""Slack's guidance: at most one edit of a message in about 3 seconds."""
+
+CARD_READ_BACK_WAIT = timedelta(seconds=2)
+"""How long a card post of unknown outcome is given to appear in the channel's history before it is read back."""
+
+CREDIT_PROBE = timedelta(seconds=20)
+"""A paused provider is asked again this often; the promise is 30 seconds."""
+
+LATE_GAP = timedelta(minutes=2)
+"""Slow watch over a render that is past its limit."""
+
+_POLL_FLOOR = timedelta(seconds=1)
+_POLL_CEILING = timedelta(seconds=20)
+
+
+def backoff(tries: int, chance: float, *, first: float = 0.5, ceiling: float = 60.0) -> timedelta:
+    """The wait before try number ``tries`` + 1 (1 = after the first failure): doubles from ``first`` seconds up to
+    ``ceiling``, less up to a quarter by chance."""
+    whole = min(ceiling, first * 2.0 ** min(max(0, tries - 1), 30))
+    return timedelta(seconds=whole * (1 - 0.25 * chance))
+
+
+def throttle_wait(retry_after_seconds: float | None, tries: int, chance: float) -> timedelta:
+    """The wait after a 429: what the provider said if that is between 0 and 10 minutes, else a backoff."""
+    if retry_after_seconds is not None and 0 <= retry_after_seconds <= 600:
+        return timedelta(seconds=max(0.2, retry_after_seconds))
+    return backoff(max(1, tries), chance, first=2.0)
+
+
+def poll_gap(waited: timedelta, fixed: timedelta | None = None) -> timedelta:
+    """The gap to the next status request of a task that has rendered for ``waited``: a tenth of it, from 1 s to 20 s,
+    so that an early clip is seen early and a late one costs few requests. ``fixed`` overrides."""
+    if fixed is not None:
+        return fixed
+    return min(_POLL_CEILING, max(_POLL_FLOOR, waited / 10))
+
+
+def share_check_gap(waited: timedelta) -> timedelta:
+    """The gap to the next look whether a share stands, ``waited`` after it was intended."""
+    return min(timedelta(seconds=4), max(timedelta(seconds=0.25), waited / 2))

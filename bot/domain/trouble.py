@@ -1,0 +1,26 @@
+"""What can hold a step up for a while, as words that a card explains. Each passes by itself or by a person's mending;
+the step is tried again all the while."""
+
+from enum import StrEnum
+
+
+class Trouble(StrEnum):
+    """Stored with the job while it lasts."""
+
+    UNKNOWN_ORDER = "unknown_order"
+    """The order may or may not have arrived; it is asked again under the same key, which cannot charge twice."""
+    PROVIDER_UNREACHABLE = "provider_unreachable"
+    PROVIDER_BUSY = "provider_busy"
+    NO_NEWS = "no_news"
+    """Asked again, and nobody knows more about the order than before."""
+    DOWNLOAD_FAILS = "download_fails"
+    NOT_A_CLIP = "not_a_clip"
+    """What came from the link is not a whole MP4."""
+    STORE_FULL = "store_full"
+    """Our own media store cannot take or give the bytes."""
+    SLACK_AWAY = "slack_away"
+    SLACK_REFUSES_PLACE = "slack_refuses_place"
+    """Archived, removed from the channel, or no such channel."""
+    SLACK_REFUSES_APP = "slack_refuses_app"
+    """Our token or a scope is not accepted."""
+    SLACK_DROPPED_FILE = "slack_dropped_file"

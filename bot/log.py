@@ -1,0 +1,71 @@
+"""Logging: one event a line, constant names with fields; secrets never reach a line.
+
+Every value passes through ``redact``, whoever logged it: a token in an exception's text is as secret as one in a
+field.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRETS = re.compile(
+    r"(xox[a-z]-[\w-]+|xapp-[\w-]+|Bearer\s+\S+|(?<=//)[^/@\s]+:[^/@\s]+(?=@)"
+    r"|https?://hooks\.slack\.com/\S+|(?<=\?)[^\s\"']+)",
+    re.IGNORECASE,
+)
+"""Slack tokens, bearer keys, credentials and query strings inside URLs, and answer URLs."""
+
+HIDDEN = "[hidden]"
+
+
+def redact(value: object) -> object:
+    """The value with everything hidden that looks like a secret; containers are walked."""
+    if isinstance(value, str):
+        return _SECRETS.sub(HIDDEN, value)
+    if isinstance(value, Mapping):
+        return {key: redact(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact(item) for item in value]
+    return value
+
+
+def _redacting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {key: redact(value) for key, value in event.items()}
+
+
+def configure(level: str, form: str) -> None:
+    """Set up logging for the process. ``form`` is ``json``, ``text``, or empty: text on a terminal, else json."""
+    as_text = form == "text" or (not form and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redacting,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared[:4], structlog.stdlib.ExtraAdder(), *shared[4:]],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _redacting, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("httpx", "httpcore", "apscheduler", "slack_bolt", "slack_sdk", "aiosqlite"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

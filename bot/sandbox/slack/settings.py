@@ -1,0 +1,99 @@
+"""What a test or a demo may tune about the workspace."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .wire import Misuse
+
+BOT_SCOPES = (
+    "app_mentions:read",
+    "channels:history",
+    "chat:write",
+    "commands",
+    "files:read",
+    "files:write",
+    "groups:history",
+    "im:history",
+    "im:write",
+    "mpim:history",
+    "reactions:read",
+    "users:read",
+)
+"""What the app's manifest asks for."""
+
+SUBSCRIPTIONS = (
+    "app_mention",
+    "app_uninstalled",
+    "message.channels",
+    "message.groups",
+    "message.im",
+    "message.mpim",
+    "reaction_added",
+    "reaction_removed",
+    "tokens_revoked",
+)
+"""The bot events of the app's manifest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLimit:
+    """At most ``calls`` calls in ``seconds``; the caller is told to wait ``retry_after`` (or until it
+    passes)."""
+
+    calls: int
+    seconds: float
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Delays are seconds."""
+
+    share_delay: float = 0.2  # from completeUploadExternal to the message in the channel
+    ack_timeout: float = 3.0  # https://docs.slack.dev/apis/events-api/using-socket-mode
+    retry_schedule: tuple[float, ...] = (0.0, 60.0, 300.0)  # waits before an event's redeliveries
+    trigger_seconds: float = 3.0  # life of a trigger_id
+    response_url_uses: int = 5
+    response_url_seconds: float = 1800.0
+    alt_txt_drops_share: bool = True  # python-slack-sdk#1818: the call says ok and nothing is shared
+    should_escape: bool = True  # the manifest's switch for slash command text
+    commands: tuple[str, ...] = ("/clip",)
+    scopes: tuple[str, ...] = BOT_SCOPES
+    subscriptions: tuple[str, ...] = SUBSCRIPTIONS
+    rate_limits: Mapping[str, RateLimit] = field(default_factory=dict)  # by method; none by default
+    posts_per_second: float | None = None  # chat.postMessage per channel; Slack allows about 1
+    upload_limit: int = 1 << 30  # bytes of one file
+    max_sockets: int = 10
+
+    def changed(self, values: Mapping[str, Any]) -> Settings:
+        """These settings with some replaced. Raises `Misuse` for a name or a shape that does not exist."""
+        known = {item.name for item in dataclasses.fields(self)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise Misuse("unknown_setting", ", ".join(unknown))
+        try:
+            return dataclasses.replace(self, **{name: _coerced(name, value) for name, value in values.items()})
+        except (TypeError, ValueError, AttributeError) as problem:
+            raise Misuse("bad_setting", str(problem)) from problem
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return dataclasses.asdict(self)
+
+
+def _coerced(name: str, value: Any) -> Any:
+    if name == "rate_limits":
+        return {method: RateLimit(**limit) for method, limit in value.items()}
+    if name == "retry_schedule":
+        return tuple(float(wait) for wait in value)
+    if name in {"scopes", "subscriptions", "commands"}:
+        return tuple(str(word) for word in value)
+    if name in {"response_url_uses", "upload_limit", "max_sockets"}:
+        return int(value)
+    if name in {"alt_txt_drops_share", "should_escape"}:
+        return bool(value)
+    return None if value is None else float(value)

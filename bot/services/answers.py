@@ -1,0 +1,123 @@
+"""What intake says back to a person: answers when something was taken, refusals when nothing was.
+
+A refusal is an exception, and always means: nothing was charged and nothing will be. The words for each are
+written in ``handlers.blocks``.
+"""
+
+from dataclasses import dataclass
+
+from bot.domain.capabilities import Misfit
+from bot.domain.job import Ask, Job
+from bot.domain.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """The ask is on disk, with its hold or with its question (see ``ask.gate``)."""
+
+    ask: Ask
+    jobs: tuple[Job, ...]
+    parent: Job | None = None
+
+    @property
+    def price_micro_usd(self) -> int:
+        """What all its jobs together are held at, or would be."""
+        return sum(job.price_micro_usd for job in self.jobs)
+
+    @property
+    def assumed(self) -> bool:
+        """True when the provider publishes no price and the dearest known one was taken."""
+        return any(job.price_assumed for job in self.jobs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimated:
+    """The answer to ``--estimate``: nothing was or will be spent."""
+
+    recipe: Recipe
+    takes: int
+    provider: str
+    model: str
+    price_each_micro_usd: int
+    assumed: bool
+    needs_confirmation: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlreadyTaken:
+    """The same thing was asked before and is under way (or done): nothing new was made. ``ask`` is None when the
+    very same request came a second time."""
+
+    ask: Ask | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flagged:
+    """What was pressed is on disk; the card will show what came of it."""
+
+    job: Job | None = None
+    ask: Ask | None = None
+
+
+class Refusal(Exception):
+    """Nothing was charged. Subclasses carry what the sentence needs."""
+
+
+class NoProvider(Refusal):
+    """No provider is configured, or none of that name. ``configured`` lists those there are."""
+
+    def __init__(self, wanted: str | None, configured: tuple[str, ...]) -> None:
+        self.wanted, self.configured = wanted, configured
+        super().__init__(f"No provider {wanted or ''} is configured.")
+
+
+class CannotMake(Refusal):
+    """No configured provider can do all that was asked; ``misfits`` is what the named or nearest one lacks."""
+
+    def __init__(self, provider: str, misfits: tuple[Misfit, ...]) -> None:
+        self.provider, self.misfits = provider, misfits
+        super().__init__(f"{provider} cannot make this: {', '.join(misfit.option for misfit in misfits)}.")
+
+
+class NoSuchClip(Refusal):
+    """``#n`` names no clip of the thread. ``numbers`` are those there are."""
+
+    def __init__(self, number: int, numbers: tuple[int, ...]) -> None:
+        self.number, self.numbers = number, numbers
+        super().__init__(f"There is no clip #{number} here.")
+
+
+class WhichClip(Refusal):
+    """The thread has several clips and the reply names none."""
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        self.numbers = numbers
+        super().__init__(f"Which clip is meant: {numbers}?")
+
+
+class NotPromotable(Refusal):
+    """The clip is not one that can be promoted: not delivered, or a final already."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        super().__init__(f"Clip #{job.number} is {job.state.value} and cannot be promoted.")
+
+
+class NothingToDo(Refusal):
+    """The button is from an older card: what it offered is over."""
+
+    def __init__(self, verb: str) -> None:
+        self.verb = verb
+        super().__init__(f"{verb} is no longer possible.")
+
+
+class NotYours(Refusal):
+    """Only some people may press this; ``who`` says who."""
+
+    def __init__(self, verb: str, who: str) -> None:
+        self.verb, self.who = verb, who
+        super().__init__(f"Only {who} may {verb}.")
+
+
+class Busy(Refusal):
+    """The database is locked or away: nothing was accepted."""

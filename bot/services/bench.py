@@ -1,0 +1,45 @@
+"""What every step needs, and what a step answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.domain.job import Job, Ownership
+from bot.ports import Chat, Clips, Clock, Fetcher, Provider, Storage
+from bot.services.lease import Lease
+from bot.services.moving import Moves
+from bot.services.places import Places
+from bot.services.policy import Policy
+from bot.services.routing import Router
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """The collaborators of the steps."""
+
+    storage: Storage
+    clips: Clips
+    fetcher: Fetcher
+    chat: Chat
+    providers: Mapping[str, Provider]
+    router: Router
+    policy: Policy
+    clock: Clock
+    lease: Lease
+    moves: Moves
+    places: Places
+
+    @property
+    def ownership(self) -> Ownership:
+        """Under which this process moves jobs now."""
+        return self.lease.ownership
+
+
+@dataclass(frozen=True, kw_only=True)
+class Later:
+    """Nothing changed and nothing was written: look again after that many seconds."""
+
+    seconds: float
+
+
+StepResult = Job | Later
+"""A step returns the moved job, whose ``due_at`` says when it goes on, or Later."""

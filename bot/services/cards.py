@@ -1,0 +1,131 @@
+"""The card of an ask: posted before anything is ordered, then redrawn whenever it shows something old."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Ask, Job, State
+from bot.domain.lifecycle import Refused
+from bot.domain.notice import Notice
+from bot.domain.patience import CARD_GAP, CARD_READ_BACK_WAIT, backoff
+from bot.ports import Card, ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone
+from bot.services.bench import Bench, Later
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cards:
+    """Posts and redraws. Returns Later when there is more to do, None when the card shows the truth."""
+
+    bench: Bench
+    posted: Callable[[tuple[Job, ...]], None]
+    """Called with an ask's jobs when its card stands: nothing is ordered before."""
+    _drawn: dict[str, float] = field(default_factory=dict)
+    _tries: dict[str, int] = field(default_factory=dict)
+
+    async def step(self, workspace: str, ask_id: str) -> Later | None:
+        """Bring one card up to date."""
+        async with self.bench.storage.read() as tx:
+            ask = await tx.jobs.ask(workspace, ask_id)
+            jobs = await tx.jobs.of_ask(workspace, ask_id)
+            parent = await tx.jobs.job(workspace, ask.parent_job) if ask.parent_job else None
+            ahead = await tx.jobs.ahead(jobs[0]) if jobs and jobs[0].state is State.QUEUED else None
+        if ask.card_version >= ask.version:
+            self._forget(ask)
+            return None
+        card = Card(ask=ask, jobs=jobs, parent=parent, ahead=ahead, now=self.bench.clock.now())
+        try:
+            return await (self._redraw(card) if ask.card_ts else self._post(card))
+        except ChatUnauthorized as error:
+            return self._again(ask, error, first=5.0)
+        except ChatError as error:
+            return self._again(ask, error, first=0.5)
+
+    async def _post(self, card: Card) -> Later | None:
+        ask = card.ask
+        if all(job.finished for job in card.jobs) and not ask.card_posting:
+            return await self._settle(ask)
+        posted = await self._read_back(ask) if ask.card_posting else None
+        if posted is None:
+            async with self.bench.storage.begin() as tx:
+                await tx.jobs.card_intended(ask.workspace, ask.id)
+            try:
+                posted = await self.bench.chat.post_card(card)
+            except ChatUnknown as error:
+                log.info("card.unknown", ask=ask.id, error=error.code)
+                return Later(seconds=CARD_READ_BACK_WAIT.total_seconds())
+            except ChatRefused as error:
+                return await self._refused(card, error)
+        async with self.bench.storage.begin() as tx:
+            await tx.jobs.card_posted(ask.workspace, ask.id, posted, ask.version)
+        self.posted(card.jobs)
+        self._done(ask)
+        return None
+
+    async def _read_back(self, ask: Ask) -> str | None:
+        """Whether the card stands already. Where Slack does not let us read, the post is repeated once: said in
+        docs/architecture.md."""
+        try:
+            return await self.bench.chat.find_card(ask)
+        except (ChatRefused, ChatUnauthorized, MessageGone) as error:
+            log.warning("card.cannot_read_back", ask=ask.id, error=error.code)
+            return None
+
+    async def _refused(self, card: Card, error: ChatRefused) -> Later | None:
+        """Slack lets us post nothing here: nothing is ordered, the money is free again, and the asker is told."""
+        log.info("card.refused", ask=card.ask.id, error=error.code)
+        failure = Failure(kind=FailureKind.NOT_IN_CHANNEL, detail=error.code)
+        for job in card.jobs:
+            if job.state in {State.WAITING, State.QUEUED}:
+                await self.bench.moves.move(job, self.bench.ownership, Refused(failure=failure), detail=error.code)
+        try:
+            await self.bench.chat.tell(card.ask, Notice.NOT_IN_CHANNEL)
+        except ChatError as untold:
+            log.warning("notice.not_told", ask=card.ask.id, error=untold.code)
+        return await self._settle(card.ask)
+
+    async def _settle(self, ask: Ask) -> Later | None:
+        """There is no card and there will be none."""
+        async with self.bench.storage.begin() as tx:
+            current = await tx.jobs.ask(ask.workspace, ask.id)
+            await tx.jobs.card_drawn(ask.workspace, ask.id, current.version)
+        self._done(ask)
+        return None
+
+    async def _redraw(self, card: Card) -> Later | None:
+        ask = card.ask
+        since = self.bench.clock.monotonic() - self._drawn.get(ask.id, float("-inf"))
+        if since < CARD_GAP.total_seconds():
+            return Later(seconds=CARD_GAP.total_seconds() - since)
+        self._drawn[ask.id] = self.bench.clock.monotonic()
+        try:
+            await self.bench.chat.update_card(card)
+        except MessageGone:
+            log.info("card.gone", ask=ask.id)
+            async with self.bench.storage.begin() as tx:
+                await tx.jobs.card_lost(ask.workspace, ask.id)
+            return Later(seconds=0.0)
+        except ChatRefused as error:
+            log.warning("card.not_drawn", ask=ask.id, error=error.code)
+        async with self.bench.storage.begin() as tx:
+            await tx.jobs.card_drawn(ask.workspace, ask.id, ask.version)
+        self._done(ask)
+        return None
+
+    def _done(self, ask: Ask) -> None:
+        self._tries.pop(ask.id, None)
+
+    def _again(self, ask: Ask, error: ChatError, *, first: float) -> Later:
+        tries = self._tries[ask.id] = self._tries.get(ask.id, 0) + 1
+        wait = backoff(tries, self.bench.clock.chance(), first=first).total_seconds()
+        log.info("card.later", ask=ask.id, error=error.code, tries=tries)
+        return Later(seconds=max(wait, error.retry_after_seconds or 0.0))
+
+    def _forget(self, ask: Ask) -> None:
+        drawn = self._drawn.get(ask.id)
+        if drawn is not None and self.bench.clock.monotonic() - drawn > CARD_GAP.total_seconds():
+            del self._drawn[ask.id]
+

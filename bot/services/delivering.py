@@ -1,0 +1,140 @@
+"""From our storage into the thread, once. The intention to share is on disk before Slack is asked; afterwards the file
+is read back until it stands there, and one that Slack dropped is deleted before it is sent again."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from bot.domain.job import Ask, Job, State
+from bot.domain.lifecycle import DeliveryWished, Event, Hindered, Shared, Unshared, Uploaded
+from bot.domain.notice import Notice
+from bot.domain.patience import SHARE_WAIT, backoff, share_check_gap
+from bot.domain.trouble import Trouble
+from bot.ports import (
+    ChatError,
+    ChatRefused,
+    ChatUnauthorized,
+    ClipPost,
+    ClipsUnavailable,
+    Fenced,
+    MessageGone,
+    StorageBusy,
+)
+from bot.services.bench import Bench, Later, StepResult
+
+log = structlog.get_logger(__name__)
+
+_VANISHED_GRACE = timedelta(seconds=3)
+"""A share asked for this long ago and still without a file was never processed."""
+
+_REFUSED_FIRST_SECONDS = 15.0
+_REFUSED_CEILING_SECONDS = 1800.0
+_AWAY_CEILING_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivering:
+    """The steps between a stored clip and its message."""
+
+    bench: Bench
+
+    async def revive(self, job: Job, _: Ask) -> StepResult:
+        """A person asked for a kept clip after all."""
+        return await self._move(job, DeliveryWished(), detail=job.wish_by or "")
+
+    async def deliver(self, job: Job, ask: Ask) -> StepResult:
+        """Send the clip, or see whether what was sent stands."""
+        try:
+            if job.file_id is None:
+                return await self._send(job, ask)
+            return await self._verify(job, job.file_id)
+        except ChatUnauthorized as error:
+            return await self._hindered(job, ask, Trouble.SLACK_REFUSES_APP, error, _REFUSED_CEILING_SECONDS)
+        except ChatRefused as error:
+            return await self._hindered(job, ask, Trouble.SLACK_REFUSES_PLACE, error, _REFUSED_CEILING_SECONDS)
+        except ChatError as error:
+            return await self._hindered(job, ask, Trouble.SLACK_AWAY, error, _AWAY_CEILING_SECONDS)
+        except (ClipsUnavailable, KeyError) as error:
+            return await self._hindered(job, ask, Trouble.STORE_FULL, error, _AWAY_CEILING_SECONDS)
+
+    async def _send(self, job: Job, ask: Ask) -> StepResult:
+        post = await self._post(job, ask)
+        key, size = job.clip_key or "", job.clip_bytes or 0
+        slot = await self.bench.chat.reserve(post, size)
+        await self.bench.chat.send(slot, size, self.bench.clips.open(key))
+        await self.bench.lease.fresh(self.bench.ownership)
+        intended = await self._move(job, Uploaded(file_id=slot.file_id), detail=slot.file_id)
+        try:
+            await self.bench.chat.share(slot.file_id, post)
+        except (ChatRefused, ChatUnauthorized) as error:
+            # Slack said no: nothing of it stands or can appear. The next try begins with a new file.
+            log.warning("share.refused", job=job.id, error=error.code)
+            await self._forget_file(slot.file_id)
+            await self._tell_once(job, ask)
+            trouble = (
+                Trouble.SLACK_REFUSES_APP if isinstance(error, ChatUnauthorized) else Trouble.SLACK_REFUSES_PLACE
+            )
+            due = self.bench.clock.now() + self._wait(job, _REFUSED_CEILING_SECONDS, first=_REFUSED_FIRST_SECONDS)
+            return await self._move(intended, Unshared(due_at=due, trouble=trouble), detail=error.code)
+        except ChatError as error:
+            log.info("share.unknown", job=job.id, error=error.code)
+        return Later(seconds=share_check_gap(timedelta()).total_seconds())
+
+    async def _verify(self, job: Job, file_id: str) -> StepResult:
+        now = self.bench.clock.now()
+        waited = now - (job.shared_at or now)
+        try:
+            message_ts = await self.bench.chat.find_share(file_id, job.channel)
+        except MessageGone:
+            if waited < _VANISHED_GRACE:
+                return Later(seconds=0.5)
+            return await self._move(job, Unshared(due_at=now), detail="Slack has no such file")
+        if message_ts is not None:
+            return await self._move(job, Shared(message_ts=message_ts), detail=message_ts)
+        if waited < SHARE_WAIT:
+            return Later(seconds=share_check_gap(waited).total_seconds())
+        # Deleting first makes sure that a late share cannot stand beside the one that is sent again.
+        await self.bench.chat.delete_file(file_id)
+        log.warning("share.dropped", job=job.id, file=file_id, waited_seconds=waited.total_seconds())
+        return await self._move(
+            job, Unshared(due_at=now, trouble=Trouble.SLACK_DROPPED_FILE), detail="dropped by Slack"
+        )
+
+    async def _post(self, job: Job, ask: Ask) -> ClipPost:
+        async with self.bench.storage.read() as tx:
+            parent = await tx.jobs.job(ask.workspace, ask.parent_job) if ask.parent_job else None
+        return ClipPost(ask=ask, job=job, parent=parent)
+
+    async def _forget_file(self, file_id: str) -> None:
+        try:
+            await self.bench.chat.delete_file(file_id)
+        except ChatError as error:
+            log.info("file.not_deleted", file=file_id, error=error.code)
+
+    async def _hindered(self, job: Job, ask: Ask, trouble: Trouble, error: Exception, ceiling: float) -> StepResult:
+        code = error.code if isinstance(error, ChatError) else type(error).__name__
+        log.warning("clip.not_delivered", job=job.id, trouble=trouble.value, error=code, tries=job.tries + 1)
+        if trouble is Trouble.SLACK_REFUSES_PLACE:
+            await self._tell_once(job, ask)
+        refused = trouble in {Trouble.SLACK_REFUSES_PLACE, Trouble.SLACK_REFUSES_APP}
+        asked = error.retry_after_seconds if isinstance(error, ChatError) else None
+        wait = max(
+            self._wait(job, ceiling, first=_REFUSED_FIRST_SECONDS if refused else 0.5),
+            timedelta(seconds=asked or 0.0),
+        )
+        return await self._move(job, Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble), detail=code)
+
+    async def _tell_once(self, job: Job, ask: Ask) -> None:
+        if job.trouble is Trouble.SLACK_REFUSES_PLACE:
+            return
+        try:
+            await self.bench.chat.tell(ask, Notice.DELIVERY_REFUSED, job)
+        except ChatError as error:
+            log.info("notice.not_told", ask=ask.id, error=error.code)
+
+    def _wait(self, job: Job, ceiling: float, *, first: float) -> timedelta:
+        return backoff(job.tries + 1, self.bench.clock.chance(), first=first, ceiling=ceiling)
+
+    async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
+        return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)

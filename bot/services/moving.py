@@ -1,0 +1,125 @@
+"""The one place where a job's move is written: state, timeline, money, evidence and the card's version together."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+
+from bot.domain.job import Evidence, EvidenceKind, Job, Ownership, State, TimelineEntry
+from bot.domain.lifecycle import (
+    Declined,
+    DeliveryWished,
+    Event,
+    Refused,
+    Rendered,
+    RenderFailed,
+    Reordered,
+    Starved,
+    WrittenOff,
+    transition,
+)
+from bot.domain.patience import backoff
+from bot.ports import Clock, Storage, StorageError, Transaction
+
+log = structlog.get_logger(__name__)
+
+
+class Moves:
+    """Writes what happened to jobs that this process owns. ``moved`` is called with each job after its commit."""
+
+    def __init__(self, *, storage: Storage, clock: Clock, moved: Callable[[Job, Job], None]) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._moved = moved
+
+    async def move(self, job: Job, ownership: Ownership, *events: Event, detail: str = "") -> Job:
+        """Write the events in one transaction and return the job as it is then. Raises Fenced, StorageError."""
+        async with self._storage.begin() as tx:
+            after = await self.write(tx, job, ownership, *events, detail=detail)
+        self._moved(job, after)
+        return after
+
+    async def write(self, tx: Transaction, job: Job, ownership: Ownership, *events: Event, detail: str = "") -> Job:
+        """The same within a transaction of the caller's, who calls ``announce`` after the commit."""
+        now = self._clock.now()
+        current = job
+        for event in events:
+            after = transition(current, event, now)
+            entry = TimelineEntry(
+                workspace=job.workspace,
+                job_id=job.id,
+                at=now,
+                event=type(event).__name__,
+                state=after.state,
+                detail=detail,
+            )
+            after = await tx.jobs.save(after, ownership, entry)
+            await _settle_money(tx, current, event, now)
+            current = after
+        if job.wish is not None or (job.cancel_by and isinstance(events[-1], DeliveryWished)):
+            await tx.jobs.clear_flags(job.workspace, job.id)
+        if _visible(job, current):
+            await tx.jobs.redraw(job.workspace, job.ask_id)
+        if current.state in {State.FAILED, State.CANCELLED}:
+            await _retire_if_over(tx, current)
+        return current
+
+    def announce(self, before: Job, after: Job) -> None:
+        """Tell the runner that a move written by ``write`` is committed."""
+        self._moved(before, after)
+
+    async def insist(self, work: Callable[[], Awaitable[Job]]) -> Job:
+        """Do the work again and again while storage cannot: for knowledge that was paid for. Fenced is passed on."""
+        tries = 0
+        while True:
+            try:
+                return await work()
+            except StorageError as error:
+                if not error.may_pass:
+                    raise
+                tries += 1
+                log.warning("storage.insisting", tries=tries, error=str(error))
+                await self._clock.sleep(backoff(tries, self._clock.chance(), ceiling=10).total_seconds())
+
+    async def learn(self, job: Job, kind: EvidenceKind, value: str) -> None:
+        """Add evidence on the job's present attempt; needs no ownership."""
+        async with self._storage.begin() as tx:
+            await tx.jobs.add_evidence(evidence_of(job, kind, value, self._clock))
+
+
+def evidence_of(job: Job, kind: EvidenceKind, value: str, clock: Clock) -> Evidence:
+    """One thing learned now about the job's present attempt."""
+    return Evidence(
+        workspace=job.workspace, job_id=job.id, attempt=job.attempt, kind=kind, value=value[:500], at=clock.now()
+    )
+
+
+async def _settle_money(tx: Transaction, job: Job, event: Event, at: datetime) -> None:
+    """What the event means for the hold of the attempt that it is about."""
+    key = (job.workspace, job.id, job.attempt)
+    match event:
+        case Declined() | Starved() | Refused():
+            await tx.ledger.release(*key, at)
+        case Rendered(cost_micro_usd=cost):
+            await tx.ledger.settle(*key, cost, at)
+        case RenderFailed(cost_micro_usd=0):
+            await tx.ledger.release(*key, at)
+        case RenderFailed(cost_micro_usd=cost) | WrittenOff(cost_micro_usd=cost):
+            await tx.ledger.settle(*key, cost, at)
+        case Reordered():
+            # Nobody knows whether the first order was charged; it counts as spent, and the second has its own hold.
+            await tx.ledger.settle(*key, job.price_micro_usd, at)
+        case _:
+            return
+
+
+async def _retire_if_over(tx: Transaction, job: Job) -> None:
+    siblings = await tx.jobs.of_ask(job.workspace, job.ask_id)
+    if all(sibling.state in {State.FAILED, State.CANCELLED} for sibling in siblings):
+        await tx.jobs.retire(job.workspace, job.ask_id)
+
+
+def _visible(before: Job, after: Job) -> bool:
+    """Whether the card shows any of what changed."""
+    return (before.state, before.trouble, before.attempt) != (after.state, after.trouble, after.attempt)
+

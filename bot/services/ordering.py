@@ -1,0 +1,322 @@
+"""From the gate to the provider's task: decide, submit, resolve, watch. Everything that can cost money is here.
+
+The intention of a POST is on disk before it is sent. Found again after a crash, it is never a reason for a new order:
+it is repeated under its key with its bytes where the provider is verified to honour that, and is otherwise uncertain
+until evidence or a person decides.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from bot.domain.budget import OverCap
+from bot.domain.capabilities import Capabilities
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Ask, Attempt, Decision, Door, EvidenceKind, Gate, Job, WaitReason, Wish
+from bot.domain.lifecycle import (
+    Accepted,
+    Declined,
+    Event,
+    Hindered,
+    Lapsed,
+    NotSent,
+    Opened,
+    Refused,
+    Reordered,
+    Starved,
+    SubmitIntended,
+    Throttled,
+    Unknown,
+    WrittenOff,
+)
+from bot.domain.notice import Notice
+from bot.domain.patience import CREDIT_PROBE, backoff, throttle_wait
+from bot.domain.trouble import Trouble
+from bot.ports import (
+    ChatError,
+    Fenced,
+    MessageGone,
+    Order,
+    OrderAccepted,
+    OrderInFlight,
+    OrderNotSent,
+    OrderOutcome,
+    OrderRefused,
+    OrderThrottled,
+    OrderUnknown,
+    StorageBusy,
+)
+from bot.services.bench import Bench, Later, StepResult
+from bot.services.intake import caps_for, hold_for
+from bot.services.moving import evidence_of
+
+log = structlog.get_logger(__name__)
+
+_FULL = Later(seconds=5.0)
+_STARVING = frozenset({FailureKind.KEY_REFUSED, FailureKind.OUT_OF_CREDIT})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ordering:
+    """The steps before a task exists."""
+
+    bench: Bench
+
+    # --- WAITING -----------------------------------------------------------------------------------------------------
+
+    async def decide(self, job: Job, ask: Ask) -> StepResult:
+        """See whether the gate is passed, or the provider may have credit again."""
+        if job.cancel_by or ask.decision is Decision.STOP:
+            return await self._move(job, Declined(), detail=ask.decided_by or job.cancel_by or "")
+        if job.wait_reason is WaitReason.PROVIDER_CREDIT:
+            return await self._try_credit(job)
+        if ask.decision is Decision.GO:
+            return await self._move(job, Opened(person=ask.person), detail=ask.person)
+        now = self.bench.clock.now()
+        if ask.decide_by is not None and now < ask.decide_by:
+            return Later(seconds=(ask.decide_by - now).total_seconds())
+        if ask.gate is Gate.CONFIRMATION:
+            return await self._stop(job, ask)
+        return await self._close_window(job, ask)
+
+    async def _close_window(self, job: Job, ask: Ask) -> StepResult:
+        """The undo window is over: find who pays, hold the money, go. A reaction must still stand."""
+        payer: str | None = ask.person
+        if ask.door is Door.REACTION:
+            try:
+                payer = await self._standing_supporter(ask)
+            except ChatError as error:
+                log.info("promotion.cannot_read_reactions", ask=ask.id, error=error.code)
+                return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
+        if payer is None:
+            return await self._stop(job, ask)
+        try:
+            async with self.bench.storage.begin() as tx:
+                jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
+                now = self.bench.clock.now()
+                current = await tx.jobs.ask(ask.workspace, ask.id)
+                if current.decision is None:
+                    for sibling in jobs:
+                        hold = hold_for(replace(sibling, person=payer), now)
+                        await tx.ledger.hold([hold], caps_for(hold, self.bench.policy, now))
+                    await tx.jobs.decide(ask.workspace, ask.id, Decision.GO, payer)
+        except OverCap as over:
+            return await self._refuse_over_cap(job, ask, over)
+        return Later(seconds=0.0)
+
+    async def _standing_supporter(self, ask: Ask) -> str | None:
+        """The earliest person whose reaction still stands; None when nobody's does."""
+        async with self.bench.storage.read() as tx:
+            supporters = await tx.jobs.supporters(ask.workspace, ask.id)
+            parent = await tx.jobs.job(ask.workspace, ask.parent_job or "")
+        try:
+            standing = await self.bench.chat.reactors(
+                parent.channel, parent.message_ts or "", self.bench.policy.promote_emoji
+            )
+        except MessageGone:
+            return None
+        return next((supporter.person for supporter in supporters if supporter.person in standing), None)
+
+    async def _stop(self, job: Job, ask: Ask) -> StepResult:
+        async with self.bench.storage.begin() as tx:
+            await tx.jobs.decide(ask.workspace, ask.id, Decision.STOP, None)
+        return await self._move(job, Declined())
+
+    async def _refuse_over_cap(self, job: Job, ask: Ask, over: OverCap) -> StepResult:
+        refused = await self._move(job, Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over))))
+        try:
+            await self.bench.chat.tell(ask, Notice.OVER_CAP, refused)
+        except ChatError as error:
+            log.info("notice.not_told", ask=ask.id, error=error.code)
+        return refused
+
+    async def _try_credit(self, job: Job) -> StepResult:
+        if not self.bench.places.may_probe(job.provider, job.id):
+            return Later(seconds=CREDIT_PROBE.total_seconds() / 4)
+        now = self.bench.clock.now()
+        hold = hold_for(job, now)
+        try:
+            async with self.bench.storage.begin() as tx:
+                await tx.ledger.hold([hold], caps_for(hold, self.bench.policy, now))
+                after = await self.bench.moves.write(tx, job, self.bench.ownership, Opened(person=job.person))
+        except OverCap as over:
+            return await self._move(job, Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over))))
+        self.bench.moves.announce(job, after)
+        return after
+
+    # --- QUEUED ------------------------------------------------------------------------------------------------------
+
+    async def submit(self, job: Job, ask: Ask) -> StepResult:
+        """Take one of the provider's places, write the intention, send the billed POST."""
+        if job.cancel_by or ask.decision is Decision.STOP:
+            return await self._move(job, Declined(), detail=job.cancel_by or "")
+        if ask.card_ts is None:
+            return Later(seconds=1.0)
+        if reason := self.bench.places.paused(job.provider, job.id):
+            failure = Failure(kind=FailureKind(reason))
+            return await self._move(job, Starved(failure=failure, due_at=self.bench.clock.now() + CREDIT_PROBE))
+        longest_waiting = self.bench.places.next(job.provider)
+        in_turn = longest_waiting is None or longest_waiting[1] >= job.id
+        intended = await self._intend(job) if in_turn else None
+        if intended is None:
+            self.bench.places.wait(job.provider, job.workspace, job.id)
+            return _FULL
+        self.bench.places.leave(job.provider, job.id)
+        moved, attempt = intended
+        return await self._send(moved, attempt, first=True)
+
+    async def _intend(self, job: Job) -> tuple[Job, Attempt] | None:
+        key = f"{job.id}-{job.attempt}"
+        order = self.bench.providers[job.provider].order(job.recipe, key)
+        async with self.bench.storage.begin() as tx:
+            await tx.jobs.lock_provider(job.provider)
+            if await tx.jobs.in_flight(job.provider) >= self.bench.policy.places(job.provider):
+                return None
+            await tx.jobs.add_attempt(
+                Attempt(
+                    workspace=job.workspace,
+                    job_id=job.id,
+                    number=job.attempt,
+                    key=key,
+                    body=order.body,
+                    callback_token=secrets.token_hex(16),
+                    intended_at=self.bench.clock.now(),
+                )
+            )
+            moved = await self.bench.moves.write(tx, job, self.bench.ownership, SubmitIntended(), detail=key)
+            attempt = await tx.jobs.attempt(job.workspace, job.id, job.attempt)
+        self.bench.moves.announce(job, moved)
+        if attempt is None:
+            raise Fenced("the intention was not written")
+        return moved, attempt
+
+    # --- SUBMITTING --------------------------------------------------------------------------------------------------
+
+    async def resolve(self, job: Job, _: Ask) -> StepResult:
+        """Find out what became of an intended POST: by evidence, or by asking again under the same key."""
+        async with self.bench.storage.read() as tx:
+            attempt = await tx.jobs.attempt(job.workspace, job.id, job.attempt)
+            evidence = await tx.jobs.evidence(job.workspace, job.id)
+        for piece in evidence:
+            if piece.attempt == job.attempt and piece.kind is EvidenceKind.TASK_ID:
+                return await self._move(job, Accepted(task_id=piece.value), detail=piece.value)
+        if attempt is None or not self._may_repeat(job, attempt):
+            return await self._lapse(job, "found with an unknown outcome")
+        return await self._send(job, attempt, first=False)
+
+    def _may_repeat(self, job: Job, attempt: Attempt) -> bool:
+        idempotency = self._can(job).idempotency
+        age = self.bench.clock.now() - attempt.intended_at
+        return idempotency is not None and idempotency.verified and age < idempotency.window
+
+    async def _send(self, job: Job, attempt: Attempt, *, first: bool) -> StepResult:
+        try:
+            outcome = await self._post(job, attempt)
+        except asyncio.CancelledError:
+            await asyncio.shield(self.bench.moves.learn(job, EvidenceKind.UNKNOWN, "stopped while waiting"))
+            raise
+        return await self.bench.moves.insist(lambda: self._conclude(job, attempt, outcome, first=first))
+
+    async def _post(self, job: Job, attempt: Attempt) -> OrderOutcome:
+        try:
+            await self.bench.lease.fresh(self.bench.ownership)
+        except StorageBusy:
+            return OrderNotSent(why="the database was away right before the order")
+        return await self.bench.providers[job.provider].submit(Order(key=attempt.key, body=attempt.body))
+
+    async def _conclude(self, job: Job, attempt: Attempt, outcome: OrderOutcome, *, first: bool) -> Job:
+        if isinstance(outcome, OrderAccepted):
+            return await self._accept(job, outcome)
+        if not first and not isinstance(outcome, OrderInFlight | OrderUnknown):
+            return await self._conclude_repeat(job, outcome)
+        match outcome:
+            case OrderNotSent(why=why):
+                return await self._move(job, NotSent(due_at=self._after(job)), detail=why)
+            case OrderThrottled(retry_after_seconds=wait):
+                due = self.bench.clock.now() + throttle_wait(wait, job.tries + 1, self.bench.clock.chance())
+                return await self._move(job, Throttled(due_at=due))
+            case OrderRefused(failure=failure) if failure.kind in _STARVING:
+                return await self._starve(job, failure)
+            case OrderRefused(failure=failure):
+                return await self._move(job, Refused(failure=failure), detail=failure.detail)
+            case OrderInFlight(retry_after_seconds=wait):
+                due = self.bench.clock.now() + throttle_wait(wait, job.tries + 1, self.bench.clock.chance())
+                return await self._move(job, Unknown(due_at=due), detail="still in hand at the provider")
+            case OrderUnknown(why=why, repeatable=repeatable):
+                await self.bench.moves.learn(job, EvidenceKind.UNKNOWN, why)
+                if repeatable and self._may_repeat(job, attempt):
+                    return await self._move(job, Unknown(due_at=self._after(job)), detail=why)
+                return await self._lapse(job, why)
+
+    async def _conclude_repeat(self, job: Job, outcome: OrderOutcome) -> Job:
+        """An earlier POST under this key may have been charged, so a refusal of this one proves nothing about that
+        one. What may pass (not sent, throttled, no credit) is asked again; a refusal for good is for people."""
+        if isinstance(outcome, OrderRefused) and outcome.failure.kind not in _STARVING:
+            return await self._lapse(job, outcome.failure.detail)
+        return await self._move(job, Unknown(due_at=self._after(job)), detail=type(outcome).__name__)
+
+    async def _accept(self, job: Job, outcome: OrderAccepted) -> Job:
+        try:
+            async with self.bench.storage.begin() as tx:
+                other = await tx.jobs.by_task(job.provider, outcome.task_id)
+                if other is None or other.id == job.id:
+                    evidence = evidence_of(job, EvidenceKind.TASK_ID, outcome.task_id, self.bench.clock)
+                    await tx.jobs.add_evidence(evidence)
+                    moved = await self.bench.moves.write(
+                        tx, job, self.bench.ownership, Accepted(task_id=outcome.task_id), detail=outcome.task_id
+                    )
+        except Fenced:
+            # The job is another's by now; what was paid for must be known to it all the same.
+            await self.bench.moves.learn(job, EvidenceKind.TASK_ID, outcome.task_id)
+            raise
+        if other is not None and other.id != job.id:
+            log.error("order.foreign_task", job=job.id, other=other.id, task=outcome.task_id)
+            return await self._lapse(job, "the provider named a task that another clip has")
+        self.bench.moves.announce(job, moved)
+        if self.bench.places.resume(job.provider):
+            log.info("provider.resumed", provider=job.provider)
+        return moved
+
+    async def _starve(self, job: Job, failure: Failure) -> Job:
+        if self.bench.places.pause(job.provider, failure.kind.value):
+            log.error("provider.paused", provider=job.provider, reason=failure.kind.value)
+        due = self.bench.clock.now() + CREDIT_PROBE
+        return await self._move(job, Starved(failure=failure, due_at=due), detail=failure.detail)
+
+    async def _lapse(self, job: Job, why: str) -> Job:
+        due = self.bench.clock.now() + self._can(job).output_lifetime
+        log.warning("order.uncertain", job=job.id, provider=job.provider, why=why)
+        return await self._move(job, Lapsed(due_at=due), detail=why)
+
+    # --- UNCERTAIN ---------------------------------------------------------------------------------------------------
+
+    async def watch(self, job: Job, _: Ask) -> StepResult:
+        """Look for evidence of an uncertain order, and for what a person pressed."""
+        async with self.bench.storage.read() as tx:
+            evidence = await tx.jobs.evidence(job.workspace, job.id)
+        for piece in evidence:
+            if piece.attempt == job.attempt and piece.kind is EvidenceKind.TASK_ID:
+                return await self._move(job, Accepted(task_id=piece.value), detail=piece.value)
+        end = (job.submitted_at or job.created_at) + self._can(job).output_lifetime
+        if job.wish is Wish.ORDER_AGAIN:
+            return await self._move(job, Reordered(), detail=job.wish_by or "")
+        if job.wish is Wish.GIVE_UP or job.cancel_by or self.bench.clock.now() >= end:
+            failure = Failure(kind=FailureKind.COUNTED_AS_SPENT)
+            return await self._move(job, WrittenOff(failure=failure, cost_micro_usd=job.price_micro_usd))
+        if job.wish is Wish.CHECK_AGAIN:
+            return await self._move(job, Hindered(due_at=end, trouble=Trouble.NO_NEWS), detail="nothing new is known")
+        return Later(seconds=60.0)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _can(self, job: Job) -> Capabilities:
+        return self.bench.router.capabilities(job.provider, job.recipe.tier)
+
+    def _after(self, job: Job) -> datetime:
+        return self.bench.clock.now() + backoff(job.tries + 1, self.bench.clock.chance())
+
+    async def _move(self, job: Job, *events: Event, detail: str = "") -> Job:
+        return await self.bench.moves.move(job, self.bench.ownership, *events, detail=detail)

@@ -1,0 +1,38 @@
+"""What the operator decided: limits, presets and times, as one frozen value handed to the services."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta, tzinfo
+
+from bot.domain.budget import Caps
+from bot.domain.lineage import FinalPreset
+from bot.domain.patience import CONFIRMATION_VALID, UNDO_NOTICE
+from bot.domain.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Set from the environment when the program starts; money in micro-dollars."""
+
+    draft: Recipe = field(default_factory=lambda: Recipe(prompt=""))
+    """The draft preset: 480p, 4 s, 16:9, sound on, mini."""
+    final: FinalPreset = field(default_factory=FinalPreset)
+    final_seconds: int = 5
+    """Seconds of a final that has no draft (``--final``)."""
+    caps: Caps = field(default_factory=Caps)
+    confirm_above_micro_usd: int = 1_000_000
+    confirmation_valid: timedelta = CONFIRMATION_VALID
+    undo: timedelta = UNDO_NOTICE
+    zone: tzinfo = UTC
+    """Whose calendar days and months the caps follow."""
+    admins: frozenset[str] = frozenset()
+    promote_emoji: tuple[str, ...] = ("rocket",)
+    concurrency: dict[str, int] = field(default_factory=dict)
+    """Places per provider; ``default_concurrency`` for those not named."""
+    default_concurrency: int = 5
+    job_timeout: timedelta = timedelta(seconds=1800)
+    poll_interval: timedelta | None = None
+    largest_clip_bytes: int = 512_000_000
+
+    def places(self, provider: str) -> int:
+        """How many jobs that provider may have in flight."""
+        return self.concurrency.get(provider, self.default_concurrency)

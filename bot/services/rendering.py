@@ -1,0 +1,204 @@
+"""From the provider's task to the clip on our own storage: poll, fetch. Nothing here can cost money."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Ask, Job, State
+from bot.domain.lifecycle import (
+    Event,
+    Hindered,
+    Kept,
+    LinkRenewed,
+    Overdue,
+    Rendered,
+    RenderFailed,
+    Stored,
+    WrittenOff,
+)
+from bot.domain.mp4 import BoxScanner, NotAnMP4
+from bot.domain.patience import LATE_GAP, TASK_GRACE, backoff, poll_gap, throttle_wait
+from bot.domain.trouble import Trouble
+from bot.ports import (
+    ClipsUnavailable,
+    ClipTooLarge,
+    FetchError,
+    LinkExpired,
+    StoredClip,
+    TaskFailed,
+    TaskFinished,
+    TaskMissing,
+    TaskReport,
+    TaskRunning,
+    TaskUnreadable,
+)
+from bot.services.bench import Bench, Later, StepResult
+
+log = structlog.get_logger(__name__)
+
+_FETCH_CEILING_SECONDS = 30.0
+
+
+@dataclass
+class _Watch:
+    """What this process saw of one task; forgotten with the process, and rightly so."""
+
+    unreadable: int = 0
+    missing_since: float | None = None
+    warned: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """The steps while the provider works and until the bytes are ours."""
+
+    bench: Bench
+    _watches: dict[str, _Watch] = field(default_factory=dict)
+
+    # --- RENDERING, LATE ---------------------------------------------------------------------------------------------
+
+    async def poll(self, job: Job, _: Ask) -> StepResult:
+        """Ask once how the task is; an unchanged answer writes nothing."""
+        report = await self.bench.providers[job.provider].look(job.task_id or "")
+        watch = self._watches.setdefault(job.id, _Watch())
+        result = await self._after_report(job, report, watch)
+        if isinstance(result, Job) and result.state not in {State.RENDERING, State.LATE}:
+            self._watches.pop(job.id, None)
+        return result
+
+    async def _after_report(self, job: Job, report: TaskReport, watch: _Watch) -> StepResult:
+        if not isinstance(report, TaskMissing):
+            watch.missing_since = None
+        match report:
+            case TaskFinished():
+                return await self._move(job, self._rendered(job, report))
+            case TaskFailed(failure=failure, charged=charged):
+                cost = job.price_micro_usd if charged else 0
+                return await self._move(
+                    job, RenderFailed(failure=failure, cost_micro_usd=cost), detail=failure.detail
+                )
+            case TaskMissing():
+                return await self._after_missing(job, watch)
+            case TaskUnreadable(why=why, retry_after_seconds=wait):
+                watch.unreadable += 1
+                self._warn_once(watch, job, why)
+                return await self._still(job, throttle_wait(wait, watch.unreadable, self.bench.clock.chance()))
+            case TaskRunning(odd=odd):
+                watch.unreadable = 0
+                if odd:
+                    self._warn_once(watch, job, f"unknown status {odd}")
+                return await self._still(job, poll_gap(self._waited(job), self.bench.policy.poll_interval))
+
+    async def _after_missing(self, job: Job, watch: _Watch) -> StepResult:
+        """A task may not be found at once after it was taken; one that stays unknown is lost, and was charged."""
+        now = self.bench.clock.monotonic()
+        watch.missing_since = now if watch.missing_since is None else watch.missing_since
+        if now - watch.missing_since < TASK_GRACE.total_seconds():
+            return Later(seconds=3.0)
+        log.error("task.lost", job=job.id, provider=job.provider, task=job.task_id)
+        return await self._write_off(job, FailureKind.TASK_LOST)
+
+    async def _still(self, job: Job, gap: timedelta) -> StepResult:
+        """No end yet: late after the limit, and given up when its output would have expired."""
+        if job.state is State.LATE:
+            if self.bench.clock.now() >= self._end_of_output(job):
+                return await self._write_off(job, FailureKind.COUNTED_AS_SPENT)
+            return Later(seconds=max(gap, LATE_GAP).total_seconds())
+        if self._waited(job) >= self.bench.policy.job_timeout:
+            return await self._move(job, Overdue(due_at=self.bench.clock.now() + LATE_GAP))
+        return Later(seconds=gap.total_seconds())
+
+    # --- DOWNLOADING -------------------------------------------------------------------------------------------------
+
+    async def fetch(self, job: Job, _: Ask) -> StepResult:
+        """Bring the clip to our storage, whole, before anything is shown."""
+        expires = job.output_expires_at
+        if job.output_url is None or (expires is not None and self.bench.clock.now() >= expires):
+            return await self._renew_link(job)
+        try:
+            clip = await self._download(job, job.output_url)
+        except LinkExpired:
+            return await self._renew_link(job)
+        except ClipTooLarge as error:
+            return await self._write_off(job, FailureKind.TOO_LARGE, str(error))
+        except NotAnMP4 as error:
+            return await self._hindered(job, Trouble.NOT_A_CLIP, str(error))
+        except FetchError as error:
+            return await self._hindered(job, Trouble.DOWNLOAD_FAILS, str(error))
+        except ClipsUnavailable as error:
+            return await self._hindered(job, Trouble.STORE_FULL, str(error))
+        facts = {"key": clip.key, "sha256": clip.sha256, "size": clip.size}
+        if job.cancel_by:
+            return await self._move(job, Kept(key=clip.key, sha256=clip.sha256, size=clip.size), detail=clip.key)
+        log.info("clip.stored", job=job.id, **facts)
+        return await self._move(job, Stored(key=clip.key, sha256=clip.sha256, size=clip.size), detail=clip.key)
+
+    async def _download(self, job: Job, url: str) -> StoredClip:
+        async with self.bench.fetcher.open(url) as chunks:
+            return await self.bench.clips.put(
+                job.workspace, _scanned(chunks), limit_bytes=self.bench.policy.largest_clip_bytes
+            )
+
+    async def _renew_link(self, job: Job) -> StepResult:
+        """The link is dead: a fresh look at the task may give a living one. Dead for good only when the output's own
+        time is over."""
+        report = await self.bench.providers[job.provider].look(job.task_id or "")
+        if isinstance(report, TaskFinished) and report.url != job.output_url:
+            return await self._move(job, LinkRenewed(url=report.url, expires_at=self._expiry(job, report)))
+        if self.bench.clock.now() >= self._end_of_output(job):
+            return await self._write_off(job, FailureKind.LINK_EXPIRED)
+        if isinstance(report, TaskMissing | TaskFailed) and job.tries >= 3:
+            return await self._write_off(job, FailureKind.LINK_EXPIRED)
+        return await self._hindered(job, Trouble.DOWNLOAD_FAILS, "the link is dead, and no fresh one came yet")
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _rendered(self, job: Job, report: TaskFinished) -> Rendered:
+        cost = job.price_micro_usd if report.cost_micro_usd is None else report.cost_micro_usd
+        return Rendered(url=report.url, expires_at=self._expiry(job, report), cost_micro_usd=cost)
+
+    def _expiry(self, job: Job, report: TaskFinished) -> datetime:
+        return report.expires_at or self.bench.clock.now() + self._lifetime(job)
+
+    def _end_of_output(self, job: Job) -> datetime:
+        """When nothing of the task can be left at the provider."""
+        known = job.output_expires_at
+        by_lifetime = (job.rendered_at or job.submitted_at or job.created_at) + self._lifetime(job)
+        return max(known, by_lifetime) if known else by_lifetime
+
+    def _lifetime(self, job: Job) -> timedelta:
+        return self.bench.router.capabilities(job.provider, job.recipe.tier).output_lifetime
+
+    def _waited(self, job: Job) -> timedelta:
+        return self.bench.clock.now() - (job.rendering_since or job.created_at)
+
+    def _warn_once(self, watch: _Watch, job: Job, what: str) -> None:
+        if what not in watch.warned:
+            watch.warned.add(what)
+            log.warning("task.odd_answer", job=job.id, provider=job.provider, what=what)
+
+    async def _write_off(self, job: Job, kind: FailureKind, detail: str = "") -> Job:
+        cost = job.price_micro_usd if job.cost_micro_usd is None else job.cost_micro_usd
+        return await self._move(
+            job, WrittenOff(failure=Failure(kind=kind, detail=detail), cost_micro_usd=cost), detail=kind.value
+        )
+
+    async def _hindered(self, job: Job, trouble: Trouble, detail: str) -> Job:
+        wait = backoff(job.tries + 1, self.bench.clock.chance(), ceiling=_FETCH_CEILING_SECONDS)
+        log.warning("clip.not_fetched", job=job.id, trouble=trouble.value, detail=detail, tries=job.tries + 1)
+        return await self._move(job, Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble), detail=detail)
+
+    async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
+        return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
+
+
+async def _scanned(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks as they pass, with NotAnMP4 raised as soon as they turn out not to be a whole clip."""
+    scanner = BoxScanner()
+    async for chunk in chunks:
+        scanner.feed(chunk)
+        yield chunk
+    scanner.finish()

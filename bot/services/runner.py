@@ -1,0 +1,267 @@
+"""The loop that moves jobs until they are done. A restart is this same loop: it claims what is unfinished and takes
+each job's one next action."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from bot.domain.job import IN_FLIGHT, Ask, Job, State, Wish
+from bot.domain.lifecycle import NEXT, Action
+from bot.domain.patience import backoff
+from bot.ports import Chat, Clips, Clock, Fenced, Fetcher, Provider, Storage, StorageError
+from bot.services.agenda import Agenda, Key, Line
+from bot.services.bench import Bench, Later, StepResult
+from bot.services.cards import Cards
+from bot.services.delivering import Delivering
+from bot.services.lease import Lease
+from bot.services.moving import Moves
+from bot.services.ordering import Ordering
+from bot.services.places import Places
+from bot.services.policy import Policy
+from bot.services.rendering import Rendering
+from bot.services.routing import Router
+
+log = structlog.get_logger(__name__)
+
+CLAIM_BATCH = 500
+BILLED_GRACE_SECONDS = 8.5
+"""On stop a billed POST in flight is given this long, then recorded as unknown; the process must be gone in 10 s."""
+STEP_GRACE_SECONDS = 1.5
+"""Every other step may be cut off anywhere, and is only given the time to end by itself."""
+
+_LINES: Mapping[Action, Line] = {
+    Action.DECIDE: Line.DECIDE,
+    Action.WATCH: Line.DECIDE,
+    Action.SUBMIT: Line.SUBMIT,
+    Action.RESOLVE: Line.SUBMIT,
+    Action.POLL: Line.POLL,
+    Action.FETCH: Line.FETCH,
+    Action.DELIVER: Line.DELIVER,
+}
+_FENCED_SECONDS = 0.2
+_LONGEST_SLEEP_SECONDS = 60.0
+"""A due time is looked at again at least this often, so that a stepped clock cannot put work to sleep."""
+
+
+class Runner:
+    """Owns jobs by a lease, and looks at each when it is due. ``wake`` may be called from anywhere in the loop."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        clips: Clips,
+        fetcher: Fetcher,
+        chat: Chat,
+        providers: Mapping[str, Provider],
+        router: Router,
+        policy: Policy,
+        clock: Clock,
+        lease: Lease,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._lease = lease
+        self._agenda = Agenda()
+        self._places = Places(clock)
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._tasks: dict[asyncio.Task[None], tuple[Key, Line]] = {}
+        self._faults: dict[Key, int] = {}
+        bench = Bench(
+            storage=storage,
+            clips=clips,
+            fetcher=fetcher,
+            chat=chat,
+            providers=providers,
+            router=router,
+            policy=policy,
+            clock=clock,
+            lease=lease,
+            moves=Moves(storage=storage, clock=clock, moved=self._moved),
+            places=self._places,
+        )
+        ordering, rendering, delivering = Ordering(bench=bench), Rendering(bench=bench), Delivering(bench=bench)
+        self._cards = Cards(bench=bench, posted=self._card_posted)
+        self._revive = delivering.revive
+        self._steps: Mapping[Action, Callable[[Job, Ask], Awaitable[StepResult]]] = {
+            Action.DECIDE: ordering.decide,
+            Action.SUBMIT: ordering.submit,
+            Action.RESOLVE: ordering.resolve,
+            Action.WATCH: ordering.watch,
+            Action.POLL: rendering.poll,
+            Action.FETCH: rendering.fetch,
+            Action.DELIVER: delivering.deliver,
+        }
+
+    def wake(self) -> None:
+        """Something may have become due: look now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until ``stop``. The lease is registered."""
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                await self._take_over()
+            except StorageError as error:
+                log.warning("runner.storage_away", error=str(error))
+            self._start_due()
+            await self._pause()
+
+    async def stop(self) -> None:
+        """Begin no step any more; let those in hand end, or cut them off where that is harmless."""
+        self._stopping = True
+        self.wake()
+        billed = [task for task, (_, line) in self._tasks.items() if line is Line.SUBMIT]
+        others = [task for task in self._tasks if task not in billed]
+        if others:
+            await asyncio.wait(others, timeout=STEP_GRACE_SECONDS)
+        if billed:
+            await asyncio.wait(billed, timeout=BILLED_GRACE_SECONDS - STEP_GRACE_SECONDS * bool(others))
+        left = list(self._tasks)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    async def _take_over(self) -> None:
+        """Claim what nobody owns, and hear what people pressed."""
+        now = self._clock.now()
+        async with self._storage.begin() as tx:
+            claimed = await tx.jobs.claim(self._lease.ownership, CLAIM_BATCH, now)
+            cards = await tx.jobs.claim_cards(self._lease.ownership, CLAIM_BATCH, now)
+            flagged = await tx.jobs.flagged(self._lease.ownership, CLAIM_BATCH)
+        for job in claimed:
+            self._plan(job)
+        for job in filter(_needs_attention, flagged):
+            self._agenda.put(_job_key(job), _line(job), self._clock.monotonic())
+        for ask in cards:
+            key = Key(kind="ask", workspace=ask.workspace, id=ask.id)
+            if not self._agenda.knows(key):
+                self._agenda.put(key, Line.CARD, self._clock.monotonic())
+        if len(claimed) == CLAIM_BATCH:
+            self.wake()
+
+    def _start_due(self) -> None:
+        for key, line in self._agenda.start_due(self._clock.monotonic()):
+            task = asyncio.create_task(self._run_step(key, line), name=f"{line.value}:{key.id}")
+            self._tasks[task] = (key, line)
+            task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        self._woken.set()
+
+    async def _pause(self) -> None:
+        due = self._agenda.next_due()
+        seconds = _LONGEST_SLEEP_SECONDS if due is None else max(0.0, due - self._clock.monotonic())
+        if seconds == 0.0:
+            await asyncio.sleep(0)
+            return
+        sleeper = asyncio.create_task(self._clock.sleep(min(seconds, _LONGEST_SLEEP_SECONDS)))
+        waker = asyncio.create_task(self._woken.wait())
+        try:
+            await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            waker.cancel()
+
+    # --- one step ----------------------------------------------------------------------------------------------------
+
+    async def _run_step(self, key: Key, line: Line) -> None:
+        """Take one step, whatever happens in it; what comes next was planned by the move, or is said by Later."""
+        again: float | None = None
+        try:
+            with structlog.contextvars.bound_contextvars(**{key.kind: key.id}):
+                again = await self._step(key, line)
+            self._faults.pop(key, None)
+        except Fenced as error:
+            log.info("step.fenced", line=line.value, reason=str(error))
+            again = _FENCED_SECONDS
+        except StorageError as error:
+            again = self._after_fault(key, line, error, known=True)
+        except Exception as error:  # noqa: BLE001 - one job's surprise must not stop the others; it is logged whole
+            again = self._after_fault(key, line, error, known=False)
+        finally:
+            if again is not None:
+                self._agenda.put(key, line, self._clock.monotonic() + again)
+            self._agenda.finish(key)
+
+    def _after_fault(self, key: Key, line: Line, error: Exception, *, known: bool) -> float:
+        tries = self._faults[key] = self._faults.get(key, 0) + 1
+        if known:
+            log.warning("step.storage_away", line=line.value, tries=tries, error=str(error))
+        else:
+            log.error("step.failed", line=line.value, tries=tries, exc_info=error)
+        return backoff(tries, self._clock.chance()).total_seconds()
+
+    async def _step(self, key: Key, line: Line) -> float | None:
+        if line is Line.CARD:
+            later = await self._cards.step(key.workspace, key.id)
+            return None if later is None else later.seconds
+        async with self._storage.read() as tx:
+            job = await tx.jobs.job(key.workspace, key.id)
+            ask = await tx.jobs.ask(key.workspace, job.ask_id)
+        if (job.owner, job.epoch) != (self._lease.ownership.owner, self._lease.ownership.epoch):
+            return None
+        if job.state in NEXT:
+            result = await self._steps[NEXT[job.state]](job, ask)
+        elif job.wish is Wish.DELIVER_AGAIN and job.state is State.CANCELLED:
+            result = await self._revive(job, ask)
+        else:
+            return None
+        return result.seconds if isinstance(result, Later) else None
+
+    # --- planning ----------------------------------------------------------------------------------------------------
+
+    def _moved(self, before: Job, after: Job) -> None:
+        """A move is committed: plan the job's next step, and give a freed place to who waits longest."""
+        if after.state is not State.QUEUED:
+            self._places.leave(after.provider, after.id)
+        if not after.finished:
+            self._plan(after)
+        if before.state in IN_FLIGHT and after.state not in IN_FLIGHT:
+            self._offer_place(after.provider)
+        self.wake()
+
+    def _offer_place(self, provider: str) -> None:
+        waiting = self._places.next(provider)
+        if waiting is not None:
+            key = Key(kind="job", workspace=waiting[0], id=waiting[1])
+            self._agenda.put(key, Line.SUBMIT, self._clock.monotonic())
+
+    def _plan(self, job: Job) -> None:
+        delay = (job.due_at - self._clock.now()).total_seconds()
+        due = self._clock.monotonic() + min(max(0.0, delay), _LONGEST_SLEEP_SECONDS)
+        self._agenda.put(_job_key(job), _line(job), due, _urgency(job, due))
+
+    def _card_posted(self, jobs: tuple[Job, ...]) -> None:
+        for job in jobs:
+            if not job.finished:
+                self._plan(job)
+
+
+def _job_key(job: Job) -> Key:
+    return Key(kind="job", workspace=job.workspace, id=job.id)
+
+
+def _line(job: Job) -> Line:
+    return _LINES[NEXT[job.state]] if job.state in NEXT else Line.DELIVER
+
+
+def _urgency(job: Job, due: float) -> float:
+    """Orders go by age, downloads by the nearest expiry; the rest as they are due."""
+    if job.state is State.QUEUED:
+        return job.created_at.timestamp()
+    if job.state is State.DOWNLOADING and job.output_expires_at is not None:
+        return job.output_expires_at.timestamp()
+    return due
+
+
+def _needs_attention(job: Job) -> bool:
+    """Whether a flag changes what is next now. A clip that is being made is not posted when it comes; until then a
+    wish to stop it changes nothing."""
+    return job.wish is not None or job.state in {State.WAITING, State.QUEUED, State.UNCERTAIN}

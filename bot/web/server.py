@@ -1,0 +1,46 @@
+"""An HTTP server in the same event loop as everything else; the order of stopping is ours, not the server's."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+_STOP_SECONDS = 2
+
+
+class _QuietServer(uvicorn.Server):
+    """uvicorn without its own handling of signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are taken by the program."""
+        yield
+
+
+class CannotListen(Exception):
+    """The address is taken or not ours."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+        super().__init__(f"Cannot listen on {host}:{port}. Set HTTP_HOST and HTTP_PORT to an address that is free.")
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
+    """Serve for the block; yields the port in use. Raises CannotListen."""
+    config = uvicorn.Config(
+        app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_STOP_SECONDS
+    )
+    server = _QuietServer(config)
+    try:
+        listener = config.bind_socket()
+    except SystemExit as error:
+        raise CannotListen(host, port) from error
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        server.should_exit = True
+        await task

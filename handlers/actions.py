@@ -1,0 +1,58 @@
+"""Buttons. Each carries what it is about and the generation it was drawn with; a spending button works once for each
+(clip, verb, generation), however often it is pressed."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.services.intake import Intake, Sender
+from handlers.doors import Doors, Place
+
+Press = Callable[[Intake, Sender, str], Awaitable[object]]
+
+PRESSES: dict[str, Press] = {
+    "clip.confirm": lambda intake, sender, ask_id: intake.confirm(sender, ask_id),
+    "clip.undo": lambda intake, sender, ask_id: intake.undo(sender, ask_id),
+    "clip.cancel": lambda intake, sender, ask_id: intake.cancel(sender, ask_id),
+    "clip.promote": lambda intake, sender, job_id: intake.promote_job(sender, job_id),
+    "clip.check_again": lambda intake, sender, job_id: intake.check_again(sender, job_id),
+    "clip.order_again": lambda intake, sender, job_id: intake.order_again(sender, job_id),
+    "clip.give_up": lambda intake, sender, job_id: intake.give_up(sender, job_id),
+    "clip.deliver_again": lambda intake, sender, job_id: intake.deliver_again(sender, job_id),
+}
+"""Every ``action_id`` and what pressing it does."""
+
+
+def register(app: AsyncApp, doors: Doors) -> None:
+    """Listen to every button we draw."""
+    for action_id, press in PRESSES.items():
+        _listen(app, doors, action_id, press)
+
+
+def _listen(app: AsyncApp, doors: Doors, action_id: str, press: Press) -> None:
+    @app.action(action_id)
+    async def pressed(ack: AsyncAck, body: dict[str, Any], action: dict[str, Any]) -> None:
+        """Act, then acknowledge; the card shows what came of it."""
+        subject, _, generation = str(action.get("value", "")).partition(":")
+        place = _place(body)
+        sender = Sender(
+            workspace=doors.identity.workspace,
+            channel=place.channel,
+            person=place.person,
+            key=f"button:{action_id}:{subject}:{generation}",
+        )
+        try:
+            await press(doors.intake, sender, subject)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the person is told, with a code for the log
+            doors.tell(place, doors.explain(error))
+        await ack()
+
+
+def _place(body: dict[str, Any]) -> Place:
+    container = body.get("container") or {}
+    return Place(
+        channel=str((body.get("channel") or {}).get("id") or container.get("channel_id") or ""),
+        person=str((body.get("user") or {}).get("id") or ""),
+        thread_ts=container.get("thread_ts"),
+    )

@@ -1,0 +1,260 @@
+"""What a person is answered alone: what was taken, what was refused and why, what went wrong.
+
+Each answer is a whole message, to be sent ephemerally. An error says what happened, what it means for the money, and
+what to do next.
+"""
+
+from bot.domain.budget import OverCap, Scope
+from bot.domain.job import Ask, AskKind, Gate, State
+from bot.domain.pricing import NoPrice, dollars
+from bot.ports import StorageBusy
+from bot.services.answers import (
+    AlreadyTaken,
+    Busy,
+    CannotMake,
+    Estimated,
+    Flagged,
+    NoProvider,
+    NoSuchClip,
+    NothingToDo,
+    NotPromotable,
+    NotYours,
+    Refusal,
+    Taken,
+    WhichClip,
+)
+from handlers.blocks.kit import Message, escape, local_time, quoted, said
+from handlers.blocks.words import counted, listed, price_words, provider_name, recipe_words
+from handlers.grammar import Help, UsageError
+
+_HELP_OPTIONS = (
+    "Options: `--takes 1–8` `--res 480p|720p|1080p` `--dur 4–15|auto` "
+    "`--ratio 16:9|9:16|1:1|4:3|3:4|21:9|3:2|adaptive` `--seed N` `--audio` `--no-audio` "
+    "`--no WORDS` `--hq` `--tier NAME` `--provider NAME` `--final` `--estimate`. "
+    "Pictures cannot be given yet."
+)
+_HELP_THREAD = (
+    "Clips come into the thread of the card. React to one with :rocket: (rocket), press *Promote* or reply "
+    "`promote #2` for its final. Reply `#2 9:16` or `#2 8s, no audio` for a variant, or name the app: "
+    "`@Dailies #2 same but at night`. *Cancel* on the card stops what is not ordered yet."
+)
+
+Outcome = Taken | Estimated | AlreadyTaken | Flagged | Help
+"""What a door may have to answer when nothing went wrong."""
+
+_NOTHING_CHARGED = "Nothing was charged."
+_BUSY = (
+    f"Dailies cannot reach its database just now, so nothing was accepted. {_NOTHING_CHARGED} Try again in a minute."
+)
+_SUBJECT = {
+    Scope.WORKSPACE_MONTH: "this workspace for the month",
+    Scope.CHANNEL_MONTH: "this channel for the month",
+    Scope.PERSON_DAY: "you for the day",
+}
+
+
+def answer(outcome: Outcome, *, command: str = "/clip") -> Message:
+    """The answer to something that was taken, priced, pressed, or asked about. Pure."""
+    match outcome:
+        case Taken():
+            return said(_taken(outcome))
+        case Estimated():
+            return said(_estimated(outcome))
+        case AlreadyTaken():
+            return said(_already(outcome.ask))
+        case Flagged():
+            return said(_flagged(outcome))
+        case Help():
+            return said(_help(command))
+
+
+def explain_error(error: Exception, *, reference: str) -> Message:
+    """The answer to an error: calm and exact for the known ones; for any other ``reference``, the code under which
+    it is in the log. Pure."""
+    match error:
+        case UsageError():
+            return said(_usage(error))
+        case OverCap():
+            return said(_over_cap(error))
+        case NoPrice():
+            return said(_no_price(error))
+        case Busy() | StorageBusy():
+            return said(_BUSY)
+        case Refusal():
+            return said(_refusal(error))
+        case _:
+            return said(_unknown(reference))
+
+
+# --- taken -----------------------------------------------------------------------------------------------------------
+
+
+def _taken(taken: Taken) -> str:
+    what, price = _what(taken), _price(taken)
+    if taken.ask.gate is Gate.CONFIRMATION:
+        until = f" until {local_time(taken.ask.decide_by)}" if taken.ask.decide_by else ""
+        return (
+            f"{what} would cost {price}, which is above what is spent without a question. "
+            f"Press *Confirm* on its card{until}. Nothing is charged before that."
+        )
+    if taken.ask.gate is Gate.UNDO:
+        at = f" at {local_time(taken.ask.decide_by, '{time_secs}')}" if taken.ask.decide_by else ""
+        return f"{what} starts by itself{at} and then costs {price}. *Undo* on its card stops it for free until then."
+    return f"{what} is accepted; {price} is held for it. Its card says how it stands, and clips come into its thread."
+
+
+def _what(taken: Taken) -> str:
+    of = f" of #{taken.parent.number}" if taken.parent else ""
+    numbers = listed(tuple(job.number for job in taken.jobs))
+    match taken.ask.kind:
+        case AskKind.PROMOTION:
+            return f"The final{of} ({numbers})"
+        case AskKind.VARIANT:
+            return f"Your variant{of} ({numbers})"
+        case AskKind.DRAFT:
+            return f"Your ask for {counted(len(taken.jobs), 'clip')}"
+
+
+def _price(taken: Taken) -> str:
+    if not taken.jobs:
+        return dollars(0)
+    return price_words(taken.price_micro_usd, assumed=taken.assumed, provider=taken.jobs[0].provider)
+
+
+def _estimated(estimate: Estimated) -> str:
+    each = price_words(estimate.price_each_micro_usd, assumed=estimate.assumed, provider=estimate.provider)
+    total = dollars(estimate.price_each_micro_usd * estimate.takes)
+    price = f"{each} a take, {total} for {estimate.takes} takes" if estimate.takes > 1 else each
+    confirm = " It would wait for *Confirm* first." if estimate.needs_confirmation else ""
+    return (
+        f"Estimate: {price}. {recipe_words(estimate.recipe)}, made by {provider_name(estimate.provider)} "
+        f"({escape(estimate.model)}), for {quoted(estimate.recipe.prompt, 200)}.{confirm} "
+        "Nothing was ordered or charged; send it again without `--estimate` to make it."
+    )
+
+
+def _already(ask: Ask | None) -> str:
+    what = "The final of that clip" if ask and ask.kind is AskKind.PROMOTION else "This"
+    return f"{what} was asked for already, and nothing is made or charged twice. Its card says how it stands."
+
+
+def _flagged(flagged: Flagged) -> str:
+    what = f"clip #{flagged.job.number}" if flagged.job else "this"
+    return f"Noted for {what}. The card shows what comes of it."
+
+
+def _help(command: str) -> str:
+    lines = [
+        f"*Dailies makes short AI video.* Type `{command}` and what the clip should show; a draft has 480p and 4 s.",
+        f"• `{command} a red panda surfing at sunset` makes one draft",
+        f"• `{command} a mug on a desk --takes 3 --ratio 9:16 --dur 8` makes three takes, tall, 8 seconds",
+        f"• `{command} rain on a window --no-audio --estimate` says the price and spends nothing",
+        f"• `{command} our logo unfolding --final` skips the draft",
+        _HELP_OPTIONS,
+        _HELP_THREAD,
+        f"A slash command carries no files and does not work in a thread; reply there instead of typing `{command}`.",
+        "Clips are made by AI and may be wrong. The prompt goes to the video provider that the card names.",
+    ]
+    return "\n".join(lines)
+
+
+# --- refused ---------------------------------------------------------------------------------------------------------
+
+
+def _usage(error: UsageError) -> str:
+    allowed = f"Allowed: {escape(error.allowed)}." if error.allowed else ""
+    # A line to type is code, so that Slack keeps its dashes and straight quotes.
+    example = f"Try: `{error.suggestion.replace('`', '')}`" if error.suggestion else ""
+    wrong = escape(error.wrong)
+    return " ".join(part for part in (wrong, allowed, _NOTHING_CHARGED, example) if part)
+
+
+def _over_cap(over: OverCap) -> str:
+    limit = dollars(over.cap.limit_micro_usd or 0)
+    renews = local_time(over.cap.renews_at, "{date_short_pretty} at {time}")
+    return (
+        f"This would cost {dollars(over.asked_micro_usd)}, and {dollars(over.left_micro_usd)} of {limit} is left for "
+        f"{_SUBJECT[over.cap.scope]}. {_NOTHING_CHARGED} The limit renews {renews}. "
+        "Until then: ask for fewer takes or seconds, or have whoever runs Dailies raise it."
+    )
+
+
+def _no_price(error: NoPrice) -> str:
+    return (
+        f"Nobody publishes what {provider_name(error.provider)} takes for tier {escape(error.tier)} at "
+        f"{error.resolution.value}, so it cannot be made. {_NOTHING_CHARGED} Choose another `--res` or `--tier`, or "
+        "have whoever runs Dailies name the price in `PRICE_FILE`."
+    )
+
+
+def _refusal(error: Refusal) -> str:
+    match error:
+        case NoProvider():
+            return _no_provider(error)
+        case CannotMake():
+            return _cannot_make(error)
+        case NoSuchClip():
+            return _no_such_clip(error)
+        case WhichClip():
+            return (
+                f"There are several clips here ({listed(error.numbers)}). {_NOTHING_CHARGED} Begin your reply with the "
+                f"one you mean, such as `#{error.numbers[-1] if error.numbers else 1} 9:16`."
+            )
+        case NotPromotable():
+            return _not_promotable(error)
+        case NothingToDo():
+            return (
+                f"*{escape(error.verb)}* is no longer possible here: it was done already, or its time is over. "
+                f"{_NOTHING_CHARGED} The card as it is now shows what can be done."
+            )
+        case NotYours():
+            # Who may is written by us, as mentions; the rest is quoted like anybody's words.
+            return f"Only {error.who} may {escape(error.verb)}. {_NOTHING_CHARGED} Ask them to press the button."
+        case _:
+            return f"{escape(str(error))} {_NOTHING_CHARGED}"
+
+
+def _no_provider(error: NoProvider) -> str:
+    if not error.configured:
+        return (
+            f"No video provider is set up, so no clip can be made. {_NOTHING_CHARGED} Whoever runs Dailies has to give "
+            "it a provider's key (`dailies doctor` says how)."
+        )
+    names = ", ".join(escape(name) for name in error.configured)
+    wanted = f"There is no provider {quoted(error.wanted, 60)} here. " if error.wanted else ""
+    return f"{wanted}{_NOTHING_CHARGED} Providers set up: {names}. Use one of them with `--provider`, or leave it out."
+
+
+def _cannot_make(error: CannotMake) -> str:
+    lines = [
+        f"• {escape(misfit.option)} {quoted(misfit.asked, 60)}: it has {escape(misfit.allowed)}."
+        for misfit in error.misfits
+    ]
+    return "\n".join(
+        [f"{provider_name(error.provider)} cannot make this. {_NOTHING_CHARGED}", *lines, "Change that and ask again."]
+    )
+
+
+def _no_such_clip(error: NoSuchClip) -> str:
+    there = f"There are {listed(error.numbers)}." if len(error.numbers) > 1 else ""
+    there = there or (f"There is only {listed(error.numbers)}." if error.numbers else "There are no clips here yet.")
+    return f"There is no clip #{error.number} in this thread. {_NOTHING_CHARGED} {there}"
+
+
+def _not_promotable(error: NotPromotable) -> str:
+    job = error.job
+    if job.state is State.DELIVERED:
+        why, then = "is a final already, or as good as one", "Reply with settings for a variant of it"
+    elif job.finished:
+        why, then = f"was never posted (it is {job.state.value})", "Ask for it again first"
+    else:
+        why, then = f"is not here yet (it is {job.state.value})", "Promote it once it is posted"
+    return f"Clip #{job.number} {why}, so it cannot be promoted. {_NOTHING_CHARGED} {then}."
+
+
+def _unknown(reference: str) -> str:
+    return (
+        "Something went wrong in Dailies, and this could not be done. If a card of it stands in the channel, it was "
+        "accepted and goes on; otherwise nothing was ordered or charged. Try again; if it happens again, tell whoever "
+        f"runs Dailies this code: `{reference.replace('`', '')}`."
+    )

@@ -1,0 +1,275 @@
+"""The card of an ask: one message that shows how its clips stand and offers what can be done now."""
+
+from datetime import datetime
+
+from bot.domain.failure import Failure
+from bot.domain.job import Ask, AskKind, Decision, Gate, Job, State
+from bot.domain.pricing import dollars
+from bot.domain.recipe import Recipe
+from bot.ports import Card
+from handlers.blocks.kit import (
+    MESSAGE_TEXT,
+    Block,
+    Message,
+    button,
+    buttons,
+    cut,
+    dialog,
+    escape,
+    local_time,
+    mrkdwn,
+    plain,
+    quoted,
+    small,
+    small_plain,
+)
+from handlers.blocks.states import explain
+from handlers.blocks.words import assumed_words, counted, price_words, provider_name, recipe_words
+
+LONGEST_PROMPT = 1500
+"""Characters of a prompt on a card; the whole of it is in the recipe."""
+
+LONGEST_NOTE = 300
+LONGEST_PROMPT_IN_TEXT = 400
+
+STOPPABLE = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.RENDERING, State.LATE, State.DOWNLOADING})
+"""Where *Cancel* still changes something. An uncertain clip has *Give up* instead."""
+
+_CHARGED_ANYWAY = STOPPABLE - {State.WAITING, State.QUEUED}
+
+
+def card(shown: Card, *, promote_emoji: str = "rocket") -> Message:
+    """The card's message. ``promote_emoji`` is the name of the reaction that makes a final. Pure."""
+    ask, jobs = shown.ask, shown.jobs
+    blocks = [
+        mrkdwn(_headline(shown)),
+        plain(_prompt(shown), LONGEST_PROMPT),
+        *[small_plain(note, LONGEST_NOTE) for note in ask.notes[:6]],
+        small(_plan(jobs)),
+        *_negative(jobs),
+        small(_money(shown)),
+        *_gate(shown),
+    ]
+    for job in jobs:
+        blocks += _row(ask, job)
+    blocks += _ask_buttons(shown)
+    if hint := _hint(shown, promote_emoji):
+        blocks.append(small(hint))
+    return Message(text=_text(shown), blocks=blocks)
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def _headline(shown: Card) -> str:
+    ask, of = shown.ask, f"#{shown.parent.number}" if shown.parent else "a clip"
+    who = f"<@{ask.person}>"
+    match ask.kind:
+        case AskKind.PROMOTION:
+            return f"*Final of {of}*, asked for by {who}: the same recipe again, a re-shoot and not an upscale."
+        case AskKind.VARIANT:
+            return f"*Variant of {of}*, asked for by {who}."
+        case AskKind.DRAFT:
+            return f"*Draft*, asked for by {who}."
+
+
+def _prompt(shown: Card) -> str:
+    return _recipe(shown.jobs).prompt if shown.jobs else shown.ask.text or "(no prompt)"
+
+
+def _recipe(jobs: tuple[Job, ...]) -> Recipe:
+    return jobs[0].recipe
+
+
+def _plan(jobs: tuple[Job, ...]) -> str:
+    if not jobs:
+        return "Nothing was made of it."
+    first = jobs[0]
+    parts = [recipe_words(first.recipe), counted(len(jobs), "take")]
+    return " · ".join([*parts, f"{provider_name(first.provider)} ({escape(first.model)})"])
+
+
+def _negative(jobs: tuple[Job, ...]) -> list[Block]:
+    negative = jobs[0].recipe.negative if jobs else None
+    return [small_plain(f"Not to be seen: {negative}", LONGEST_NOTE)] if negative else []
+
+
+def _money(shown: Card) -> str:
+    jobs = shown.jobs
+    if not jobs:
+        return "Nothing was charged."
+    total, first = sum(job.price_micro_usd for job in jobs), jobs[0]
+    each = f" ({len(jobs)} × {dollars(first.price_micro_usd)})" if len(jobs) > 1 else ""
+    assumed = f" {assumed_words(first.provider)}" if first.price_assumed else ""
+    if all(job.finished for job in jobs):
+        cost = sum(job.cost_micro_usd or 0 for job in jobs)
+        return f"Cost {dollars(cost)}{assumed if cost == total else ''}" if cost else "Nothing was charged."
+    if _undecided(shown.ask):
+        return f"Would cost {dollars(total)}{each}{assumed}. Nothing is held or charged yet."
+    return f"Held {dollars(total)}{each}{assumed}{_queue(shown)}"
+
+
+def _queue(shown: Card) -> str:
+    if shown.ahead is None or not any(job.state is State.QUEUED for job in shown.jobs):
+        return ""
+    place = "next in line" if shown.ahead == 0 else f"{counted(shown.ahead, 'clip')} ahead in the queue when posted"
+    return f" · {place}"
+
+
+def _undecided(ask: Ask) -> bool:
+    return ask.gate is not None and ask.decision is None
+
+
+def _open(ask: Ask, now: datetime) -> bool:
+    """Whether the ask's question can still be answered."""
+    return _undecided(ask) and (ask.decide_by is None or now < ask.decide_by)
+
+
+def _gate(shown: Card) -> list[Block]:
+    words = _gate_words(shown)
+    return [mrkdwn(words)] if words else []
+
+
+def _gate_words(shown: Card) -> str:
+    ask = shown.ask
+    if ask.decision is Decision.STOP:
+        if ask.decided_by:
+            return f"Stopped by <@{ask.decided_by}> before anything was ordered. Nothing was charged."
+        return _EXPIRED[ask.gate]
+    if ask.decision is Decision.GO and ask.gate is Gate.CONFIRMATION and ask.decided_by:
+        return f"Confirmed by <@{ask.decided_by}>, who pays."
+    if not _open(ask, shown.now):
+        return ""
+    total = dollars(sum(job.price_micro_usd for job in shown.jobs))
+    if ask.gate is Gate.CONFIRMATION:
+        until = f" The offer ends at {local_time(ask.decide_by)}." if ask.decide_by else ""
+        return f"This would cost {total}. Press *Confirm* to spend it, or *Cancel*.{until}"
+    at = f" at {local_time(ask.decide_by, '{time_secs}')}" if ask.decide_by else " in a moment"
+    return f"<@{ask.person}> asked for this. It starts{at} and then costs {total}, unless somebody presses *Undo*."
+
+
+_EXPIRED = {
+    Gate.CONFIRMATION: "Nobody confirmed this in time. Nothing was charged.",
+    Gate.UNDO: "This was taken back before anything was ordered. Nothing was charged.",
+    None: "Stopped before anything was ordered. Nothing was charged.",
+}
+
+
+def _row_words(job: Job) -> str:
+    take = f" · take {job.take} of {job.takes}" if job.takes > 1 else ""
+    return f"*#{job.number}*{take} · *{job.state.value}*{_row_price(job)}\n{explain(job)}"
+
+
+def _row_price(job: Job) -> str:
+    if job.cost_micro_usd is None:
+        return ""
+    assumed = job.price_assumed and job.cost_micro_usd == job.price_micro_usd
+    return f" · {price_words(job.cost_micro_usd, assumed=assumed, provider=job.provider)}"
+
+
+def _row(ask: Ask, job: Job) -> list[Block]:
+    return [mrkdwn(_row_words(job)), *_provider_words(job, job.failure), *buttons(_clip_buttons(ask, job))]
+
+
+def _provider_words(job: Job, failure: Failure | None) -> list[Block]:
+    if failure is None or not failure.detail or job.state not in {State.FAILED, State.WAITING}:
+        return []
+    return [small_plain(f"In {provider_name(job.provider)}'s words: {failure.detail}")]
+
+
+# --- buttons ---------------------------------------------------------------------------------------------------------
+
+
+def _clip_buttons(ask: Ask, job: Job) -> list[Block]:
+    clip, value = f"clip #{job.number}", f"{job.id}:{job.attempt}"
+    if job.state is State.UNCERTAIN:
+        return _uncertain_buttons(job, value)
+    if job.state is State.DELIVERED and ask.kind is not AskKind.PROMOTION:
+        says = f"Promote {clip}: render its final"
+        return [button("Promote", value=f"{job.id}:{ask.version}", says=says, style="primary")]
+    kept = job.state is State.CANCELLED and job.clip_key is not None and job.message_ts is None
+    stuck = job.state is State.DELIVERING and job.trouble is not None
+    if kept or stuck:
+        return [button("Deliver again", value=value, says=f"Deliver {clip} again")]
+    return []
+
+
+def _uncertain_buttons(job: Job, value: str) -> list[Block]:
+    clip, price = f"clip #{job.number}", dollars(job.price_micro_usd)
+    twice = dialog(
+        f"Order #{job.number} again?",
+        f"The first order may have been taken and charged. A second one may charge {price} a second time.",
+        yes="Order again",
+        no="Leave it",
+        danger=True,
+    )
+    lost = dialog(
+        f"Give #{job.number} up?",
+        f"{price} is counted as spent, and the clip is not waited for any longer.",
+        yes="Give up",
+        no="Leave it",
+    )
+    return [
+        button("Check again", value=value, says=f"Check {clip} again"),
+        button("Order again", value=value, says=f"Order {clip} again; may charge twice", style="danger", confirm=twice),
+        button("Give up", value=value, says=f"Give {clip} up", confirm=lost),
+    ]
+
+
+def _ask_buttons(shown: Card) -> list[Block]:
+    ask, value = shown.ask, f"{shown.ask.id}:{shown.ask.version}"
+    if _open(ask, shown.now) and ask.gate is Gate.UNDO:
+        return buttons([button("Undo", value=value, says="Undo: nothing is ordered or charged", style="danger")])
+    found = []
+    if _open(ask, shown.now) and ask.gate is Gate.CONFIRMATION:
+        total = dollars(sum(job.price_micro_usd for job in shown.jobs))
+        found.append(button("Confirm", value=value, says=f"Confirm: spend {total}", style="primary"))
+    if cancellable(shown.jobs):
+        found.append(button("Cancel", value=value, says="Cancel this ask", confirm=_cancel_dialog(shown.jobs)))
+    return buttons(found)
+
+
+def cancellable(jobs: tuple[Job, ...]) -> bool:
+    """Whether *Cancel* would still change something."""
+    return any(job.state in STOPPABLE and not job.cancel_by for job in jobs)
+
+
+def _cancel_dialog(jobs: tuple[Job, ...]) -> Block | None:
+    """Stopping what is free needs no question; stopping what is paid for does."""
+    charged = any(job.state in _CHARGED_ANYWAY for job in jobs)
+    uncertain = any(job.state is State.UNCERTAIN for job in jobs)
+    if not charged and not uncertain:
+        return None
+    parts = ["Clips that are not ordered yet are stopped for free."]
+    if charged:
+        parts.append("Clips that are ordered already are charged all the same; they are kept and not posted.")
+    if uncertain:
+        parts.append("Uncertain ones are counted as spent.")
+    return dialog("Cancel this ask?", " ".join(parts), yes="Cancel it", no="Go on")
+
+
+def _hint(shown: Card, emoji: str) -> str:
+    """Which gesture does what, once."""
+    living = [job for job in shown.jobs if job.state not in {State.FAILED, State.CANCELLED}]
+    if not living or shown.ask.decision is Decision.STOP:
+        return ""
+    number = living[0].number
+    reply = f"reply `#{number} 9:16` or `#{number} 8s` for a variant"
+    if shown.ask.kind is AskKind.PROMOTION:
+        return f"Once it is posted: {reply}."
+    return f"Once a clip is posted: react to it with :{emoji}: ({emoji}) or press *Promote* for its final; {reply}."
+
+
+# --- the whole as text -----------------------------------------------------------------------------------------------
+
+
+def _text(shown: Card) -> str:
+    parts = [
+        _headline(shown),
+        quoted(_prompt(shown), LONGEST_PROMPT_IN_TEXT),
+        _plan(shown.jobs) + ".",
+        _money(shown).rstrip(".") + ".",
+        _gate_words(shown),
+        *[_row_words(job).replace("\n", ": ") for job in shown.jobs],
+    ]
+    return cut("\n".join(part for part in parts if part), MESSAGE_TEXT)

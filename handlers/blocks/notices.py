@@ -1,0 +1,62 @@
+"""What a person is told alone when something holds an accepted ask up: one text for each ``Notice``."""
+
+from bot.domain.job import Ask, Job
+from bot.domain.notice import Notice
+from bot.domain.pricing import dollars
+from handlers.blocks.kit import Message, escape, quoted, said
+from handlers.blocks.words import provider_name
+
+
+def notice(kind: Notice, ask: Ask, job: Job | None = None) -> Message:
+    """The message for a notice about an ask, or about one clip of it. Pure."""
+    match kind:
+        case Notice.NOT_IN_CHANNEL:
+            return said(_not_in_channel(ask))
+        case Notice.DELIVERY_REFUSED:
+            return said(_delivery_refused(ask, job))
+        case Notice.DOWNLOAD_TROUBLE:
+            return said(_download_trouble(ask, job))
+        case Notice.OVER_CAP:
+            return said(_over_cap(ask, job))
+
+
+def _clip(ask: Ask, job: Job | None) -> str:
+    which, prompt = (f"Clip #{job.number}", job.recipe.prompt) if job else ("Your clip", ask.text)
+    return f"{which} ({quoted(prompt, 80)})" if prompt else which
+
+
+def _charged(job: Job | None) -> str:
+    return f"{dollars(job.cost_micro_usd)} was charged for it." if job and job.cost_micro_usd else "It is paid for."
+
+
+def _not_in_channel(ask: Ask) -> str:
+    about = f" {quoted(ask.text, 80)}" if ask.text else ""
+    return (
+        f"Your ask{about} cannot be shown in <#{ask.channel}>, because Dailies is not in that channel. Nothing was "
+        "ordered or charged. Type `/invite @Dailies` there, and send your command again."
+    )
+
+
+def _delivery_refused(ask: Ask, job: Job | None) -> str:
+    return (
+        f"{_clip(ask, job)} is ready and safe on our storage, and Slack does not let it into its thread in "
+        f"<#{ask.channel}>: the app was removed, the channel is archived, or files are not allowed there. "
+        f"{_charged(job)} It is tried again by itself at growing intervals; invite the app or unarchive the channel, "
+        "and press *Deliver again* on the card to have it at once."
+    )
+
+
+def _download_trouble(ask: Ask, job: Job | None) -> str:
+    provider = provider_name(job.provider) if job else "its provider"
+    return (
+        f"{_clip(ask, job)} is rendered, and could not be downloaded from {provider} so far. {_charged(job)} "
+        f"It is tried again by itself until {provider} deletes it; nothing needs to be done."
+    )
+
+
+def _over_cap(ask: Ask, job: Job | None) -> str:
+    detail = f" {escape(job.failure.detail)}" if job and job.failure and job.failure.detail else ""
+    return (
+        f"{_clip(ask, job)} was not started: when its time for *Undo* was over, the money no longer fitted under a "
+        f"spending cap.{detail} Nothing was charged. Ask again when the cap renews, or have it raised."
+    )

@@ -1,0 +1,227 @@
+"""How a clip stands, as one or more full sentences: what happened, what it means for the money, what to do next.
+
+Every sentence is mrkdwn of our own; a provider's words never stand in it.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from bot.domain.failure import FailureKind
+from bot.domain.job import Job, State, WaitReason
+from bot.domain.pricing import dollars
+from bot.domain.trouble import Trouble
+from handlers.blocks.kit import local_time
+from handlers.blocks.words import provider_name
+
+_BY_ITSELF = "It is tried again by itself."
+
+TROUBLES: Mapping[Trouble, str] = MappingProxyType(
+    {
+        Trouble.UNKNOWN_ORDER: "{provider} has not confirmed the order. It is asked again under the same order number, "
+        "which cannot be charged twice.",
+        Trouble.PROVIDER_UNREACHABLE: f"{{provider}} could not be reached. Nothing was charged. {_BY_ITSELF}",
+        Trouble.PROVIDER_BUSY: f"{{provider}} is busy and asks us to wait. Nothing was charged. {_BY_ITSELF}",
+        Trouble.NO_NEWS: "Checked: nothing more is known about the order than before.",
+        Trouble.DOWNLOAD_FAILS: "The clip is rendered and charged, and could not be downloaded from {provider} so far. "
+        "It is tried again by itself until {provider} deletes it.",
+        Trouble.NOT_A_CLIP: "The clip is rendered and charged, but what {provider} hands out so far is not a whole "
+        "video. It is fetched again by itself until {provider} deletes it.",
+        Trouble.STORE_FULL: "The clip is rendered and charged, and our own storage could not take or give it. "
+        f"{_BY_ITSELF} Whoever runs Dailies may have to make room.",
+        Trouble.SLACK_AWAY: f"The clip is safe on our storage, and Slack did not answer. {_BY_ITSELF}",
+        Trouble.SLACK_REFUSES_PLACE: "The clip is safe on our storage, and Slack does not let it into this channel. "
+        "Invite the app here (or unarchive the channel), then press *Deliver again*; it is also tried again by itself.",
+        Trouble.SLACK_REFUSES_APP: "The clip is safe on our storage, and Slack refuses the app's token or permissions. "
+        f"Whoever runs Dailies has to mend that (`dailies doctor` says how). {_BY_ITSELF}",
+        Trouble.SLACK_DROPPED_FILE: "The clip is safe on our storage; Slack took the file and did not show it. "
+        "It is being sent again.",
+    }
+)
+
+FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
+    {
+        FailureKind.POLICY: ("{provider} refused this prompt under its content rules.", "Reword it and ask again."),
+        FailureKind.AUDIO_MODERATION: (
+            "{provider} refused the sound of this clip.",
+            "Ask again with `--no-audio`, or reword what is to be heard.",
+        ),
+        FailureKind.FACE: (
+            "{provider} refuses to show this person's face.",
+            "Describe somebody who is no real person, and ask again.",
+        ),
+        FailureKind.BAD_REFERENCE: (
+            "{provider} could not use a file that the ask refers to.",
+            "Ask again without it, or with another.",
+        ),
+        FailureKind.INVALID: (
+            "{provider} could not read the order. That is a fault of Dailies, not of your prompt.",
+            "Tell whoever runs Dailies; another provider may take it (`--provider`).",
+        ),
+        FailureKind.KEY_REFUSED: ("{provider} refuses the key of Dailies.", "Whoever runs Dailies has to renew it."),
+        FailureKind.OUT_OF_CREDIT: ("The account at {provider} is empty.", "Whoever runs Dailies has to top it up."),
+        FailureKind.PROVIDER: (
+            "{provider} tried to render this clip and could not.",
+            "Ask again; it often works then.",
+        ),
+        FailureKind.TIMEOUT: (
+            "{provider} gave up because rendering took too long.",
+            "Ask again, or for fewer seconds.",
+        ),
+        FailureKind.TASK_LOST: (
+            "{provider} took the order and does not know it any more.",
+            "Whoever runs Dailies can claim the money back there with the task number in `dailies jobs show`.",
+        ),
+        FailureKind.LINK_EXPIRED: (
+            "The clip was rendered, and {provider} deleted it before it could be downloaded.",
+            "Ask again if it is still wanted.",
+        ),
+        FailureKind.UNREADABLE: (
+            "What {provider} handed out as the clip is not a whole video.",
+            "Ask again, or at another provider (`--provider`).",
+        ),
+        FailureKind.TOO_LARGE: (
+            "The clip is larger than Dailies may store.",
+            "Ask for fewer seconds or a lower resolution, or have `MAX_CLIP_MB` raised.",
+        ),
+        FailureKind.OVER_CAP: (
+            "The money for this clip no longer fits under a spending cap.",
+            "Ask again when the cap renews, or have it raised.",
+        ),
+        FailureKind.NOT_IN_CHANNEL: (
+            "Dailies is not in this channel, so the clip could not have been shown.",
+            "Invite it here, and ask again.",
+        ),
+        FailureKind.COUNTED_AS_SPENT: (
+            "Nobody could find out whether {provider} took this order, and it was given up.",
+            "Ask again if it is still wanted.",
+        ),
+    }
+)
+"""What happened, and what to do next. What it means for the money stands between them."""
+
+
+def explain(job: Job) -> str:
+    """The sentences for a clip's row. Pure."""
+    return _SENTENCES[job.state](job)
+
+
+def money_sentence(job: Job) -> str:
+    """What was charged for a clip that is over."""
+    if job.failure and job.failure.kind is FailureKind.COUNTED_AS_SPENT:
+        return f"{dollars(job.cost_micro_usd or job.price_micro_usd)} is counted as spent."
+    return f"{dollars(job.cost_micro_usd)} was charged." if job.cost_micro_usd else "Nothing was charged."
+
+
+def _trouble(job: Job) -> str:
+    return TROUBLES[job.trouble].format(provider=provider_name(job.provider)) if job.trouble else ""
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _waiting(job: Job) -> str:
+    provider = provider_name(job.provider)
+    if job.cancel_by:
+        return f"<@{job.cancel_by}> cancelled it: it is being stopped. Nothing was charged."
+    if job.wait_reason is WaitReason.CONFIRMATION:
+        return "Waits for somebody to press *Confirm*. Nothing is charged until then."
+    if job.wait_reason is WaitReason.UNDO_WINDOW:
+        return "Starts by itself when the time for *Undo* is over. Nothing is charged until then."
+    if job.failure and job.failure.kind is FailureKind.KEY_REFUSED:
+        why = f"{provider} refuses the key of Dailies. Whoever runs Dailies has to renew it."
+    else:
+        why = f"The account at {provider} is empty. Whoever runs Dailies has to top it up."
+    return f"{why} Nothing was charged. The clip starts by itself when that is done; *Cancel* stops waiting."
+
+
+def _queued(job: Job) -> str:
+    if job.cancel_by:
+        return f"<@{job.cancel_by}> cancelled it: it is being stopped. Nothing was charged."
+    again = "A second order is about to be sent. " if job.attempt > 1 else ""
+    return again + (
+        _trouble(job) or f"Waits for its turn at {provider_name(job.provider)}. Nothing was charged so far."
+    )
+
+
+def _submitting(job: Job) -> str:
+    return _joined(_trouble(job) or f"The order is being sent to {provider_name(job.provider)}.", _stopping(job))
+
+
+def _rendering(job: Job) -> str:
+    since = f" since {local_time(job.rendering_since)}" if job.rendering_since else ""
+    return _joined(f"{provider_name(job.provider)} is rendering{since}.", _stopping(job))
+
+
+def _late(job: Job) -> str:
+    provider = provider_name(job.provider)
+    sorry = (
+        f"{provider} takes longer than it should; sorry. It is asked every few minutes, and nothing needs to be done. "
+        "The money stays held until the outcome is known."
+    )
+    return _joined(sorry, _stopping(job))
+
+
+def _stopping(job: Job) -> str:
+    if not job.cancel_by:
+        return ""
+    return (
+        f"<@{job.cancel_by}> cancelled it after it was ordered: {provider_name(job.provider)} charges for it all the "
+        "same. The clip will be kept and not posted."
+    )
+
+
+def _uncertain(job: Job) -> str:
+    provider, price = provider_name(job.provider), dollars(job.price_micro_usd)
+    return _joined(
+        f"The order was sent and {provider}'s answer was lost: it may have been taken and charged, or not. It is never "
+        "sent a second time by itself.",
+        _trouble(job),
+        f"*Check again* costs nothing; *Order again* may charge {price} a second time; *Give up* counts {price} as "
+        "spent.",
+    )
+
+
+def _downloading(job: Job) -> str:
+    return _joined(_trouble(job) or "Rendered. The clip is being downloaded to our storage.", _stopping(job))
+
+
+def _delivering(job: Job) -> str:
+    return _trouble(job) or "Rendered and safe on our storage. It is being posted into the thread."
+
+
+def _delivered(job: Job) -> str:
+    return f"Posted in the thread. {money_sentence(job)}"
+
+
+def _failed(job: Job) -> str:
+    if job.failure is None:
+        return money_sentence(job)
+    what, then = FAILURES[job.failure.kind]
+    return _joined(what.format(provider=provider_name(job.provider)), money_sentence(job), then)
+
+
+def _cancelled(job: Job) -> str:
+    by = f" by <@{job.cancel_by}>" if job.cancel_by else ""
+    if job.clip_key is None:
+        return f"Stopped{by} before it was ordered. {money_sentence(job)}"
+    return (
+        f"Stopped{by} after it was ordered. {money_sentence(job)} The clip is kept: *Deliver again* posts it for free."
+    )
+
+
+_SENTENCES: Mapping[State, Callable[[Job], str]] = MappingProxyType(
+    {
+        State.WAITING: _waiting,
+        State.QUEUED: _queued,
+        State.SUBMITTING: _submitting,
+        State.RENDERING: _rendering,
+        State.LATE: _late,
+        State.UNCERTAIN: _uncertain,
+        State.DOWNLOADING: _downloading,
+        State.DELIVERING: _delivering,
+        State.DELIVERED: _delivered,
+        State.FAILED: _failed,
+        State.CANCELLED: _cancelled,
+    }
+)

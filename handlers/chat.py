@@ -1,0 +1,203 @@
+"""Slack, outgoing: cards, clips and private words. Each method is at most one call that people can see.
+
+slack_sdk's own retry is switched off: it repeats a call when the connection closes, also after Slack has done it, and
+a post would stand twice. What may be repeated is decided by the services, after reading back.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.job import Ask, Job
+from bot.domain.notice import Notice
+from bot.ports import Card, ChatError, ChatRefused, ChatUnknown, ClipPost, MessageGone, Slot
+from handlers.blocks.card import card as card_message
+from handlers.blocks.clip_line import clip_comment, clip_filename, clip_title
+from handlers.blocks.notices import notice as notice_message
+from handlers.slack_errors import translated
+
+log = structlog.get_logger(__name__)
+
+CARD_EVENT = "dailies_card"
+"""The metadata type of a card; its payload carries the ask's id, so that a card can be found again in the history."""
+
+_READ_BACK_PAGES = 3
+_SEND_TIMEOUT_SECONDS = 60.0
+_SEND_CHUNK = 64 * 1024
+
+
+class SlackChat:
+    """The Web API for one workspace. ``client`` must have no retry handlers."""
+
+    def __init__(self, client: AsyncWebClient, *, promote_emoji: str = "rocket") -> None:
+        self._client = client
+        self._promote_emoji = promote_emoji
+        self._files = httpx.AsyncClient(
+            timeout=httpx.Timeout(_SEND_TIMEOUT_SECONDS, connect=10), follow_redirects=False, trust_env=False
+        )
+
+    async def close(self) -> None:
+        """Close the connections of uploads."""
+        await self._files.aclose()
+
+    # --- cards ------------------------------------------------------------------------------------------------------
+
+    async def post_card(self, card: Card) -> str:
+        """Post the card, in its thread when it has one."""
+        message = card_message(card, promote_emoji=self._promote_emoji)
+        with translated():
+            answer = await self._client.chat_postMessage(
+                channel=card.ask.channel,
+                thread_ts=card.ask.root_ts,
+                text=message.text,
+                blocks=message.blocks,
+                metadata={"event_type": CARD_EVENT, "event_payload": {"ask": card.ask.id}},
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        return str(answer["ts"])
+
+    async def find_card(self, ask: Ask) -> str | None:
+        """Look through what was posted since the ask was made, in its thread or its channel."""
+        oldest = f"{ask.created_at.timestamp() - 60:.6f}"
+        cursor = ""
+        for _ in range(_READ_BACK_PAGES):
+            answer = await self._history(ask, oldest, cursor)
+            for message in answer.get("messages") or []:
+                payload = (message.get("metadata") or {}).get("event_payload") or {}
+                if payload.get("ask") == ask.id:
+                    return str(message["ts"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return None
+        return None
+
+    async def _history(self, ask: Ask, oldest: str, cursor: str) -> Mapping[str, Any]:
+        common: dict[str, Any] = {
+            "channel": ask.channel,
+            "oldest": oldest,
+            "limit": 200,
+            "include_all_metadata": True,
+            "cursor": cursor or None,
+        }
+        with translated():
+            if ask.root_ts is None:
+                answer = await self._client.conversations_history(**common)
+            else:
+                answer = await self._client.conversations_replies(ts=ask.root_ts, **common)
+        return _body(answer)
+
+    async def update_card(self, card: Card) -> None:
+        """Edit the posted card."""
+        message = card_message(card, promote_emoji=self._promote_emoji)
+        with translated():
+            await self._client.chat_update(
+                channel=card.ask.channel,
+                ts=card.ask.card_ts or "",
+                text=message.text,
+                blocks=message.blocks,
+                metadata={"event_type": CARD_EVENT, "event_payload": {"ask": card.ask.id}},
+            )
+
+    # --- clips ------------------------------------------------------------------------------------------------------
+
+    async def reserve(self, post: ClipPost, size: int) -> Slot:
+        """Ask for an upload URL. No ``alt_txt``: with it Slack can silently drop the share (python-slack-sdk#1818)."""
+        with translated():
+            answer = await self._client.files_getUploadURLExternal(filename=clip_filename(post), length=size)
+        return Slot(url=str(answer["upload_url"]), file_id=str(answer["file_id"]))
+
+    async def send(self, slot: Slot, size: int, chunks: AsyncIterator[bytes]) -> None:
+        """Stream the bytes to the upload URL; the token is not sent there."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        try:
+            response = await self._files.post(slot.url, content=chunks, headers=headers)
+        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+            raise ChatError(f"upload_{type(error).__name__}") from error
+        if response.status_code != 200:
+            raise ChatError(f"upload_http_{response.status_code}")
+
+    async def share(self, file_id: str, post: ClipPost) -> None:
+        """Ask Slack to share the file in the thread. As JSON: slack_sdk's own method puts the comment into the URL."""
+        body = {
+            "files": [{"id": file_id, "title": clip_title(post)}],
+            "channel_id": post.job.channel,
+            "thread_ts": post.ask.root_ts,
+            "initial_comment": clip_comment(post),
+        }
+        with translated():
+            await self._client.api_call("files.completeUploadExternal", json=body)
+
+    async def find_share(self, file_id: str, channel: str) -> str | None:
+        """Read ``files.info``: the shares name the message (docs.slack.dev, file object)."""
+        with translated():
+            answer = await self._client.files_info(file=file_id)
+        file = answer.get("file") or {}
+        if file.get("mode") == "tombstone":
+            raise MessageGone("tombstone")
+        shares = file.get("shares") or {}
+        for visibility in ("public", "private"):
+            for share in (shares.get(visibility) or {}).get(channel) or []:
+                return str(share["ts"])
+        return None
+
+    async def delete_file(self, file_id: str) -> None:
+        """Delete one of our files; an absent one is fine."""
+        try:
+            with translated():
+                await self._client.files_delete(file=file_id)
+        except MessageGone:
+            log.debug("file.already_gone", file=file_id)
+
+    # --- people -----------------------------------------------------------------------------------------------------
+
+    async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
+        """Who stands behind one of these reactions, whatever the skin tone."""
+        with translated():
+            answer = await self._client.reactions_get(channel=channel, timestamp=ts, full=True)
+        item = answer.get(str(answer.get("type", "message"))) or answer.get("message") or {}
+        found = [
+            str(user)
+            for reaction in item.get("reactions") or []
+            if str(reaction.get("name", "")).split("::")[0] in names
+            for user in reaction.get("users") or []
+        ]
+        return tuple(dict.fromkeys(found))
+
+    async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
+        """Tell the asker alone, by the first way that works."""
+        text = notice_message(notice, ask, job).text
+        if ask.reply_url and await self._answer(ask.reply_url, text):
+            return
+        try:
+            with translated():
+                await self._client.chat_postEphemeral(
+                    channel=ask.channel, user=ask.person, text=text, thread_ts=ask.root_ts
+                )
+        except ChatRefused:
+            await self._direct(ask.person, text)
+
+    async def _answer(self, url: str, text: str) -> bool:
+        body = json.dumps({"response_type": "ephemeral", "text": text})
+        try:
+            response = await self._files.post(url, content=body, headers={"Content-Type": "application/json"})
+        except (httpx.HTTPError, OSError):
+            return False
+        return response.status_code == 200
+
+    async def _direct(self, person: str, text: str) -> None:
+        with translated():
+            opened = await self._client.conversations_open(users=person)
+            channel = (opened.get("channel") or {}).get("id")
+            if not channel:
+                raise ChatUnknown("no_direct_message")
+            await self._client.chat_postMessage(channel=channel, text=text, unfurl_links=False)
+
+
+def _body(answer: object) -> Mapping[str, Any]:
+    data = getattr(answer, "data", None)
+    return data if isinstance(data, dict) else {}

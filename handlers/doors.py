@@ -1,0 +1,109 @@
+"""What every listener needs: the use-cases, who we are, and a way to answer one person alone.
+
+A listener parses, calls intake, and ends: its answer leaves with the ack, after the commit. Anything that calls Slack
+runs in a task of ours that is started when there is something to say, never before the ack depends on it.
+"""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Coroutine
+from dataclasses import dataclass
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.budget import OverCap
+from bot.domain.pricing import NoPrice
+from bot.ports import ChatError, StorageBusy
+from bot.services.answers import Refusal
+from bot.services.intake import Intake
+from handlers.blocks.answers import explain_error
+from handlers.blocks.kit import Message
+from handlers.grammar import UsageError
+from handlers.slack_errors import translated
+
+log = structlog.get_logger(__name__)
+
+EXPECTED = (Refusal, OverCap, NoPrice, UsageError)
+"""What a person may run into: answered in words, and not a fault of ours."""
+
+_REMEMBERED_ANSWERS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who we are in the workspace, as ``auth.test`` says."""
+
+    workspace: str
+    bot_user: str
+    bot_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a private answer is shown."""
+
+    channel: str
+    person: str
+    thread_ts: str | None = None
+
+
+class Doors:
+    """Shared by the listeners of one app."""
+
+    def __init__(self, *, intake: Intake, client: AsyncWebClient, identity: Identity, replies: str = "smart") -> None:
+        self.intake = intake
+        self.identity = identity
+        self.replies = replies
+        """``smart``, ``mention`` or ``off``: which thread replies are read."""
+        self._client = client
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answered: OrderedDict[str, None] = OrderedDict()
+
+    def explain(self, error: Exception) -> Message:
+        """The words for what went wrong. A surprise gets a reference code that is in the log too."""
+        if isinstance(error, EXPECTED):
+            return explain_error(error, reference="")
+        reference = secrets.token_hex(4)
+        if isinstance(error, StorageBusy):
+            log.warning("door.busy", reference=reference, error=str(error))
+        else:
+            log.error("door.failed", reference=reference, exc_info=error)
+        return explain_error(error, reference=reference)
+
+    def tell(self, place: Place, message: Message, *, once: str | None = None) -> None:
+        """Show the message to one person, soon. ``once`` is a key under which it is said a single time, since an
+        event comes again when Slack did not hear our ack."""
+        if once is not None:
+            if once in self._answered:
+                return
+            self._answered[once] = None
+            while len(self._answered) > _REMEMBERED_ANSWERS:
+                self._answered.popitem(last=False)
+        self._start(self._tell(place, message))
+
+    async def settle(self) -> None:
+        """Wait for the answers under way, shortly: the program is ending."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+        for task in self._tasks:
+            task.cancel()
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, place: Place, message: Message) -> None:
+        try:
+            with translated():
+                await self._client.chat_postEphemeral(
+                    channel=place.channel,
+                    user=place.person,
+                    thread_ts=place.thread_ts,
+                    text=message.text,
+                    blocks=message.blocks or None,
+                )
+        except ChatError as error:
+            log.info("answer.not_told", channel=place.channel, error=error.code)

@@ -1,0 +1,109 @@
+"""``/clip PROMPT [options]``: text to what was asked, and a recipe back to the line that asks for it."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from bot.domain.lineage import Changes
+from bot.domain.recipe import Recipe
+from handlers.grammar.errors import NoPrompt, NoSuchReference, NotAvailableYet, PromptTooLong
+from handlers.grammar.line import Line, read_line
+from handlers.grammar.options import AUTO, EXAMPLE, changes_of
+from handlers.grammar.slack_text import normalise
+
+LONGEST_PROMPT = 20_000
+"""Characters. No provider reads more; what a particular one reads is checked when it is chosen."""
+
+COMMAND = "/clip"
+
+_REFERENCE_NAME = re.compile(r"(?<!\w)@(?:image|video|audio)[0-9]+\b", re.IGNORECASE)
+_PERMUTATION = re.compile(r"\{[^{}]*,[^{}]*\}")
+_HELP = frozenset({"", "help", "--help", "?"})
+_DOORS = frozenset({"jobs", "usage", "settings"})
+"""Words that are to open something of their own one day; as prompts they would spend money on a misunderstanding."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Help:
+    """Nothing was asked but what Dailies can do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipRequest:
+    """What ``/clip`` asks for. ``changes`` is what is wanted otherwise than in the channel's preset; ``provider`` is
+    None when Dailies is to choose."""
+
+    prompt: str
+    changes: Changes
+    provider: str | None
+    final: bool
+    estimate: bool
+
+
+def parse_clip(text: str) -> ClipRequest | Help:
+    """Read the text of the slash command, as Slack sends it. Pure; raises UsageError and nothing else."""
+    plain = normalise(text)
+    alone = plain.strip().lower()
+    if alone in _HELP:
+        return Help()
+    if alone in _DOORS:
+        raise NotAvailableYet(option=f"{COMMAND} {alone}", instead="To make a clip, say more.", suggestion=EXAMPLE)
+    line = read_line(plain)
+    if line.problem:
+        raise line.problem
+    provider = line.given.get("provider")
+    return ClipRequest(
+        prompt=_prompt(line, plain),
+        changes=changes_of(line.given),
+        provider=provider if isinstance(provider, str) and provider != AUTO else None,
+        final=bool(line.given.get("final")),
+        estimate=bool(line.given.get("estimate")),
+    )
+
+
+def _prompt(line: Line, typed: str) -> str:
+    prompt = line.prose
+    if not says_something(prompt):
+        options = " ".join(line.typed.values())
+        raise NoPrompt(typed=typed, suggestion=f"{EXAMPLE} {options}".strip())
+    return checked_words(prompt)
+
+
+def says_something(words: str) -> bool:
+    """Whether there is a letter, a digit or a symbol (an emoji, say) in it, and not punctuation alone."""
+    return any(unicodedata.category(character)[0] in "LNS" for character in words)
+
+
+def checked_words(words: str, *, example: str = EXAMPLE) -> str:
+    """The words, unless they ask for what cannot be had: raises UsageError for a length or a name."""
+    if len(words) > LONGEST_PROMPT:
+        raise PromptTooLong(prompt=words, longest=LONGEST_PROMPT)
+    if found := _REFERENCE_NAME.search(words):
+        raise NoSuchReference(name=found[0], suggestion=example)
+    if found := _PERMUTATION.search(words):
+        raise NotAvailableYet(option=found[0], instead="Choose one for each clip so far.", suggestion=example)
+    return words
+
+
+def to_line(recipe: Recipe) -> str:
+    """The line to type to make the recipe again; ``parse_clip`` reads the same recipe from it."""
+    return f"{COMMAND} {' '.join(_options(recipe))} {recipe.prompt}"
+
+
+def _options(recipe: Recipe) -> list[str]:
+    """Before the prompt, and switches first: so nothing of the prompt can be taken for a value."""
+    found = ["--audio" if recipe.audio else "--no-audio"]
+    if recipe.high_bitrate:
+        found.append("--hq")
+    if recipe.negative:
+        found.append(f'--no="{recipe.negative}"')
+    if recipe.seed is not None:
+        found.append(f"--seed {recipe.seed}")
+    seconds = AUTO if recipe.seconds is None else str(recipe.seconds)
+    return [
+        *found,
+        f"--tier {recipe.tier}",
+        f"--res {recipe.resolution.value}",
+        f"--dur {seconds}",
+        f"--ratio {recipe.ratio.value}",
+    ]

@@ -1,0 +1,165 @@
+"""A typed line taken apart: words here, options there. Nothing is raised; the first problem rides along, because the
+same text is a mistake after ``/clip`` and may be chat in a thread."""
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+
+from handlers.grammar.errors import GivenTwice, IllValue, MissingValue, NotAvailableYet, NoValueTaken, UsageError
+from handlers.grammar.options import EXAMPLE, NOT_YET, OPTIONS, Arity, Option, Value, canonical, unknown
+from handlers.grammar.slack_text import literal, readable
+
+_TOKEN = re.compile(
+    r"""(?: <[^<>]*>                                  # one of Slack's references, blanks and all
+          | (?<![^\s(\[{=,;:]) "[^"]*" (?!\w)         # a quotation; the inch mark of 5" neither opens nor closes one
+          | \S
+        )+""",
+    re.VERBOSE,
+)
+_OPTION = re.compile(r"(?P<dashes>--)(?P<name>[A-Za-z][^=]*)(?:=(?P<value>.*))?", re.DOTALL)
+_LONG_DASH_OPTION = re.compile(
+    r"(?P<dashes>-*[\u2010-\u2015\u2212\ufe58\ufe63\uff0d][-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]*)"
+    r"(?P<name>[A-Za-z][A-Za-z-]*)(?:=(?P<value>.*))?",
+    re.DOTALL,
+)
+_SHORT_TAKES = re.compile(r"-n(?:=?(?P<value>[0-9]+)|=(?P<other>.*))?", re.DOTALL)
+_QUOTED = re.compile(r'"([^"]*)"', re.DOTALL)
+_SWITCH_WORDS = frozenset({"on", "off", "yes", "no", "true", "false"})
+_CLOSING = ",;."
+"""Punctuation that ends a clause and not a value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A token that is an option: as typed, by its own name (None when unknown), and what stood behind ``=``."""
+
+    typed: str
+    name: str | None
+    value: str | None
+
+
+@dataclass(kw_only=True)
+class Line:
+    """What a line says. ``words`` are raw tokens; ``given`` are checked values by key; ``typed`` is how each key was
+    asked for; ``problem`` is the first thing wrong with an option. ``start`` is how a line that works begins."""
+
+    start: str = EXAMPLE
+    words: list[str] = field(default_factory=list)
+    given: dict[str, Value] = field(default_factory=dict)
+    typed: dict[str, str] = field(default_factory=dict)
+    problem: UsageError | None = None
+
+    @property
+    def prose(self) -> str:
+        """The words as a person reads them, blanks collapsed."""
+        return " ".join(readable(" ".join(self.words)).split())
+
+    def blame(self, problem: UsageError) -> None:
+        """Remember the first problem."""
+        self.problem = self.problem or problem
+
+    def suggest(self, option: Option) -> str:
+        """A line that works with that option."""
+        return f"{self.start} {option.example}"
+
+    def give(self, option: Option, value: Value, typed: str) -> None:
+        """Record a value; a different one for the same key is a contradiction."""
+        if option.key in self.given and self.given[option.key] != value:
+            first = self.typed[option.key]
+            suggestion = f"{self.start} {first}"
+            self.blame(GivenTwice(option=f"--{option.key}", first=first, second=typed, suggestion=suggestion))
+            return
+        self.given[option.key] = value
+        self.typed.setdefault(option.key, typed)
+
+    def check(self, name: str, value: str, typed: str) -> None:
+        """Check a value for an option and record it, or blame it."""
+        option = OPTIONS[name]
+        checked = option.read(value if option.arity is Arity.WORDS else value.rstrip(_CLOSING))
+        if checked is None:
+            allowed, suggestion = option.allowed, self.suggest(option)
+            self.blame(IllValue(option=f"--{name}", value=value, allowed=allowed, suggestion=suggestion))
+        else:
+            self.give(option, checked, typed)
+
+
+def tokens(text: str) -> list[str]:
+    """Normalised text cut at blanks, with quotations and Slack's references whole."""
+    return _TOKEN.findall(text)
+
+
+def mark(token: str) -> Mark | None:
+    """The token as an option, or None when it is prose. A dash pair makes one with any name, a long dash (which
+    phones make of a pair) only with a known name."""
+    if found := _SHORT_TAKES.fullmatch(token):
+        return Mark(typed="-n", name="takes", value=found["value"] or found["other"])
+    if found := _OPTION.fullmatch(token):
+        return Mark(typed=f"--{readable(found['name'])}", name=canonical(found["name"]), value=found["value"])
+    found = _LONG_DASH_OPTION.fullmatch(token)
+    if found and (name := canonical(found["name"])):
+        return Mark(typed=f"--{name}", name=name, value=found["value"])
+    return None
+
+
+def read_line(text: str, *, start: str = EXAMPLE) -> Line:
+    """Take normalised text apart. ``start`` begins the examples of its errors."""
+    line, rest = Line(start=start), deque(tokens(text))
+    while rest:
+        token = rest.popleft()
+        found = mark(token)
+        if found is None:
+            line.words.append(token)
+        elif found.name is None:
+            line.blame(unknown(found.typed, start))
+            _skip_value(found, rest)
+        elif found.name in NOT_YET:
+            suggestion = line.suggest(OPTIONS["ratio"])
+            line.blame(NotAvailableYet(option=found.typed, instead=NOT_YET[found.name], suggestion=suggestion))
+            _skip_value(found, rest)
+        else:
+            _read_option(line, found, found.name, rest)
+    return line
+
+
+def _skip_value(found: Mark, rest: deque[str]) -> None:
+    """What stands behind an option that we do not have was meant for it."""
+    if found.value is None and rest and mark(rest[0]) is None:
+        rest.popleft()
+
+
+def _read_option(line: Line, found: Mark, name: str, rest: deque[str]) -> None:
+    option = OPTIONS[name]
+    if option.arity is Arity.FLAG:
+        _read_flag(line, found, option, rest)
+        return
+    value = _value(found, option, rest)
+    if not value:
+        line.blame(MissingValue(option=found.typed, allowed=option.allowed, suggestion=line.suggest(option)))
+        return
+    line.check(name, value, f"{found.typed} {value}")
+
+
+def _read_flag(line: Line, found: Mark, option: Option, rest: deque[str]) -> None:
+    given = found.value
+    alone = len(rest) == 1 or (len(rest) > 1 and mark(rest[1]) is not None)
+    if given is None and alone and rest[0].lower().rstrip(_CLOSING) in _SWITCH_WORDS:
+        given = rest[0]
+    if given is not None:
+        line.blame(NoValueTaken(option=found.typed, value=literal(given), suggestion=line.suggest(option)))
+        return
+    value = option.read("")
+    if value is not None:
+        line.give(option, value, found.typed)
+
+
+def _value(found: Mark, option: Option, rest: deque[str]) -> str:
+    """What the option was given, taken from behind ``=`` or off the rest; empty when nothing was."""
+    parts = [] if found.value is None else [found.value]
+    if not parts and rest and mark(rest[0]) is None:
+        parts.append(rest.popleft())
+    if option.arity is Arity.WORDS and parts and not _QUOTED.fullmatch(parts[0]):
+        while rest and mark(rest[0]) is None:
+            parts.append(rest.popleft())
+    value = literal(" ".join(parts)).strip()
+    quoted = _QUOTED.fullmatch(value)
+    return quoted[1].strip() if quoted else value

@@ -1,0 +1,55 @@
+"""The connection to one Slack workspace: who we are there, the Web API, and Socket Mode."""
+
+import logging
+
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from handlers.doors import Identity
+from handlers.slack_errors import translated
+
+_CALL_TIMEOUT_SECONDS = 15
+_PING_SECONDS = 5.0
+"""Also how long slack_sdk waits between tries to connect."""
+
+
+class SlackWorkspace:
+    """One bot token and one app token. slack_sdk's own retries are off: it repeats posts that Slack has done."""
+
+    def __init__(self, *, bot_token: str, app_token: str, api_url: str) -> None:
+        self.client = AsyncWebClient(
+            token=bot_token,
+            base_url=api_url,
+            timeout=_CALL_TIMEOUT_SECONDS,
+            retry_handlers=[],
+            logger=logging.getLogger("slack_sdk.web"),
+        )
+        self._app_token = app_token
+        self._socket: AsyncSocketModeHandler | None = None
+
+    async def identify(self) -> Identity:
+        """Ask Slack who the token is. Raises ChatError or a subclass."""
+        with translated():
+            answer = await self.client.auth_test()
+        return Identity(
+            workspace=str(answer["team_id"]), bot_user=str(answer["user_id"]), bot_id=str(answer.get("bot_id") or "")
+        )
+
+    async def listen(self, app: AsyncApp) -> None:
+        """Open the socket and return when it is open; slack_sdk tries until it is, and keeps it so from then on."""
+        self._socket = AsyncSocketModeHandler(
+            app, self._app_token, web_client=self.client, ping_interval=_PING_SECONDS
+        )
+        await self._socket.client.connect()  # type: ignore[no-untyped-call] # slack_sdk has no types here
+
+    @property
+    def connected(self) -> bool:
+        """Whether the socket is open at this moment."""
+        session = self._socket.client.current_session if self._socket is not None else None
+        return session is not None and not session.closed
+
+    async def hang_up(self) -> None:
+        """Close the socket: no request of Slack's is taken any more."""
+        if self._socket is not None:
+            await self._socket.client.close()  # type: ignore[no-untyped-call] # as above

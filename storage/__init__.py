@@ -1,0 +1,30 @@
+"""Everything that knows SQL and files. Values of ``bot.domain`` go in and come out; rows never leave."""
+
+from storage.clips import MemoryClips, open_clips
+from storage.database import Database, migrate, open_storage
+from storage.errors import (
+    AlreadyRunning,
+    CommitUnknown,
+    Inconsistent,
+    NotWritable,
+    SchemaOutdated,
+    TaskTaken,
+    UnsupportedUrl,
+)
+from storage.memory import MemoryStorage
+
+__all__ = [
+    "AlreadyRunning",
+    "CommitUnknown",
+    "Database",
+    "Inconsistent",
+    "MemoryClips",
+    "MemoryStorage",
+    "NotWritable",
+    "SchemaOutdated",
+    "TaskTaken",
+    "UnsupportedUrl",
+    "migrate",
+    "open_clips",
+    "open_storage",
+]

@@ -1,0 +1,79 @@
+"""What can go wrong in storage beyond what ``bot.ports`` names.
+
+::
+
+    StorageError                 nothing of the transaction was written
+    ├── StorageBusy, Fenced, AlreadyLive        (bot.ports)
+    ├── Inconsistent             a key or a reference of the tables says no
+    │   └── TaskTaken            another job already has this provider task
+    ├── NotWritable              disk full, read-only, or failing
+    ├── SchemaOutdated           the database was never migrated, or by an older release
+    ├── AlreadyRunning           another process runs on this SQLite file
+    └── CommitUnknown            the connection died at COMMIT: written whole, or not at all
+"""
+
+from pathlib import Path
+
+from bot.ports import StorageError
+
+
+class Inconsistent(StorageError):
+    """A unique key or a reference between rows was violated: a bug of ours, stopped before it could do harm."""
+
+    may_pass = False
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"The database refused an inconsistent row: {what}.")
+
+
+class TaskTaken(Inconsistent):
+    """Another job already has this provider task: one paid clip must not be adopted twice."""
+
+    def __init__(self, provider: str, task_id: str) -> None:
+        self.provider, self.task_id = provider, task_id
+        super().__init__(f"task {task_id} of {provider} belongs to another job")
+
+
+class NotWritable(StorageError):
+    """The database can be reached and cannot take a write: disk full, read-only, or an input/output error."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"The database cannot be written: {why}.")
+
+
+class SchemaOutdated(StorageError):
+    """The tables are not those of this release. ``found`` is the database's revision, None when it has none."""
+
+    def __init__(self, found: str | None, wanted: str) -> None:
+        self.found, self.wanted = found, wanted
+        state = "has no tables yet" if found is None else f"is at revision {found}"
+        super().__init__(f"The database {state}, and this release needs {wanted}: run `dailies migrate`.")
+
+
+class AlreadyRunning(StorageError):
+    """Another process holds the lock of this SQLite file. ``pid`` is None when it did not say."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        self.path, self.pid = path, pid
+        who = "another process" if pid is None else f"process {pid}"
+        super().__init__(
+            f"Dailies is already running on {path} ({who}). Stop it first, or choose another DATABASE_URL."
+        )
+
+
+class CommitUnknown(StorageError):
+    """The connection died while the commit was under way. Unlike every other StorageError this does not mean that
+    nothing was written: read back by key before doing it again."""
+
+    def __init__(self) -> None:
+        super().__init__("The connection to the database broke at the commit: what was written is to be read back.")
+
+
+class UnsupportedUrl(ValueError):
+    """A DATABASE_URL or MEDIA_URL of a kind that is not supported. The URL may hold a password and is not repeated."""
+
+    def __init__(self, variable: str, scheme: str, supported: str) -> None:
+        self.variable, self.scheme, self.supported = variable, scheme, supported
+        super().__init__(f"{variable} begins with {scheme!r}; supported are {supported}.")

@@ -1,0 +1,115 @@
+"""``bot.ports.Ledger`` in SQL: rows are only added, balances are sums."""
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func
+from sqlalchemy import select as select_columns
+from sqlmodel import col, select
+
+from bot.domain.budget import Cap, Entry, EntryKind, Hold, Scope, UsageRow, release_entry, settle_entry
+from storage.accounting import check_cap, hold_entries
+from storage.rows import entry_from_row, entry_to_row
+from storage.sql import Sql
+from storage.tables import CapRow, LedgerRow
+
+_USAGE_KEYS = ("workspace", "month", "channel", "person", "provider", "tier")
+_USAGE_SUMS = ("held_micro_usd", "settled_micro_usd", "released_micro_usd")
+
+
+class SqlLedger:
+    """The ledger; ``zone`` is the calendar of holds that come without a cap."""
+
+    def __init__(self, sql: Sql, zone: tzinfo) -> None:
+        self._sql, self._zone = sql, zone
+
+    async def hold(self, holds: Sequence[Hold], caps: Sequence[Cap]) -> None:
+        entries = hold_entries(holds, caps, self._zone)
+        workspaces = sorted({entry.workspace for entry in entries})
+        for workspace in workspaces:
+            for cap in caps:
+                await self._lock(cap, workspace)
+        fresh = [entry for entry in entries if await self._held(entry) is None]
+        for workspace in workspaces:
+            for cap in caps:
+                check_cap(cap, workspace, await self.committed(cap, workspace), fresh)
+        for entry in fresh:
+            await self._sql.insert_new(entry_to_row(entry))
+
+    async def settle(self, workspace: str, job_id: str, attempt: int, cost_micro_usd: int, at: datetime) -> bool:
+        held = await self._hold_of(workspace, job_id, attempt)
+        return held is not None and await self._close(settle_entry(held, cost_micro_usd, at))
+
+    async def release(self, workspace: str, job_id: str, attempt: int, at: datetime) -> bool:
+        held = await self._hold_of(workspace, job_id, attempt)
+        return held is not None and await self._close(release_entry(held, at))
+
+    async def committed(self, cap: Cap, workspace: str) -> int:
+        total = func.sum(col(LedgerRow.held_micro_usd) + col(LedgerRow.settled_micro_usd))
+        return int(await self._sql.scalar(select(total).where(_under(cap, workspace))) or 0)
+
+    async def entries(self, workspace: str | None = None, job_id: str | None = None) -> tuple[Entry, ...]:
+        statement = select(LedgerRow).order_by(
+            col(LedgerRow.at), col(LedgerRow.job_id), col(LedgerRow.attempt), col(LedgerRow.closing)
+        )
+        if workspace is not None:
+            statement = statement.where(col(LedgerRow.workspace) == workspace)
+        if job_id is not None:
+            statement = statement.where(col(LedgerRow.job_id) == job_id)
+        return tuple(entry_from_row(row) for row in await self._sql.scalars(statement))
+
+    async def usage(self, month: str) -> tuple[UsageRow, ...]:
+        group = [col(getattr(LedgerRow, name)) for name in _USAGE_KEYS]
+        paid = and_(col(LedgerRow.kind) == EntryKind.SETTLE.value, col(LedgerRow.settled_micro_usd) > 0)
+        sums = [func.sum(col(getattr(LedgerRow, name))).label(name) for name in _USAGE_SUMS]
+        clips = func.sum(case((paid, 1), else_=0)).label("clips")
+        in_month = col(LedgerRow.month) == month
+        statement = select_columns(*group, *sums, clips).where(in_month).group_by(*group).order_by(*group)
+        return tuple(_usage(row._asdict()) for row in await self._sql.rows(statement))
+
+    async def _lock(self, cap: Cap, workspace: str) -> None:
+        """Keep other holds under this cap waiting until our transaction ends."""
+        row = CapRow(workspace=workspace, scope=cap.scope.value, subject=cap.subject, period=cap.period)
+        await self._sql.insert_new(row)
+        same = (
+            col(CapRow.workspace) == workspace,
+            col(CapRow.scope) == cap.scope.value,
+            col(CapRow.subject) == cap.subject,
+            col(CapRow.period) == cap.period,
+        )
+        await self._sql.scalar(select(CapRow).where(*same).with_for_update())
+
+    async def _held(self, entry: Entry) -> Entry | None:
+        return await self._hold_of(entry.workspace, entry.job_id, entry.attempt)
+
+    async def _hold_of(self, workspace: str, job_id: str, attempt: int) -> Entry | None:
+        key = (
+            col(LedgerRow.workspace) == workspace,
+            col(LedgerRow.job_id) == job_id,
+            col(LedgerRow.attempt) == attempt,
+            col(LedgerRow.closing).is_(False),
+        )
+        row = await self._sql.scalar(select(LedgerRow).where(*key))
+        return None if row is None else entry_from_row(row)
+
+    async def _close(self, entry: Entry) -> bool:
+        return await self._sql.insert_new(entry_to_row(entry))
+
+
+def _under(cap: Cap, workspace: str) -> ColumnElement[bool]:
+    """``storage.accounting.counts_under`` as a condition."""
+    ours = col(LedgerRow.workspace) == workspace
+    match cap.scope:
+        case Scope.WORKSPACE_MONTH:
+            return and_(ours, col(LedgerRow.month) == cap.period)
+        case Scope.CHANNEL_MONTH:
+            return and_(ours, col(LedgerRow.channel) == cap.subject, col(LedgerRow.month) == cap.period)
+        case Scope.PERSON_DAY:
+            return and_(ours, col(LedgerRow.person) == cap.subject, col(LedgerRow.day) == cap.period)
+
+
+def _usage(row: dict[str, Any]) -> UsageRow:
+    # PostgreSQL adds up 64-bit integers as decimals.
+    whole = {name: int(row[name]) for name in (*_USAGE_SUMS, "clips")}
+    return UsageRow(**row | whole)

@@ -1,0 +1,48 @@
+"""The schema's history. ``upgrade`` brings any database to the newest revision, from an installed package too."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from storage.sql import advisory_key
+from storage.tables import Row
+
+
+def upgrade(connection: Connection) -> None:
+    """Run what is missing inside the connection's transaction: all of it or nothing. Any number of processes may
+    call this at once; SQLite's BEGIN IMMEDIATE and PostgreSQL's advisory lock let them pass one by one."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": advisory_key("migrations")})
+    command.upgrade(_config(connection), "head")
+
+
+def newest() -> str:
+    """The revision that this release needs."""
+    head = ScriptDirectory.from_config(_config(None)).get_current_head()
+    assert head is not None  # noqa: S101 - the package carries at least its first revision
+    return head
+
+
+def current(connection: Connection) -> str | None:
+    """The revision of the database; None before the first migration."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def differences(connection: Connection) -> list[Any]:
+    """What would have to change for the migrated tables to be those of ``storage.tables``; empty when nothing."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, Row.metadata))
+
+
+def _config(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

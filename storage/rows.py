@@ -1,0 +1,174 @@
+"""Rows to values and back: pure functions, nothing else knows both."""
+
+from dataclasses import asdict
+from typing import Any
+
+from bot.domain.budget import Entry, EntryKind
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import (
+    Ask,
+    AskKind,
+    Attempt,
+    Decision,
+    Door,
+    Evidence,
+    EvidenceKind,
+    Gate,
+    Job,
+    State,
+    Supporter,
+    Thread,
+    TimelineEntry,
+    WaitReason,
+    Wish,
+)
+from bot.domain.lineage import Method
+from bot.domain.recipe import Ratio, Recipe, Resolution
+from storage.tables import (
+    AskRow,
+    AttemptRow,
+    EvidenceRow,
+    JobRow,
+    LedgerRow,
+    SupporterRow,
+    ThreadRow,
+    TimelineRow,
+)
+
+JOB_KEY = frozenset({"workspace", "id"})
+JOB_FLAGS = frozenset({"cancel_by", "wish", "wish_by"})
+"""Written by people, never by a save."""
+
+
+def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as JSON has it: enums by value."""
+    return asdict(recipe) | {"resolution": recipe.resolution.value, "ratio": recipe.ratio.value}
+
+
+def recipe_from_json(stored: dict[str, Any]) -> Recipe:
+    """The recipe as it was. A field that a later release added has its default in older rows."""
+    return Recipe(
+        **stored | {"resolution": Resolution(stored["resolution"]), "ratio": Ratio(stored["ratio"])},
+    )
+
+
+def thread_to_row(thread: Thread) -> ThreadRow:
+    """The row of a thread."""
+    return ThreadRow(**asdict(thread))
+
+
+def thread_from_row(row: ThreadRow) -> Thread:
+    """The thread of a row."""
+    return Thread(**row.model_dump())
+
+
+def ask_to_row(ask: Ask) -> AskRow:
+    """The row of an ask; ``root_ts`` stands in its thread's row."""
+    fields = asdict(ask)
+    del fields["root_ts"]
+    return AskRow(
+        **fields
+        | {
+            "kind": ask.kind.value,
+            "door": ask.door.value,
+            "method": ask.method and ask.method.value,
+            "gate": ask.gate and ask.gate.value,
+            "decision": ask.decision and ask.decision.value,
+            "notes": list(ask.notes),
+        }
+    )
+
+
+def ask_from_row(row: AskRow, root_ts: str | None) -> Ask:
+    """The ask of a row and of its thread's root."""
+    return Ask(
+        **row.model_dump()
+        | {
+            "root_ts": root_ts,
+            "kind": AskKind(row.kind),
+            "door": Door(row.door),
+            "method": row.method and Method(row.method),
+            "gate": row.gate and Gate(row.gate),
+            "decision": row.decision and Decision(row.decision),
+            "notes": tuple(row.notes),
+        }
+    )
+
+
+def supporter_from_row(row: SupporterRow) -> Supporter:
+    """The supporter of a row."""
+    return Supporter(person=row.person, at=row.at)
+
+
+def job_to_row(job: Job) -> JobRow:
+    """The row of a job."""
+    fields = asdict(job)
+    del fields["failure"]
+    return JobRow(
+        **fields
+        | {
+            "recipe": recipe_to_json(job.recipe),
+            "state": job.state.value,
+            "wait_reason": job.wait_reason and job.wait_reason.value,
+            "failure_kind": job.failure and job.failure.kind.value,
+            "failure_detail": job.failure and job.failure.detail,
+            "wish": job.wish and job.wish.value,
+        }
+    )
+
+
+def job_from_row(row: JobRow) -> Job:
+    """The job of a row."""
+    fields = row.model_dump(exclude={"failure_kind", "failure_detail"})
+    return Job(
+        **fields
+        | {
+            "recipe": recipe_from_json(row.recipe),
+            "state": State(row.state),
+            "wait_reason": row.wait_reason and WaitReason(row.wait_reason),
+            "failure": row.failure_kind
+            and Failure(kind=FailureKind(row.failure_kind), detail=row.failure_detail or ""),
+            "wish": row.wish and Wish(row.wish),
+        }
+    )
+
+
+def attempt_to_row(attempt: Attempt) -> AttemptRow:
+    """The row of an attempt."""
+    return AttemptRow(**asdict(attempt))
+
+
+def attempt_from_row(row: AttemptRow) -> Attempt:
+    """The attempt of a row."""
+    return Attempt(**row.model_dump())
+
+
+def evidence_to_row(evidence: Evidence) -> EvidenceRow:
+    """The row of a piece of evidence."""
+    return EvidenceRow(**asdict(evidence) | {"kind": evidence.kind.value})
+
+
+def evidence_from_row(row: EvidenceRow) -> Evidence:
+    """The evidence of a row."""
+    return Evidence(**row.model_dump(exclude={"seq"}) | {"kind": EvidenceKind(row.kind)})
+
+
+def timeline_to_row(entry: TimelineEntry) -> TimelineRow:
+    """The row of a line of a timeline."""
+    return TimelineRow(**asdict(entry) | {"state": entry.state.value})
+
+
+def timeline_from_row(row: TimelineRow) -> TimelineEntry:
+    """The line of a timeline of a row."""
+    return TimelineEntry(**row.model_dump(exclude={"seq"}) | {"state": State(row.state)})
+
+
+def entry_to_row(entry: Entry) -> LedgerRow:
+    """The row of a ledger entry."""
+    closing = entry.kind is not EntryKind.HOLD
+    return LedgerRow(**asdict(entry) | {"kind": entry.kind.value, "closing": closing})
+
+
+def entry_from_row(row: LedgerRow) -> Entry:
+    """The ledger entry of a row."""
+    return Entry(**row.model_dump(exclude={"closing"}) | {"kind": EntryKind(row.kind)})

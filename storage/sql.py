@@ -1,0 +1,139 @@
+"""One open transaction, as the modules with statements see it."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Executable, TextClause, func
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult, Result
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlmodel import insert, select
+
+from bot.ports import StorageError
+from storage.driver_errors import translating
+from storage.engines import BUSY_MILLISECONDS, BUSY_SECONDS
+from storage.tables import Row
+
+ANSWER_SECONDS = 3.5
+"""How long one statement is waited for. A server that is there gives up by itself before that (see ``engines``)."""
+
+_FRESH = {
+    # What the database says counts, never an object that was read earlier.
+    "populate_existing": True,
+    "synchronize_session": False,
+}
+
+
+class Sql:
+    """Runs statements in one transaction and speaks only in StorageErrors.
+
+    Once a statement failed, the transaction is lost: PostgreSQL would answer a later COMMIT with a silent ROLLBACK.
+    So every later call, the commit too, raises that first error again.
+    """
+
+    def __init__(self, session: AsyncSession, dialect: str) -> None:
+        self._session = session
+        self._failed: StorageError | None = None
+        self.dialect = dialect
+
+    async def run(self, statement: Executable) -> int:
+        """Run a statement that changes rows; how many it changed."""
+        result = await self._execute(statement)
+        assert isinstance(result, CursorResult)  # noqa: S101 - what SQLAlchemy gives for every INSERT, UPDATE, DELETE
+        return int(result.rowcount)
+
+    async def rows(self, statement: Executable) -> Sequence[Any]:
+        """All rows, each as a tuple of what was selected."""
+        return (await self._execute(statement)).all()
+
+    async def scalars(self, statement: Executable) -> Sequence[Any]:
+        """The first thing selected, of all rows."""
+        return (await self._execute(statement)).scalars().all()
+
+    async def scalar(self, statement: Executable) -> Any:
+        """The first thing selected of the first row; None without rows."""
+        return (await self._execute(statement)).scalars().first()
+
+    async def insert(self, row: Row) -> None:
+        """Write a new row. Raises Inconsistent when its key is taken."""
+        await self._execute(insert(type(row)).values(**_columns(row)))
+
+    async def insert_new(self, row: Row, *, index: Sequence[str] = (), where: TextClause | None = None) -> bool:
+        """Write a row unless it collides; False when it did, and nothing was written. ``index`` and ``where`` name
+        one unique index whose collisions are meant; else those of any."""
+        dialect_insert = postgresql.insert if self.dialect == "postgresql" else sqlite.insert
+        statement = dialect_insert(type(row)).values(**_columns(row))
+        conflict = statement.on_conflict_do_nothing(index_elements=list(index) or None, index_where=where)
+        return await self.run(conflict) == 1
+
+    async def lock(self, name: str) -> None:
+        """Keep out every other transaction that asks for the same name, until this one ends. A transaction on SQLite
+        already has the file to itself."""
+        if self.dialect == "postgresql":
+            await self._execute(select(func.pg_advisory_xact_lock(advisory_key(name))))
+
+    async def commit(self) -> None:
+        """Make it last. Raises the first error of the transaction when there was one, CommitUnknown when the server
+        went away meanwhile."""
+        if self._failed is not None:
+            raise self._failed
+        remote = self.dialect == "postgresql"
+        with translating(committing=remote):
+            await _to_its_end(self._session.commit(), ANSWER_SECONDS if remote else None)
+
+    async def _execute(self, statement: Executable) -> Result[Any]:
+        if self._failed is not None:
+            raise self._failed
+        try:
+            with translating():
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    return await self._session.execute(statement, execution_options=_FRESH)
+        except StorageError as error:
+            self._failed = error
+            raise
+
+
+def advisory_key(name: str) -> int:
+    """A 64-bit key for PostgreSQL's advisory locks, the same in every process."""
+    return int.from_bytes(hashlib.sha256(f"dailies/{name}".encode()).digest()[:8], "big", signed=True)
+
+
+def opened(engine: AsyncEngine, deadline: float) -> AbstractAsyncContextManager[Sql]:
+    """A transaction on a connection of the engine; rolled back unless ``commit`` was called. Raises StorageBusy when
+    it has not begun by ``deadline`` (in the loop's time)."""
+    return _opened(engine, deadline)
+
+
+@asynccontextmanager
+async def _opened(engine: AsyncEngine, deadline: float) -> AsyncIterator[Sql]:
+    left = max(0.0, deadline - asyncio.get_running_loop().time())
+    options = {BUSY_MILLISECONDS: int(left * 1000)}
+    async with AsyncSession(engine, expire_on_commit=False, autoflush=False) as session:
+        with translating():
+            # SQLite keeps its own time in BEGIN; a little more, so that it is SQLite that gives up.
+            async with asyncio.timeout_at(deadline + BUSY_SECONDS / 4):
+                await session.connection(execution_options=options)
+        yield Sql(session, engine.dialect.name)
+
+
+async def _to_its_end(commit: Coroutine[Any, Any, None], seconds: float | None) -> None:
+    """Await a commit without leaving it half-way when our own task is cancelled: it ends first, then we do. Raises
+    TimeoutError when it has not ended after ``seconds`` (a file on this machine is given all the time it needs)."""
+    task = asyncio.ensure_future(commit)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=seconds)
+        raise
+    finally:
+        task.cancel()
+    if not task.done():
+        raise TimeoutError
+    await task
+
+
+def _columns(row: Row) -> dict[str, Any]:
+    return row.model_dump(exclude={"seq"})

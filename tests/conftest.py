@@ -1,0 +1,56 @@
+"""What holds for every test: nobody's real settings are read, and nothing leaves this machine."""
+
+import ipaddress
+import os
+import re
+import sys
+from pathlib import Path
+
+from hypothesis import settings
+
+EXAMPLE = Path(__file__).resolve().parents[1] / ".env.example"
+
+# Slack's client libraries and ours read these from the environment.
+SETTING = re.compile(r"SLACK_\w+|https?_proxy|all_proxy", re.IGNORECASE)
+
+
+def pytest_configure() -> None:
+    """Runs once in each worker, before any fixture and any import of a test."""
+    forget_real_settings()
+    sys.addaudithook(refuse_to_leave)
+    # Machines that run tests are shared: a slow example is no defect. A failing one prints how to repeat it.
+    settings.register_profile("dailies", deadline=None, print_blob=True)
+    settings.load_profile("dailies")
+
+
+def forget_real_settings() -> None:
+    """Drops tokens, keys and proxies of whoever runs the tests; child processes inherit the lack."""
+    documented = set(re.findall(r"(?m)^#([A-Z][A-Z0-9_]*)=", EXAMPLE.read_text(encoding="utf-8")))
+    for name in list(os.environ):
+        if name in documented or SETTING.fullmatch(name):
+            del os.environ[name]
+
+
+class LeftThisMachine(Exception):
+    """A test tried to reach another host: a real Slack or a real provider that costs money."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(f"A test tried to connect to {host}.")
+
+
+def refuse_to_leave(event: str, arguments: tuple[object, ...]) -> None:
+    """An audit hook: every connection of this process goes to loopback or to a Unix socket."""
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not is_loopback(str(address[0])):
+        raise LeftThisMachine(str(address[0]))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, as given to connect, is this machine."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"

