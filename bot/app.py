@@ -81,6 +81,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             policy=policy,
             clock=clock,
             lease=lease,
+            promote=lambda job, person: intake.promote_early(job, person),
         )
         intake = Intake(storage=storage, router=router, policy=policy, clock=clock, wake=runner.wake)
         app = health_app(

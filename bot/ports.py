@@ -165,6 +165,9 @@ class Jobs(Protocol):
     async def by_message(self, workspace: str, channel: str, message_ts: str) -> Job | None:
         """The job whose clip stands as that message."""
 
+    async def being_shared(self, workspace: str, channel: str) -> tuple[Job, ...]:
+        """Jobs in that channel whose share is intended and not yet seen: their message may stand already."""
+
     async def by_task(self, provider: str, task_id: str) -> Job | None:
         """The job that has this provider task, of whichever workspace."""
 

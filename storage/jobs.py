@@ -48,6 +48,11 @@ class SqlJobs(SqlAsks, SqlAttempts):
         found = await self._jobs(col(JobRow.workspace) == workspace, *message)
         return found[0] if found else None
 
+    async def being_shared(self, workspace: str, channel: str) -> tuple[Job, ...]:
+        place = (col(JobRow.workspace) == workspace, col(JobRow.channel) == channel)
+        shared = (col(JobRow.state) == State.DELIVERING, col(JobRow.file_id).is_not(None))
+        return await self._jobs(*place, *shared)
+
     async def by_task(self, provider: str, task_id: str) -> Job | None:
         found = await self._jobs(col(JobRow.provider) == provider, col(JobRow.task_id) == task_id)
         return found[0] if found else None

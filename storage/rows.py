@@ -24,6 +24,7 @@ from bot.domain.job import (
 )
 from bot.domain.lineage import Method
 from bot.domain.recipe import Ratio, Recipe, Resolution
+from bot.domain.trouble import Trouble
 from storage.tables import (
     AskRow,
     AttemptRow,
@@ -112,6 +113,7 @@ def job_to_row(job: Job) -> JobRow:
             "wait_reason": job.wait_reason and job.wait_reason.value,
             "failure_kind": job.failure and job.failure.kind.value,
             "failure_detail": job.failure and job.failure.detail,
+            "trouble": job.trouble and job.trouble.value,
             "wish": job.wish and job.wish.value,
         }
     )
@@ -128,6 +130,7 @@ def job_from_row(row: JobRow) -> Job:
             "wait_reason": row.wait_reason and WaitReason(row.wait_reason),
             "failure": row.failure_kind
             and Failure(kind=FailureKind(row.failure_kind), detail=row.failure_detail or ""),
+            "trouble": row.trouble and Trouble(row.trouble),
             "wish": row.wish and Wish(row.wish),
         }
     )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Executable, TextClause, func
+from sqlalchemy import Executable, TextClause, func, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult, Result
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -67,7 +67,7 @@ class Sql:
         dialect_insert = postgresql.insert if self.dialect == "postgresql" else sqlite.insert
         statement = dialect_insert(type(row)).values(**_columns(row))
         conflict = statement.on_conflict_do_nothing(index_elements=list(index) or None, index_where=where)
-        return await self.run(conflict) == 1
+        return await self.scalar(conflict.returning(literal_column("1"))) is not None
 
     async def lock(self, name: str) -> None:
         """Keep out every other transaction that asks for the same name, until this one ends. A transaction on SQLite

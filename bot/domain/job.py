@@ -79,6 +79,8 @@ class Wish(StrEnum):
     ORDER_AGAIN = "order_again"
     GIVE_UP = "give_up"
     DELIVER_AGAIN = "deliver_again"
+    SEE_REACTIONS = "see_reactions"
+    """Somebody reacted before we knew which message the clip is: look at its reactions when we do."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """From our storage into the thread, once. The intention to share is on disk before Slack is asked; afterwards the file
 is read back until it stands there, and one that Slack dropped is deleted before it is sent again."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,7 +10,9 @@ import structlog
 from bot.domain.job import Ask, Job, State
 from bot.domain.lifecycle import DeliveryWished, Event, Hindered, Shared, Unshared, Uploaded
 from bot.domain.notice import Notice
+from bot.domain.budget import OverCap
 from bot.domain.patience import SHARE_WAIT, backoff, share_check_gap
+from bot.domain.pricing import NoPrice
 from bot.domain.trouble import Trouble
 from bot.ports import (
     ChatError,
@@ -21,7 +24,11 @@ from bot.ports import (
     MessageGone,
     StorageBusy,
 )
+from bot.services.answers import Refusal
 from bot.services.bench import Bench, Later, StepResult
+
+Promote = Callable[[Job, str], Awaitable[None]]
+"""Take a person's wish for the final of a clip."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +45,25 @@ class Delivering:
     """The steps between a stored clip and its message."""
 
     bench: Bench
+    promote: Promote
+
+    async def see_reactions(self, job: Job, _: Ask) -> StepResult:
+        """Somebody reacted before we knew the clip's message: act on who stands behind a reaction now."""
+        emoji = self.bench.policy.promote_emoji
+        try:
+            people = await self.bench.chat.reactors(job.channel, job.message_ts or "", emoji)
+        except MessageGone:
+            people = ()
+        except ChatError as error:
+            return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
+        for person in people:
+            try:
+                await self.promote(job, person)
+            except (Refusal, OverCap, NoPrice) as error:
+                log.info("promotion.refused", job=job.id, person=person, reason=str(error))
+        async with self.bench.storage.begin() as tx:
+            await tx.jobs.clear_flags(job.workspace, job.id)
+        return job
 
     async def revive(self, job: Job, _: Ask) -> StepResult:
         """A person asked for a kept clip after all."""

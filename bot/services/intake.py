@@ -151,10 +151,22 @@ class Intake:
         return await self._take(sender, plan, thread=thread)
 
     async def promote_message(self, sender: Sender, message_ts: str) -> Taken | AlreadyTaken | None:
-        """Take a :rocket: on a message. None when the message is not a clip of ours."""
-        async with self._storage.read() as tx:
+        """Take a :rocket: on a message. None when the message is not a clip of ours, or not known to be one yet:
+        then every clip that is just being shared in the channel is looked at again when its message is known."""
+        async with self._storage.begin() as tx:
             job = await tx.jobs.by_message(sender.workspace, sender.channel, message_ts)
+            unknown = () if job else await tx.jobs.being_shared(sender.workspace, sender.channel)
+            for candidate in unknown:
+                await tx.jobs.wish(candidate.workspace, candidate.id, Wish.SEE_REACTIONS, sender.person)
+        if unknown:
+            self._wake()
         return None if job is None else await self._promote(sender, job, Door.REACTION)
+
+    async def promote_early(self, job: Job, person: str) -> None:
+        """Take a :rocket: that was given before we knew the clip's message."""
+        key = f"early:{job.id}:{person}"
+        sender = Sender(workspace=job.workspace, channel=job.channel, person=person, key=key)
+        await self._promote(sender, job, Door.REACTION)
 
     async def promote_job(self, sender: Sender, job_id: str) -> Taken | AlreadyTaken:
         """Take a press on *Promote*."""

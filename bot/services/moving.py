@@ -5,10 +5,9 @@ from datetime import datetime
 
 import structlog
 
-from bot.domain.job import Evidence, EvidenceKind, Job, Ownership, State, TimelineEntry
+from bot.domain.job import Evidence, EvidenceKind, Job, Ownership, State, TimelineEntry, Wish
 from bot.domain.lifecycle import (
     Declined,
-    DeliveryWished,
     Event,
     Refused,
     Rendered,
@@ -56,7 +55,8 @@ class Moves:
             after = await tx.jobs.save(after, ownership, entry)
             await _settle_money(tx, current, event, now)
             current = after
-        if job.wish is not None or (job.cancel_by and isinstance(events[-1], DeliveryWished)):
+        # A wish is consumed by the move it led to, but for the one that waits for the message to be known.
+        if job.wish not in {None, Wish.SEE_REACTIONS}:
             await tx.jobs.clear_flags(job.workspace, job.id)
         if _visible(job, current):
             await tx.jobs.redraw(job.workspace, job.ask_id)

@@ -13,7 +13,7 @@ from bot.ports import Chat, Clips, Clock, Fenced, Fetcher, Provider, Storage, St
 from bot.services.agenda import Agenda, Key, Line
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.cards import Cards
-from bot.services.delivering import Delivering
+from bot.services.delivering import Delivering, Promote
 from bot.services.lease import Lease
 from bot.services.moving import Moves
 from bot.services.ordering import Ordering
@@ -59,6 +59,7 @@ class Runner:
         policy: Policy,
         clock: Clock,
         lease: Lease,
+        promote: Promote,
     ) -> None:
         self._storage = storage
         self._clock = clock
@@ -82,9 +83,10 @@ class Runner:
             moves=Moves(storage=storage, clock=clock, moved=self._moved),
             places=self._places,
         )
-        ordering, rendering, delivering = Ordering(bench=bench), Rendering(bench=bench), Delivering(bench=bench)
+        ordering, rendering, delivering = Ordering(bench=bench), Rendering(bench=bench), Delivering(bench=bench, promote=promote)
         self._cards = Cards(bench=bench, posted=self._card_posted)
         self._revive = delivering.revive
+        self._see_reactions = delivering.see_reactions
         self._steps: Mapping[Action, Callable[[Job, Ask], Awaitable[StepResult]]] = {
             Action.DECIDE: ordering.decide,
             Action.SUBMIT: ordering.submit,
@@ -211,6 +213,8 @@ class Runner:
             result = await self._steps[NEXT[job.state]](job, ask)
         elif job.wish is Wish.DELIVER_AGAIN and job.state is State.CANCELLED:
             result = await self._revive(job, ask)
+        elif job.wish is Wish.SEE_REACTIONS and job.state is State.DELIVERED:
+            result = await self._see_reactions(job, ask)
         else:
             return None
         return result.seconds if isinstance(result, Later) else None
@@ -264,4 +268,6 @@ def _urgency(job: Job, due: float) -> float:
 def _needs_attention(job: Job) -> bool:
     """Whether a flag changes what is next now. A clip that is being made is not posted when it comes; until then a
     wish to stop it changes nothing."""
+    if job.wish is Wish.SEE_REACTIONS:
+        return job.finished
     return job.wish is not None or job.state in {State.WAITING, State.QUEUED, State.UNCERTAIN}

@@ -95,18 +95,23 @@ def _negative(jobs: tuple[Job, ...]) -> list[Block]:
 
 
 def _money(shown: Card) -> str:
+    """What is held and what is spent. A clip whose cost is known is no longer held."""
     jobs = shown.jobs
-    if not jobs:
-        return "Nothing was charged."
-    total, first = sum(job.price_micro_usd for job in jobs), jobs[0]
-    each = f" ({len(jobs)} × {dollars(first.price_micro_usd)})" if len(jobs) > 1 else ""
-    assumed = f" {assumed_words(first.provider)}" if first.price_assumed else ""
-    if all(job.finished for job in jobs):
-        cost = sum(job.cost_micro_usd or 0 for job in jobs)
-        return f"Cost {dollars(cost)}{assumed if cost == total else ''}" if cost else "Nothing was charged."
+    spent = sum(job.cost_micro_usd or 0 for job in jobs)
+    held = [job for job in jobs if not job.finished and job.cost_micro_usd is None]
+    if not held:
+        as_priced = spent == sum(job.price_micro_usd for job in jobs if job.cost_micro_usd)
+        return f"Cost {dollars(spent)}{_assumed(jobs) if as_priced else ''}" if spent else "Nothing was charged."
+    amount = dollars(sum(job.price_micro_usd for job in held))
+    each = f" ({len(held)} × {dollars(held[0].price_micro_usd)})" if len(held) > 1 else ""
     if _undecided(shown.ask):
-        return f"Would cost {dollars(total)}{each}{assumed}. Nothing is held or charged yet."
-    return f"Held {dollars(total)}{each}{assumed}{_queue(shown)}"
+        return f"Would cost {amount}{each}{_assumed(jobs)}. Nothing is held or charged yet."
+    already = f" · {dollars(spent)} spent" if spent else ""
+    return f"Held {amount}{each}{_assumed(jobs)}{already}{_queue(shown)}"
+
+
+def _assumed(jobs: tuple[Job, ...]) -> str:
+    return f" {assumed_words(jobs[0].provider)}" if jobs[0].price_assumed else ""
 
 
 def _queue(shown: Card) -> str:
@@ -145,7 +150,7 @@ def _gate_words(shown: Card) -> str:
         until = f" The offer ends at {local_time(ask.decide_by)}." if ask.decide_by else ""
         return f"This would cost {total}. Press *Confirm* to spend it, or *Cancel*.{until}"
     at = f" at {local_time(ask.decide_by, '{time_secs}')}" if ask.decide_by else " in a moment"
-    return f"<@{ask.person}> asked for this. It starts{at} and then costs {total}, unless somebody presses *Undo*."
+    return f"It starts by itself{at} and then costs {total}, unless somebody presses *Undo*."
 
 
 _EXPIRED = {

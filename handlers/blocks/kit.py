@@ -30,7 +30,7 @@ _INERT = str.maketrans({"*": "∗", "_": "＿", "~": "∼", "`": "ˋ"})
 """mrkdwn knows no escape for its own signs, so each is replaced by its likeness."""
 
 _SCHEME = re.compile(r"(?<=\w):(?=//)")
-_EMOJI = re.compile(r":(?=[a-z0-9_+'-]+:)", re.IGNORECASE)
+_EMOJI = re.compile(r"(?<![0-9]):(?=[a-z0-9_+'-]+:)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
 
 

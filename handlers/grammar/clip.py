@@ -17,7 +17,7 @@ LONGEST_PROMPT = 20_000
 COMMAND = "/clip"
 
 _REFERENCE_NAME = re.compile(r"(?<!\w)@(?:image|video|audio)[0-9]+\b", re.IGNORECASE)
-_PERMUTATION = re.compile(r"\{[^{}]*,[^{}]*\}")
+_PERMUTATION = re.compile(r"\{[^{},]*,[^{}]*\}")
 _HELP = frozenset({"", "help", "--help", "?"})
 _DOORS = frozenset({"jobs", "usage", "settings"})
 """Words that are to open something of their own one day; as prompts they would spend money on a misunderstanding."""

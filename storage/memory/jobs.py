@@ -50,6 +50,11 @@ class MemoryJobs(MemoryAsks):
         found = self._where(lambda job: (job.workspace, job.channel, job.message_ts) == message)
         return found[0] if found else None
 
+    async def being_shared(self, workspace: str, channel: str) -> tuple[Job, ...]:
+        place = (workspace, channel, State.DELIVERING)
+        found = self._where(lambda job: (job.workspace, job.channel, job.state) == place and job.file_id is not None)
+        return tuple(found)
+
     async def by_task(self, provider: str, task_id: str) -> Job | None:
         found = self._where(lambda job: (job.provider, job.task_id) == (provider, task_id))
         return found[0] if found else None

@@ -26,10 +26,17 @@ from bot.domain.job import (
 )
 from bot.domain.lineage import Method
 from bot.domain.recipe import Ratio, Recipe, Resolution
+from bot.domain.trouble import Trouble
 from bot.ports import Storage, Transaction
 
 NOW = datetime(2026, 11, 20, 21, 30, 15, 123456, tzinfo=UTC)
 LEASE = timedelta(seconds=6)
+
+
+def assert_same(stored: object, given: object) -> None:
+    """Equal, and of the same kinds all through: a text that only equals an enum's member would be another value."""
+    assert stored == given
+    assert repr(stored) == repr(given)
 
 
 def later(seconds: float) -> datetime:
@@ -39,9 +46,7 @@ def later(seconds: float) -> datetime:
 
 def a_thread(**changes: Any) -> Thread:
     """The thread t1 of workspace T1 in channel C1, without a root yet."""
-    thread = Thread(
-        workspace="T1", id="t1", channel="C1", root_ts=None, next_number=1, created_at=NOW
-    )
+    thread = Thread(workspace="T1", id="t1", channel="C1", root_ts=None, next_number=1, created_at=NOW)
     return replace(thread, **changes)
 
 
@@ -164,7 +169,7 @@ FULL_JOB = Job(
     file_id="F1",
     shared_at=later(7),
     message_ts="1700000002.000300",
-    trouble="provider_busy",
+    trouble=Trouble.PROVIDER_BUSY,
     failure=Failure(kind=FailureKind.FACE, detail="no faces, please"),
     owner="process-1",
     epoch=3,
@@ -184,9 +189,7 @@ FULL_ATTEMPT = Attempt(
     intended_at=NOW,
 )
 
-FULL_EVIDENCE = Evidence(
-    workspace="T1", job_id="j1", attempt=2, kind=EvidenceKind.TASK_ID, value="task-1", at=NOW
-)
+FULL_EVIDENCE = Evidence(workspace="T1", job_id="j1", attempt=2, kind=EvidenceKind.TASK_ID, value="task-1", at=NOW)
 
 SUPPORTER = Supporter(person="U5", at=NOW)
 
@@ -232,9 +235,7 @@ async def put(tx: Transaction, *jobs: Job) -> None:
         try:
             await tx.jobs.ask(job.workspace, job.ask_id)
         except KeyError:
-            ask = an_ask(
-                workspace=job.workspace, id=job.ask_id, thread_id=job.thread_id, channel=job.channel
-            )
+            ask = an_ask(workspace=job.workspace, id=job.ask_id, thread_id=job.thread_id, channel=job.channel)
             await tx.jobs.add_ask(ask)
         await tx.jobs.add(job, entry_for(job))
 

@@ -1,8 +1,10 @@
 """A workspace of its own for every test, with short delays, and the real SDKs to use it."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
@@ -11,7 +13,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.server import Sandbox
 from tests.sandbox.driver import Workspace
+from tests.sandbox.pieces import Json
 
+ANY = re.compile(".*")
 Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
 
 
@@ -63,3 +67,30 @@ async def connect(studio: Workspace) -> AsyncIterator[Connect]:
             return handler
 
         yield start
+
+
+@pytest.fixture
+async def heard(app: AsyncApp, connect: Connect) -> list[Json]:
+    """A connected app that acknowledges everything, and the payloads that it was given."""
+    payloads: list[Json] = []
+
+    @app.middleware
+    async def remember(body: Json, next_: Any) -> None:
+        """Runs before the acknowledgement, unlike an event's listener: what was acknowledged is on the list."""
+        payloads.append(body.get("event", body))
+        await next_()
+
+    async def acknowledged(ack: Any) -> None:
+        await ack()
+
+    async def told(logger: Any) -> None:
+        logger.debug("told")
+
+    app.command("/clip")(acknowledged)
+    app.action(ANY)(acknowledged)
+    app.shortcut(ANY)(acknowledged)
+    app.view("new_clip")(acknowledged)
+    app.view_closed("new_clip")(acknowledged)
+    app.event(ANY)(told)
+    await connect(app)
+    return payloads

