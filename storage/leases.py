@@ -16,7 +16,14 @@ class SqlLeases:
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
 
-    async def register(self, owner: str, now: datetime, until: datetime, *, alone: bool) -> Ownership:
+    async def register(
+        self,
+        owner: str,
+        now: datetime,  # noqa: ARG002 - the port's; here leases end by being taken over, not by the clock
+        until: datetime,
+        *,
+        alone: bool,
+    ) -> Ownership:
         await self._sql.lock("leases")
         highest = await self._sql.scalar(select(func.max(LeaseRow.epoch)))
         epoch = (highest or 0) + 1
@@ -36,7 +43,11 @@ class SqlLeases:
         current = select(LeaseRow).where(*_of(ownership), col(LeaseRow.until) > now)
         return await self._sql.scalar(current) is not None
 
-    async def release(self, ownership: Ownership, now: datetime) -> None:  # noqa: ARG002
+    async def release(
+        self,
+        ownership: Ownership,
+        now: datetime,  # noqa: ARG002 - as above
+    ) -> None:
         await self._sql.run(update(LeaseRow).where(*_of(ownership)).values(until=None))
 
 

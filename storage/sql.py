@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Executable, TextClause, func, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,6 +16,8 @@ from bot.ports import StorageError
 from storage.driver_errors import translating
 from storage.engines import BUSY_MILLISECONDS, BUSY_SECONDS
 from storage.tables import Row
+
+_T = TypeVar("_T")
 
 ANSWER_SECONDS = 3.5
 """How long one statement is waited for. A server that is there gives up by itself before that (see ``engines``)."""
@@ -82,15 +84,15 @@ class Sql:
             raise self._failed
         remote = self.dialect == "postgresql"
         with translating(committing=remote):
-            await _to_its_end(self._session.commit(), ANSWER_SECONDS if remote else None)
+            await _whole(self._session.commit(), ANSWER_SECONDS if remote else None)
 
     async def _execute(self, statement: Executable) -> Result[Any]:
         if self._failed is not None:
             raise self._failed
         try:
             with translating():
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    return await self._session.execute(statement, execution_options=_FRESH)
+                call = self._session.execute(statement, execution_options=_FRESH)
+                return await _whole(call, ANSWER_SECONDS)
         except StorageError as error:
             self._failed = error
             raise
@@ -111,28 +113,46 @@ def opened(engine: AsyncEngine, deadline: float) -> AbstractAsyncContextManager[
 async def _opened(engine: AsyncEngine, deadline: float) -> AsyncIterator[Sql]:
     left = max(0.0, deadline - asyncio.get_running_loop().time())
     options = {BUSY_MILLISECONDS: int(left * 1000)}
-    async with AsyncSession(engine, expire_on_commit=False, autoflush=False) as session:
+    session = AsyncSession(engine, expire_on_commit=False, autoflush=False)
+    try:
         with translating():
             # SQLite keeps its own time in BEGIN; a little more, so that it is SQLite that gives up.
-            async with asyncio.timeout_at(deadline + BUSY_SECONDS / 4):
-                await session.connection(execution_options=options)
+            await _whole(session.connection(execution_options=options), left + BUSY_SECONDS / 4)
         yield Sql(session, engine.dialect.name)
-
-
-async def _to_its_end(commit: Coroutine[Any, Any, None], seconds: float | None) -> None:
-    """Await a commit without leaving it half-way when our own task is cancelled: it ends first, then we do. Raises
-    TimeoutError when it has not ended after ``seconds`` (a file on this machine is given all the time it needs)."""
-    task = asyncio.ensure_future(commit)
-    try:
-        await asyncio.wait({task}, timeout=seconds)
-    except asyncio.CancelledError:
-        await asyncio.wait({task}, timeout=seconds)
-        raise
     finally:
-        task.cancel()
+        with translating():
+            await _whole(session.close(), ANSWER_SECONDS)
+
+
+async def _whole(call: Coroutine[Any, Any, _T], seconds: float | None) -> _T:
+    """Await a call to the driver to its end, also when our own task is cancelled meanwhile, and be cancelled then.
+
+    A call that is left half-way leaves a connection behind that may still hold the file's lock, or a commit of which
+    nobody knows whether it was made. Raises TimeoutError when it has not ended after ``seconds``.
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(call)
+    deadline = None if seconds is None else loop.time() + seconds
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done() and (deadline is None or loop.time() < deadline):
+        try:
+            await asyncio.wait({task}, timeout=None if deadline is None else deadline - loop.time())
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        task.add_done_callback(_ignore)
+        raise cancelled
     if not task.done():
+        task.cancel()
+        task.add_done_callback(_ignore)
         raise TimeoutError
-    await task
+    return task.result()
+
+
+def _ignore(task: asyncio.Future[Any]) -> None:
+    """Look at the outcome, so that asyncio does not report it as forgotten."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _columns(row: Row) -> dict[str, Any]:

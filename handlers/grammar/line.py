@@ -3,24 +3,25 @@ same text is a mistake after ``/clip`` and may be chat in a thread."""
 
 import re
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from handlers.grammar.errors import GivenTwice, IllValue, MissingValue, NotAvailableYet, NoValueTaken, UsageError
 from handlers.grammar.options import EXAMPLE, NOT_YET, OPTIONS, Arity, Option, Value, canonical, unknown
-from handlers.grammar.slack_text import literal, readable
+from handlers.grammar.slack_text import REFERENCE, entities, literal, readable
 
+_LONG_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
+_DASHES = f"-{_LONG_DASHES}"
 _TOKEN = re.compile(
-    r"""(?: <[^<>]*>                                  # one of Slack's references, blanks and all
-          | (?<![^\s(\[{=,;:]) "[^"]*" (?!\w)         # a quotation; the inch mark of 5" neither opens nor closes one
+    rf"""(?: {REFERENCE}                               # one of Slack's references, blanks and all
+          | (?<![^\s(\[{{=,;:]) "[^"]*" (?!\w)         # a quotation; the inch mark of 5" neither opens nor closes one
           | \S
         )+""",
     re.VERBOSE,
 )
 _OPTION = re.compile(r"(?P<dashes>--)(?P<name>[A-Za-z][^=]*)(?:=(?P<value>.*))?", re.DOTALL)
 _LONG_DASH_OPTION = re.compile(
-    r"(?P<dashes>-*[\u2010-\u2015\u2212\ufe58\ufe63\uff0d][-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]*)"
-    r"(?P<name>[A-Za-z][A-Za-z-]*)(?:=(?P<value>.*))?",
-    re.DOTALL,
+    rf"(?P<dashes>-*[{_LONG_DASHES}][{_DASHES}]*)(?P<name>[A-Za-z][A-Za-z-]*)(?:=(?P<value>.*))?", re.DOTALL
 )
 _SHORT_TAKES = re.compile(r"-n(?:=?(?P<value>[0-9]+)|=(?P<other>.*))?", re.DOTALL)
 _QUOTED = re.compile(r'"([^"]*)"', re.DOTALL)
@@ -52,7 +53,7 @@ class Line:
     @property
     def prose(self) -> str:
         """The words as a person reads them, blanks collapsed."""
-        return " ".join(readable(" ".join(self.words)).split())
+        return prose(self.words)
 
     def blame(self, problem: UsageError) -> None:
         """Remember the first problem."""
@@ -83,9 +84,16 @@ class Line:
             self.give(option, checked, typed)
 
 
+def prose(words: Iterable[str]) -> str:
+    """Raw tokens as a person reads them, blanks collapsed. What only looks like an option in them, because a mention
+    or a link shows so, loses its dashes: typed again, it would be one."""
+    text = " ".join(readable(" ".join(words)).split())
+    return readable(" ".join(token.lstrip(_DASHES) if mark(token) else token for token in tokens(entities(text))))
+
+
 def tokens(text: str) -> list[str]:
     """Normalised text cut at blanks, with quotations and Slack's references whole."""
-    return _TOKEN.findall(text)
+    return [found[0] for found in _TOKEN.finditer(text)]
 
 
 def mark(token: str) -> Mark | None:

@@ -11,10 +11,10 @@ from enum import StrEnum
 from bot.domain.lineage import Changes
 from handlers.grammar.clip import checked_words, says_something
 from handlers.grammar.errors import IllValue, MissingValue, NotInAReply, SeveralClips, UnknownOption
-from handlers.grammar.line import Line, read_line
+from handlers.grammar.line import Line, prose, read_line
 from handlers.grammar.options import OPTIONS, changes_of
 from handlers.grammar.settings import Found, find_settings
-from handlers.grammar.slack_text import normalise, readable
+from handlers.grammar.slack_text import normalise
 
 
 class ReplyKind(StrEnum):
@@ -177,7 +177,7 @@ def _named(number: int | None, rest: str) -> Reply:
 
 def _spoken(words: tuple[str, ...]) -> str:
     """Raw words as a direction that can be added to a prompt."""
-    return " ".join(readable(" ".join(words)).split()).strip(",; ")
+    return prose(words).strip(",; ")
 
 
 def _promoted(first: int | None, second: str | None, typed: str) -> int:
@@ -198,14 +198,14 @@ def _number_within(rest: str) -> tuple[int | None, str]:
     return (numbers[0], _NUMBER_ANYWHERE.sub("", rest)) if numbers else (None, rest)
 
 
-def _nothing_to_make(prose: str) -> bool:
+def _nothing_to_make(said: str) -> bool:
     """Thanks, greetings, praise, a question, a vote, or nothing at all."""
-    if find_settings(prose.split(), prose=True).any:
+    if find_settings(said.split(), prose=True).any:
         return False
-    words = re.findall(r"[^\W\d_]+", _EMOJI.sub(" ", prose.lower()))
+    words = re.findall(r"[^\W\d_]+", _EMOJI.sub(" ", said.lower()))
     if not any(len(word) > 1 for word in words) or all(word in _COURTESY for word in words):
         return True
-    return _QUESTION.fullmatch(prose) is not None
+    return _QUESTION.fullmatch(said) is not None
 
 
 def _only(words: tuple[str, ...], allowed: frozenset[str]) -> bool:

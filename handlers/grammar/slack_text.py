@@ -23,14 +23,17 @@ _JOINERS = frozenset("\u200c\u200d")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs"})
 _ENTITY = re.compile(r"&(amp|lt|gt);")
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">"}
-_REFERENCE = re.compile(r"<([^<>]*)>")
-_LEADING_DASHES = re.compile(r"(?<!\S)[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+(?=[A-Za-z])")
+REFERENCE = r"<([@\#!][^<>]*|[A-Za-z][A-Za-z0-9+.-]*:[^<>]*)>"
+"""A mention, channel, command or link as Slack writes it; a sharp bracket that a person typed arrives as an entity."""
+
+_REFERENCE = re.compile(REFERENCE)
 
 
 def normalise(text: str) -> str:
-    """Text with straight quotes, plain spaces and no invisible characters. Slack's references and entities stay."""
-    kept = "".join(_kept(text, place) for place in range(len(text)))
-    return kept.translate(_STRAIGHT)
+    """Text with straight quotes, plain spaces and no invisible characters. Slack's entities stay, and its references
+    that show something."""
+    kept = "".join(_kept(text, place) for place in range(len(text))).translate(_STRAIGHT)
+    return _REFERENCE.sub(lambda found: found[0] if _words(found[1]) else " ", kept)
 
 
 def _kept(text: str, place: int) -> str:
@@ -48,6 +51,12 @@ def _joins(text: str, place: int) -> bool:
     return len(neighbours) == 2 and all(
         ord(one) > 127 and not one.isspace() and unicodedata.category(one) not in _INVISIBLE for one in neighbours
     )
+
+
+def entities(text: str) -> str:
+    """Text with Slack's three entities, as ``readable`` undoes them.
+    Source: https://docs.slack.dev/messaging/formatting-message-text#escaping"""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def readable(text: str) -> str:
@@ -70,9 +79,12 @@ def _address(reference: str) -> str:
 
 
 def _words(reference: str) -> str:
-    target, _, label = reference.partition("|")
-    # What a label shows must neither become an option nor open a quotation.
-    label = _LEADING_DASHES.sub("", label.strip()).replace('"', "'")
+    """What Slack shows for a reference; it must not open a quotation."""
+    return _shown(reference).replace('"', "'").strip()
+
+
+def _shown(reference: str) -> str:
+    target, _, label = (part.strip() for part in reference.partition("|"))
     if target.startswith("@"):
         return f"@{label.lstrip('@') or target[1:]}"
     if target.startswith("#"):

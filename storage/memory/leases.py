@@ -13,7 +13,14 @@ class MemoryLeases:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
 
-    async def register(self, owner: str, now: datetime, until: datetime, *, alone: bool) -> Ownership:  # noqa: ARG002
+    async def register(
+        self,
+        owner: str,
+        now: datetime,  # noqa: ARG002 - as in ``storage.leases``
+        until: datetime,
+        *,
+        alone: bool,
+    ) -> Ownership:
         leases = self._tables.leases
         epoch = max((lease.epoch for lease in leases.values()), default=0) + 1
         if alone:
@@ -31,7 +38,11 @@ class MemoryLeases:
     async def holds(self, ownership: Ownership, now: datetime) -> bool:
         return self._tables.valid(ownership.owner, ownership.epoch, now)
 
-    async def release(self, ownership: Ownership, now: datetime) -> None:  # noqa: ARG002
+    async def release(
+        self,
+        ownership: Ownership,
+        now: datetime,  # noqa: ARG002 - as above
+    ) -> None:
         lease = self._tables.leases.get(ownership.owner)
         if lease is not None and lease.epoch == ownership.epoch:
             self._tables.leases[ownership.owner] = replace(lease, until=None)

@@ -1,17 +1,14 @@
 """The schema's history. ``upgrade`` brings any database to the newest revision, from an installed package too."""
 
 from pathlib import Path
-from typing import Any
 
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from storage.sql import advisory_key
-from storage.tables import Row
 
 
 def upgrade(connection: Connection) -> None:
@@ -32,12 +29,6 @@ def newest() -> str:
 def current(connection: Connection) -> str | None:
     """The revision of the database; None before the first migration."""
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def differences(connection: Connection) -> list[Any]:
-    """What would have to change for the migrated tables to be those of ``storage.tables``; empty when nothing."""
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return list(compare_metadata(context, Row.metadata))
 
 
 def _config(connection: Connection | None) -> Config:

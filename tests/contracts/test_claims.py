@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.domain.job import Ownership, State, Wish
 from bot.ports import Fenced, Storage
-from tests.contracts.records import a_job, a_thread, entry_for, later, put, registered
+from tests.contracts.records import a_job, entry_for, later, put, registered
 
 
 async def claim(storage: Storage, ownership: Ownership, seconds: float = 1, limit: int = 10) -> list[str]:
@@ -124,7 +124,6 @@ async def test_two_processes_share_jobs_without_taking_any_twice(replicas: tuple
 async def test_no_update_is_lost_among_writers(replicas: tuple[Storage, Storage]) -> None:
     """Read, change and write back, 200 times at once: with transactions that begin late most of it would be lost."""
     async with replicas[0].begin() as tx:
-        await tx.jobs.add_thread(a_thread())
         await put(tx, a_job())
 
     async def bump(number: int) -> None:
@@ -132,8 +131,6 @@ async def test_no_update_is_lost_among_writers(replicas: tuple[Storage, Storage]
             async with replicas[number % 2].begin() as tx:
                 await tx.jobs.lock_provider("hiapi")
                 before = await tx.jobs.ask("T1", "a1")
-                for _ in range(before.version % 3):
-                    await tx.jobs.supporters("T1", "a1")
                 await tx.jobs.card_drawn("T1", "a1", before.card_version + 1)
 
     await asyncio.gather(*(bump(number) for number in range(10)))

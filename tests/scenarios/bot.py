@@ -1,0 +1,222 @@
+"""The real bot as a child process beside the sandbox, and a stage with both: the base of every scenario.
+
+    async with stage(tmp_path) as play:
+        await play.studio.slash("maya", "/clip a red panda surfing --takes 2")
+        first, second = await play.clips(2)
+
+Nothing is replaced: HTTP, WebSockets, SQLite, files and MP4s are real. The bot is started with the sandbox's
+environment and can be killed, stopped and started again.
+"""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.sandbox.driver import CHANNEL, Json, Workspace, channel_in, start_sandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+PRICES = '[hiapi.mini]\n"480p" = 0.08\n"720p" = 0.15\n'
+"""What the pretend provider charges."""
+
+QUICK = {"share_delay": 0.05, "retry_schedule": [0, 0.3, 1.0]}
+_STOP_SECONDS = 15.0
+
+
+@dataclass
+class Bot:
+    """``dailies run`` in a folder of its own."""
+
+    place: Path
+    environment: dict[str, str]
+    process: asyncio.subprocess.Process | None = None
+    logs: list[Path] = field(default_factory=list)
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def database(self) -> Path:
+        """Its SQLite file."""
+        return self.place / "dailies.db"
+
+    @property
+    def media(self) -> Path:
+        """Its folder of clips."""
+        return self.place / "media"
+
+    async def start(self, **more: str) -> None:
+        """Start it; returns at once."""
+        log = self.place / f"bot-{len(self.logs) + 1}.log"
+        self.logs.append(log)
+        with log.open("wb") as output:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "bot", "run"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.place,
+                env={**self.environment, **more},
+            )
+
+    async def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+        await self.gone()
+
+    async def gone(self, within: float = _STOP_SECONDS) -> int:
+        """Wait until it has ended; its exit code."""
+        assert self.process is not None
+        async with asyncio.timeout(within):
+            return await self.process.wait()
+
+    async def terminate(self) -> int:
+        """SIGTERM, and its exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return await self.gone()
+
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.process is not None and self.process.returncode is None
+
+    def log(self) -> str:
+        """Everything that it logged, over all its lives."""
+        return "".join(path.read_text(encoding="utf-8", errors="replace") for path in self.logs)
+
+    def rows(self, query: str, *parameters: object) -> list[dict[str, Any]]:
+        """Look into its database, read-only."""
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
+        connection.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in connection.execute(query, parameters)]
+        finally:
+            connection.close()
+
+    async def command(self, *arguments: str) -> tuple[int, str, str]:
+        """Run ``dailies ARGUMENTS`` on the same database; exit code, standard output, standard error."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "bot", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self.place,
+            env=self.environment,
+        )
+        async with asyncio.timeout(30):
+            out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A workspace with its people, and the bot in it."""
+
+    studio: Workspace
+    bot: Bot
+
+    async def start_bot(self, **more: str) -> None:
+        """Start the bot (again), tell the faults its pid, and wait until it listens."""
+        before = len((await self.studio.state())["sockets"])
+        await self.bot.start(**more)
+        await self.studio.bot_is(self.bot.pid)
+        if before == 0:
+            await self.studio.connected(1)
+
+    async def clip_messages(self, channel: str = CHANNEL) -> list[Json]:
+        """The messages with clips that stand, oldest first."""
+        messages = await self.studio.messages(channel=channel)
+        return [message for message in messages if message.get("files") and message.get("thread_ts")]
+
+    async def clips(self, count: int, *, timeout: float = 30.0, channel: str = CHANNEL) -> list[Json]:
+        """Wait until that many clips stand in the channel's threads, and return them by number."""
+
+        def standing(state: Json) -> list[Json] | None:
+            messages = [one for one in channel_in(state, channel)["messages"] if not one["deleted"]]
+            found = [one for one in messages if one.get("files") and one.get("thread_ts")]
+            return sorted(found, key=number_of) if len(found) >= count else None
+
+        return await self.studio.wait_until(standing, timeout=timeout, what=f"{count} clips stand in {channel}")
+
+    async def card(self, text: str, *, timeout: float = 15.0, channel: str = CHANNEL) -> Json:
+        """Wait for a message of the bot's, without a file, whose text has this in it."""
+        return await self.studio.message_where(
+            lambda one: bool(one.get("bot_id")) and not one.get("files") and text in one["text"],
+            channel=channel,
+            timeout=timeout,
+            what=f"a card says “{text}”",
+        )
+
+    async def ledger(self) -> list[Json]:
+        """The provider's own charges that stand (refunded ones left out)."""
+        answer = await self.studio.get("/providers/hiapi/ledger")
+        charges: list[Json] = answer["charges"]
+        return [charge for charge in charges if charge["status"] != "refunded"]
+
+    async def provider(self, **settings: Any) -> None:
+        """Change how the provider behaves: ``render_seconds``, ``prices``, ``balance``, ``fidelity`` …"""
+        await self.studio.post("/providers/hiapi/settings", **settings)
+
+    def sums(self) -> Json:
+        """Our ledger's sums in micro-dollars: held, settled, released."""
+        names = ("held_micro_usd", "settled_micro_usd", "released_micro_usd")
+        columns = ", ".join(f"coalesce(sum({name}), 0) as {name}" for name in names)
+        return self.bot.rows(f"select {columns} from ledger")[0]  # noqa: S608 - names are the constants above
+
+
+def number_of(message: Json) -> int:
+    """The ``#n`` that a clip's message begins with."""
+    return int(message["text"].lstrip("*#").split("*")[0].split(" ")[0])
+
+
+def environment(place: Path, sandbox: Mapping[str, str], **more: str) -> dict[str, str]:
+    """The bot's whole environment: nothing of the caller's but what finding Python needs."""
+    (place / "prices.toml").write_text(PRICES, encoding="utf-8")
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(place),
+        "PYTHONPATH": str(ROOT),
+        **sandbox,
+        "DATABASE_URL": f"sqlite:///{place / 'dailies.db'}",
+        "MEDIA_URL": f"file:{place / 'media'}",
+        "PRICE_FILE": str(place / "prices.toml"),
+        "HTTP_PORT": "0",
+        "PROMOTE_UNDO_SECONDS": "1",
+        "POLL_INTERVAL_SECONDS": "0.2",
+        **more,
+    }
+
+
+@asynccontextmanager
+async def stage(
+    place: Path, *, sandbox: Mapping[str, Any] | None = None, start: bool = True, **settings: str
+) -> AsyncIterator[Stage]:
+    """A sandbox and, when ``start``, the bot in it; both end with the block. ``settings`` are the bot's."""
+    async with AsyncExitStack() as stack:
+        studio = await stack.enter_async_context(start_sandbox(data=place / "sandbox", **{**QUICK, **(sandbox or {})}))
+        home = place / "bot"
+        home.mkdir()
+        bot = Bot(place=home, environment=environment(home, studio.environment, **settings))
+        play = Stage(studio=studio, bot=bot)
+        await play.provider(render_seconds=[0.2, 0.4])
+        stack.push_async_callback(_end, bot)
+        if start:
+            await play.start_bot()
+        yield play
+
+
+async def _end(bot: Bot) -> None:
+    if bot.running():
+        await bot.kill()
