@@ -75,7 +75,9 @@ def jobs(
 
 
 @jobs_cli.command("show")
-def show(job: Annotated[str, typer.Argument(help="The job's id, or its beginning.")], as_json: JsonFlag = False) -> None:
+def show(
+    job: Annotated[str, typer.Argument(help="The job's id, or its beginning.")], as_json: JsonFlag = False
+) -> None:
     """One job's timeline."""
     typer.echo(asyncio.run(report.timeline(_database(), job, as_json=as_json)))
 

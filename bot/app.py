@@ -18,6 +18,7 @@ from bot.fetch import GuardedFetcher
 from bot.ports import ChatError, Clips, Storage, StorageError
 from bot.providers import hiapi
 from bot.scheduler import start_ticks
+from bot.services.doorbell import Doorbell
 from bot.services.intake import Intake
 from bot.services.lease import RENEW_EVERY_SECONDS, Lease
 from bot.services.policy import Policy
@@ -71,6 +72,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         chat = SlackChat(workspace.client, promote_emoji=policy.promote_emoji[0])
         stack.push_async_callback(chat.close)
         router = Router(providers, PriceTable(read_prices(settings.price_file)))
+        doorbell = Doorbell()
+        intake = Intake(storage=storage, router=router, policy=policy, clock=clock, wake=doorbell.ring)
         runner = Runner(
             storage=storage,
             clips=clips,
@@ -81,9 +84,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             policy=policy,
             clock=clock,
             lease=lease,
-            promote=lambda job, person: intake.promote_early(job, person),
+            doorbell=doorbell,
+            promote=intake.promote_early,
         )
-        intake = Intake(storage=storage, router=router, policy=policy, clock=clock, wake=runner.wake)
         app = health_app(
             needed={"database": lambda: _database_state(storage), "media": lambda: _media_state(clips)},
             watched={"slack": lambda: _slack_state(workspace)},
@@ -147,7 +150,7 @@ async def _identify(workspace: SlackWorkspace) -> Identity:
             return await workspace.identify()
         except ChatError as error:
             tries += 1
-            log.error("slack.away", error=error.code, tries=tries)
+            log.warning("slack.away", error=error.code, tries=tries)
             await clock.sleep(backoff(tries, clock.chance(), ceiling=15).total_seconds())
 
 
@@ -220,7 +223,8 @@ def make_policy(settings: Settings) -> Policy:
 
 def _warn_without_caps(policy: Policy) -> None:
     if policy.caps == Caps():
-        log.warning("money.no_cap", advice="set BUDGET_WORKSPACE_MONTH_USD, BUDGET_CHANNEL_MONTH_USD or BUDGET_USER_DAY_USD")
+        names = "BUDGET_WORKSPACE_MONTH_USD, BUDGET_CHANNEL_MONTH_USD or BUDGET_USER_DAY_USD"
+        log.warning("money.no_cap", meaning=f"nothing limits what is spent in total; set {names}")
 
 
 async def _database_state(storage: Storage) -> str:

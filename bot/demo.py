@@ -66,7 +66,8 @@ class Studio:
                     )
                     seq = changes.json()["seq"]
         except TimeoutError:
-            raise DemoFailed(f"{what} did not happen within {WHOLE_DEADLINE_SECONDS:.0f} s.\n{_tail(self.log)}") from None
+            limit = f"{WHOLE_DEADLINE_SECONDS:.0f} s"
+            raise DemoFailed(f"{what} did not happen within {limit}.\n{_tail(self.log)}") from None
 
     async def file(self, file_id: str) -> bytes:
         """The bytes of a file as they stand in the thread."""
@@ -80,14 +81,17 @@ async def run_headless(prompt: str, out: Path) -> None:
     prints its path last. Raises DemoFailed."""
     async with studio() as demo:
         await _type(demo, f"/clip {prompt}")
-        clip = await demo.until("A clip in the thread", lambda messages: _clips(messages))
+        clip = await demo.until("A clip in the thread", _clips)
         file = clip[0]["files"][0]
         contents = await demo.file(file["id"])
         _say("dailies", clip[0]["text"])
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / Path(str(file["name"])).name
+    print(_write(out / Path(str(file["name"])).name, contents))
+
+
+def _write(path: Path, contents: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(contents)
-    print(path)  # noqa: T201 - the path is this command's output
+    return path
 
 
 async def run_story() -> None:
@@ -149,7 +153,8 @@ def _say(who: str, what: str) -> None:
 
 
 def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - what people read; standard output is for results
+    """For people; standard output is for the path."""
+    print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.asynccontextmanager

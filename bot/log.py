@@ -21,6 +21,9 @@ _SECRETS = re.compile(
 
 HIDDEN = "[hidden]"
 
+_NOISY = ("aiosqlite", "alembic", "apscheduler", "httpcore", "httpx", "slack_bolt", "slack_sdk", "uvicorn")
+"""Libraries whose everyday lines say nothing to an operator; their warnings stay."""
+
 
 def redact(value: object) -> object:
     """The value with everything hidden that looks like a secret; containers are walked."""
@@ -61,7 +64,7 @@ def configure(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("httpx", "httpcore", "apscheduler", "slack_bolt", "slack_sdk", "aiosqlite"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -9,7 +9,9 @@ WAKE_EVERY_SECONDS = 1.0
 """How soon a row written by another process is seen; our own commits wake the runner themselves."""
 
 
-def start_ticks(*, wake: Callable[[], None], renew: Callable[[], Awaitable[None]], renew_every: float) -> AsyncIOScheduler:
+def start_ticks(
+    *, wake: Callable[[], None], renew: Callable[[], Awaitable[None]], renew_every: float
+) -> AsyncIOScheduler:
     """Start the timers; the caller shuts the scheduler down."""
     scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
     scheduler.add_job(_tick(wake), "interval", seconds=WAKE_EVERY_SECONDS, id="wake", misfire_grace_time=None)

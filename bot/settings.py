@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     budget_channel_month_usd: float | None = Field(default=None, ge=0)
     budget_user_day_usd: float | None = Field(default=None, ge=0)
     confirm_above_usd: float = Field(default=1.0, ge=0)
-    reaction_promote: CommaList = ("rocket",)
+    reaction_promote: CommaList = Field(default=("rocket",), min_length=1)
     reaction_cancel: CommaList = ("x",)
     promote_undo_seconds: float = Field(default=20, ge=0)
     thread_replies: Literal["smart", "mention", "off"] = "smart"
@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = None
 
-    @field_validator("providers", "reaction_promote", "reaction_cancel", "admin_users", "allowed_fetch_hosts", mode="before")
+    @field_validator(
+        "providers", "reaction_promote", "reaction_cancel", "admin_users", "allowed_fetch_hosts", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):

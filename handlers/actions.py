@@ -6,7 +6,9 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.services.answers import AlreadyTaken
 from bot.services.intake import Intake, Sender
+from handlers.blocks.answers import answer
 from handlers.doors import Doors, Place
 
 Press = Callable[[Intake, Sender, str], Awaitable[object]]
@@ -43,7 +45,9 @@ def _listen(app: AsyncApp, doors: Doors, action_id: str, press: Press) -> None:
             key=f"button:{action_id}:{subject}:{generation}",
         )
         try:
-            await press(doors.intake, sender, subject)
+            outcome = await press(doors.intake, sender, subject)
+            if isinstance(outcome, AlreadyTaken):
+                doors.tell(place, answer(outcome))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the person is told, with a code for the log
             doors.tell(place, doors.explain(error))
         await ack()

@@ -1,4 +1,5 @@
-"""``/clip``: the slash command. It carries no files and cannot be typed in a thread (docs.slack.dev, slash commands)."""
+"""``/clip``: the slash command. It carries no files and cannot be typed in a thread (docs.slack.dev, slash
+commands)."""
 
 from typing import Any
 

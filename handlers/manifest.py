@@ -30,11 +30,11 @@ _EVENTS = (
     "reaction_removed",
 )
 _LONG_DESCRIPTION = (
-    "Dailies drafts short AI video where your team talks. Type /clip and a prompt: drafts come cheaply at 480p as MP4s "
-    "in the thread, the team picks the winner with a reaction, and Dailies renders it again at 720p. Replies make "
-    "variants. Every clip is kept on your own storage with its recipe and its price. Clips are made by an AI model at "
-    "the video provider that your operator chose: the prompt is sent there. AI output can be wrong or unsuitable; look "
-    "at it before you share it outside your workspace."
+    "Dailies turns a prompt into short AI video, right where the team talks. Type /clip and what you want to "
+    "see: cheap drafts arrive as MP4 files in the thread, each with its recipe and its price. React with a "
+    "rocket to render the draft you like properly, or reply with a setting to make a variant. Prompts go to "
+    "the video provider that the people who run this app have chosen, and clips are kept on their own storage."
+    " The pictures and sound are made by a machine and can be wrong or unsuitable: look before you share them."
 )
 
 
@@ -47,9 +47,9 @@ def manifest(*, history: bool = True) -> dict[str, Any]:
         "_metadata": {"major_version": 2, "minor_version": 1},
         "display_information": {
             "name": "Dailies",
-            "description": "Drafts short AI video cheaply, lets the team pick, and keeps every clip.",
+            "description": "Short AI video from a prompt, drafted cheaply and finished when the team picks it.",
             "long_description": _LONG_DESCRIPTION,
-            "background_color": "#1f2430",
+            "background_color": "#1b1d2a",
         },
         "features": {
             "app_home": {
@@ -57,12 +57,12 @@ def manifest(*, history: bool = True) -> dict[str, Any]:
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },
-            "bot_user": {"display_name": "dailies", "always_online": False},
+            "bot_user": {"display_name": "dailies", "always_online": True},
             "slash_commands": [
                 {
                     "command": COMMAND,
-                    "description": "Make a short video clip from a prompt",
-                    "usage_hint": "a red panda surfing --takes 2 --dur 4 --ratio 9:16 | help",
+                    "description": "Draft a short video from a prompt",
+                    "usage_hint": "a red panda surfing --takes 3 --ratio 9:16 | --estimate PROMPT | help",
                     "should_escape": True,
                 }
             ],

@@ -1,5 +1,5 @@
-""":rocket: on a clip promotes it, :x: on a card or a clip cancels. Only ``reaction_added`` is acted upon; whether the reaction still stands is read from
-Slack right before money is spent."""
+""":rocket: on a clip promotes it, :x: on a card or a clip cancels. Only ``reaction_added`` is acted
+upon; whether the reaction still stands is read from Slack right before money is spent."""
 
 from typing import Any
 

@@ -9,6 +9,7 @@ from bot.services.intake import Sender
 from handlers.blocks.answers import answer
 from handlers.doors import EXPECTED, Doors, Place
 from handlers.grammar import Help, Reply, ReplyKind, parse_reply
+from handlers.grammar.slack_text import normalise, readable
 
 _READ_SUBTYPES = frozenset({None, "file_share", "thread_broadcast"})
 
@@ -69,7 +70,7 @@ async def _act(doors: Doors, event: dict[str, Any], sender: Sender, root: str) -
         case Reply(kind=ReplyKind.PROMOTE, number=int(number)):
             await doors.intake.promote_number(sender, root, number)
         case Reply(kind=ReplyKind.SETTINGS | ReplyKind.NAMED):
-            await doors.intake.variant(sender, root, reply.number, reply.changes, text)
+            await doors.intake.variant(sender, root, reply.number, reply.changes, readable(normalise(text)))
 
 
 def _help(doors: Doors, event: dict[str, Any]) -> None:

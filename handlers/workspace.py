@@ -38,9 +38,7 @@ class SlackWorkspace:
 
     async def listen(self, app: AsyncApp) -> None:
         """Open the socket and return when it is open; slack_sdk tries until it is, and keeps it so from then on."""
-        self._socket = AsyncSocketModeHandler(
-            app, self._app_token, web_client=self.client, ping_interval=_PING_SECONDS
-        )
+        self._socket = AsyncSocketModeHandler(app, self._app_token, web_client=self.client, ping_interval=_PING_SECONDS)
         await self._socket.client.connect()  # type: ignore[no-untyped-call] # slack_sdk has no types here
 
     @property

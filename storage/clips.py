@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
@@ -139,10 +140,8 @@ class _Unfinished:
 
     def write(self, batch: bytes) -> None:
         """Append, and hash on the way."""
-        rest = memoryview(batch)
         with _translating():
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            _append(self._file, batch)
         self._hash.update(batch)
         self._size += len(batch)
 
@@ -196,6 +195,12 @@ async def _in_thread(function: Callable[..., _T], *arguments: object) -> _T:
             made.discard()
         raise
     return task.result()
+
+
+def _append(file: FileIO, batch: bytes) -> None:
+    rest = memoryview(batch)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _sweep(folder: Path) -> int:

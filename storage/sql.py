@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable, TextClause, func, literal_column
@@ -120,7 +120,8 @@ async def _opened(engine: AsyncEngine, deadline: float) -> AsyncIterator[Sql]:
             await _whole(session.connection(execution_options=options), left + BUSY_SECONDS / 4)
         yield Sql(session, engine.dialect.name)
     finally:
-        with translating():
+        # Whatever happens here, the transaction is over: committed before, or never to be.
+        with suppress(StorageError), translating():
             await _whole(session.close(), ANSWER_SECONDS)
 
 
@@ -139,14 +140,13 @@ async def _whole(call: Coroutine[Any, Any, _T], seconds: float | None) -> _T:
             await asyncio.wait({task}, timeout=None if deadline is None else deadline - loop.time())
         except asyncio.CancelledError as error:
             cancelled = error
-    if cancelled is not None:
-        task.add_done_callback(_ignore)
-        raise cancelled
-    if not task.done():
+    in_time = task.done()
+    if not in_time:
         task.cancel()
-        task.add_done_callback(_ignore)
-        raise TimeoutError
-    return task.result()
+    if in_time and cancelled is None:
+        return task.result()
+    task.add_done_callback(_ignore)
+    raise cancelled or TimeoutError
 
 
 def _ignore(task: asyncio.Future[Any]) -> None:

@@ -59,7 +59,7 @@ class Door(StrEnum):
 
 
 class Gate(StrEnum):
-    """What stands between an ask and money: a button that must be pressed, or a window in which it can be undone."""
+    """What stands between an ask and money: a button to be pressed, or a window in which it can be undone."""
 
     CONFIRMATION = "confirmation"
     UNDO = "undo"
@@ -85,7 +85,7 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Thread:
-    """A Slack thread of ours. ``root_ts`` is None until the first card is posted; ``next_number`` is the next ``#n``."""
+    """A Slack thread of ours. ``root_ts`` is None until its first card stands; ``next_number`` is the next ``#n``."""
 
     workspace: str
     id: str

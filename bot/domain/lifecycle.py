@@ -302,7 +302,9 @@ def _submit_intended(job: Job, _: SubmitIntended, now: datetime) -> Job:
 
 
 def _not_sent(job: Job, event: NotSent, _: datetime) -> Job:
-    return replace(job, state=State.QUEUED, tries=job.tries + 1, due_at=event.due_at, trouble=Trouble.PROVIDER_UNREACHABLE)
+    return replace(
+        job, state=State.QUEUED, tries=job.tries + 1, due_at=event.due_at, trouble=Trouble.PROVIDER_UNREACHABLE
+    )
 
 
 def _throttled(job: Job, event: Throttled, _: datetime) -> Job:
@@ -403,9 +405,7 @@ def _uploaded(job: Job, event: Uploaded, now: datetime) -> Job:
 
 
 def _unshared(job: Job, event: Unshared, _: datetime) -> Job:
-    return replace(
-        job, file_id=None, shared_at=None, tries=job.tries + 1, due_at=event.due_at, trouble=event.trouble
-    )
+    return replace(job, file_id=None, shared_at=None, tries=job.tries + 1, due_at=event.due_at, trouble=event.trouble)
 
 
 def _shared(job: Job, event: Shared, now: datetime) -> Job:

@@ -74,7 +74,9 @@ class NoPrice(Exception):
 class PriceTable:
     """Rates by provider, tier and resolution: the operator's own first, then published ones, then the assumed."""
 
-    def __init__(self, own: Mapping[RateKey, Rate] | None = None, published: Mapping[RateKey, Rate] = PUBLISHED) -> None:
+    def __init__(
+        self, own: Mapping[RateKey, Rate] | None = None, published: Mapping[RateKey, Rate] = PUBLISHED
+    ) -> None:
         self._own = dict(own or {})
         self._published = dict(published)
 
@@ -98,7 +100,7 @@ class PriceTable:
 
 
 def dollars(micro_usd: int) -> str:
-    """Money for a person to read: ``$0.32``, and with a third and fourth digit only where cents would lie: ``$0.0425``."""
+    """Money for a person to read: ``$0.32``, with a third and fourth digit only where cents would lie: ``$0.0425``."""
     amount = f"{abs(micro_usd) / MICRO:.4f}"
     while amount.endswith("0") and len(amount.split(".")[1]) > 2:
         amount = amount[:-1]

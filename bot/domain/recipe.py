@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 MINI = "mini"
-"""The tier that drafts and finals use unless somebody asks for another. Tiers are data of the providers, not an enum."""
+"""The tier of drafts and finals unless somebody asks for another. Tiers are data of the providers, not an enum."""
 
 SHORTEST_SECONDS = 4
 LONGEST_SECONDS = 15

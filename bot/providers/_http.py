@@ -18,6 +18,7 @@ LARGEST_ANSWER = 1_000_000
 READ_DEADLINE_SECONDS = 20.0
 """Whole deadline of a status request: httpx's read timeout alone does not fire on a drip."""
 
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """A whole HTTP answer. ``body`` is at most LARGEST_ANSWER bytes."""

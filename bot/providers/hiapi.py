@@ -92,7 +92,8 @@ def decode_order(answer: Answer, now: datetime) -> OrderOutcome:
     task_id = as_text(as_mapping(envelope.get("data")).get("taskId"))
     status = _effective_status(answer.status, envelope)
     if 200 <= status < 300:
-        return OrderAccepted(task_id=task_id) if task_id else OrderUnknown(why=f"HTTP {answer.status} without a task id")
+        without_id = OrderUnknown(why=f"HTTP {answer.status} without a task id")
+        return OrderAccepted(task_id=task_id) if task_id else without_id
     if status == 409:
         return OrderInFlight(retry_after_seconds=retry_after(answer.headers, now))
     if status == 429:

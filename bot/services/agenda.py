@@ -75,9 +75,7 @@ class Agenda:
             return
         self.drop(key)
         order = next(self._count)
-        entry = _Entry(
-            urgency=due if urgency is None else urgency, order=order, due=due, key=key, line=line
-        )
+        entry = _Entry(urgency=due if urgency is None else urgency, order=order, due=due, key=key, line=line)
         self._entries[key] = entry
         heapq.heappush(self._sleeping, (due, order, entry))
 

@@ -128,4 +128,3 @@ class Cards:
         drawn = self._drawn.get(ask.id)
         if drawn is not None and self.bench.clock.monotonic() - drawn > CARD_GAP.total_seconds():
             del self._drawn[ask.id]
-

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import structlog
 
-from bot.domain.job import Ask, Job, State
+from bot.domain.budget import OverCap
+from bot.domain.job import Ask, Job
 from bot.domain.lifecycle import DeliveryWished, Event, Hindered, Shared, Unshared, Uploaded
 from bot.domain.notice import Notice
-from bot.domain.budget import OverCap
 from bot.domain.patience import SHARE_WAIT, backoff, share_check_gap
 from bot.domain.pricing import NoPrice
 from bot.domain.trouble import Trouble
@@ -20,9 +20,7 @@ from bot.ports import (
     ChatUnauthorized,
     ClipPost,
     ClipsUnavailable,
-    Fenced,
     MessageGone,
-    StorageBusy,
 )
 from bot.services.answers import Refusal
 from bot.services.bench import Bench, Later, StepResult
@@ -98,9 +96,7 @@ class Delivering:
             log.warning("share.refused", job=job.id, error=error.code)
             await self._forget_file(slot.file_id)
             await self._tell_once(job, ask)
-            trouble = (
-                Trouble.SLACK_REFUSES_APP if isinstance(error, ChatUnauthorized) else Trouble.SLACK_REFUSES_PLACE
-            )
+            trouble = Trouble.SLACK_REFUSES_APP if isinstance(error, ChatUnauthorized) else Trouble.SLACK_REFUSES_PLACE
             due = self.bench.clock.now() + self._wait(job, _REFUSED_CEILING_SECONDS, first=_REFUSED_FIRST_SECONDS)
             return await self._move(intended, Unshared(due_at=due, trouble=trouble), detail=error.code)
         except ChatError as error:

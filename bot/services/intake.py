@@ -347,9 +347,17 @@ class Intake:
         first = await tx.jobs.take_numbers(thread.workspace, thread.id, plan.takes)
         jobs = tuple(self._new_job(ask, plan, take, first, now) for take in range(1, plan.takes + 1))
         for job in jobs:
-            await tx.jobs.add(job, TimelineEntry(
-                workspace=job.workspace, job_id=job.id, at=now, event="accepted", state=job.state, detail=sender.person
-            ))
+            await tx.jobs.add(
+                job,
+                TimelineEntry(
+                    workspace=job.workspace,
+                    job_id=job.id,
+                    at=now,
+                    event="accepted",
+                    state=job.state,
+                    detail=sender.person,
+                ),
+            )
         if plan.gate is None:
             await self._hold(tx, jobs, now)
         else:

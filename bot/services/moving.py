@@ -115,11 +115,16 @@ async def _settle_money(tx: Transaction, job: Job, event: Event, at: datetime) -
 
 async def _retire_if_over(tx: Transaction, job: Job) -> None:
     siblings = await tx.jobs.of_ask(job.workspace, job.ask_id)
-    if all(sibling.state in {State.FAILED, State.CANCELLED} for sibling in siblings):
-        await tx.jobs.retire(job.workspace, job.ask_id)
+    if not all(sibling.state in {State.FAILED, State.CANCELLED} for sibling in siblings):
+        return
+    await tx.jobs.retire(job.workspace, job.ask_id)
+    ask = await tx.jobs.ask(job.workspace, job.ask_id)
+    if ask.parent_job is not None:
+        # A new generation of the parent's buttons: what was undone or failed may be asked for again.
+        parent = await tx.jobs.job(job.workspace, ask.parent_job)
+        await tx.jobs.redraw(parent.workspace, parent.ask_id)
 
 
 def _visible(before: Job, after: Job) -> bool:
     """Whether the card shows any of what changed."""
     return (before.state, before.trouble, before.attempt) != (after.state, after.trouble, after.attempt)
-

@@ -230,28 +230,32 @@ class Ordering:
     async def _conclude(self, job: Job, attempt: Attempt, outcome: OrderOutcome, *, first: bool) -> Job:
         if isinstance(outcome, OrderAccepted):
             return await self._accept(job, outcome)
-        if not first and not isinstance(outcome, OrderInFlight | OrderUnknown):
-            return await self._conclude_repeat(job, outcome)
+        if isinstance(outcome, OrderInFlight):
+            due = self._after_throttle(job, outcome.retry_after_seconds)
+            return await self._move(job, Unknown(due_at=due), detail="still in hand at the provider")
+        if isinstance(outcome, OrderUnknown):
+            return await self._conclude_unknown(job, attempt, outcome)
+        return await (self._conclude_first(job, outcome) if first else self._conclude_repeat(job, outcome))
+
+    async def _conclude_first(self, job: Job, outcome: OrderNotSent | OrderThrottled | OrderRefused) -> Job:
+        """Nothing of this attempt was ever on its way, so what the provider says is proof."""
         match outcome:
             case OrderNotSent(why=why):
                 return await self._move(job, NotSent(due_at=self._after(job)), detail=why)
             case OrderThrottled(retry_after_seconds=wait):
-                due = self.bench.clock.now() + throttle_wait(wait, job.tries + 1, self.bench.clock.chance())
-                return await self._move(job, Throttled(due_at=due))
+                return await self._move(job, Throttled(due_at=self._after_throttle(job, wait)))
             case OrderRefused(failure=failure) if failure.kind in _STARVING:
                 return await self._starve(job, failure)
             case OrderRefused(failure=failure):
                 return await self._move(job, Refused(failure=failure), detail=failure.detail)
-            case OrderInFlight(retry_after_seconds=wait):
-                due = self.bench.clock.now() + throttle_wait(wait, job.tries + 1, self.bench.clock.chance())
-                return await self._move(job, Unknown(due_at=due), detail="still in hand at the provider")
-            case OrderUnknown(why=why, repeatable=repeatable):
-                await self.bench.moves.learn(job, EvidenceKind.UNKNOWN, why)
-                if repeatable and self._may_repeat(job, attempt):
-                    return await self._move(job, Unknown(due_at=self._after(job)), detail=why)
-                return await self._lapse(job, why)
 
-    async def _conclude_repeat(self, job: Job, outcome: OrderOutcome) -> Job:
+    async def _conclude_unknown(self, job: Job, attempt: Attempt, outcome: OrderUnknown) -> Job:
+        await self.bench.moves.learn(job, EvidenceKind.UNKNOWN, outcome.why)
+        if outcome.repeatable and self._may_repeat(job, attempt):
+            return await self._move(job, Unknown(due_at=self._after(job)), detail=outcome.why)
+        return await self._lapse(job, outcome.why)
+
+    async def _conclude_repeat(self, job: Job, outcome: OrderNotSent | OrderThrottled | OrderRefused) -> Job:
         """An earlier POST under this key may have been charged, so a refusal of this one proves nothing about that
         one. What may pass (not sent, throttled, no credit) is asked again; a refusal for good is for people."""
         if isinstance(outcome, OrderRefused) and outcome.failure.kind not in _STARVING:
@@ -314,6 +318,10 @@ class Ordering:
 
     def _can(self, job: Job) -> Capabilities:
         return self.bench.router.capabilities(job.provider, job.recipe.tier)
+
+    def _after_throttle(self, job: Job, retry_after_seconds: float | None) -> datetime:
+        wait = throttle_wait(retry_after_seconds, job.tries + 1, self.bench.clock.chance())
+        return self.bench.clock.now() + wait
 
     def _after(self, job: Job) -> datetime:
         return self.bench.clock.now() + backoff(job.tries + 1, self.bench.clock.chance())

@@ -77,9 +77,7 @@ class Rendering:
                 return await self._move(job, self._rendered(job, report))
             case TaskFailed(failure=failure, charged=charged):
                 cost = job.price_micro_usd if charged else 0
-                return await self._move(
-                    job, RenderFailed(failure=failure, cost_micro_usd=cost), detail=failure.detail
-                )
+                return await self._move(job, RenderFailed(failure=failure, cost_micro_usd=cost), detail=failure.detail)
             case TaskMissing():
                 return await self._after_missing(job, watch)
             case TaskUnreadable(why=why, retry_after_seconds=wait):

@@ -14,6 +14,7 @@ from bot.services.agenda import Agenda, Key, Line
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.cards import Cards
 from bot.services.delivering import Delivering, Promote
+from bot.services.doorbell import Doorbell
 from bot.services.lease import Lease
 from bot.services.moving import Moves
 from bot.services.ordering import Ordering
@@ -59,6 +60,7 @@ class Runner:
         policy: Policy,
         clock: Clock,
         lease: Lease,
+        doorbell: Doorbell,
         promote: Promote,
     ) -> None:
         self._storage = storage
@@ -66,7 +68,7 @@ class Runner:
         self._lease = lease
         self._agenda = Agenda()
         self._places = Places(clock)
-        self._woken = asyncio.Event()
+        self._doorbell = doorbell
         self._stopping = False
         self._tasks: dict[asyncio.Task[None], tuple[Key, Line]] = {}
         self._faults: dict[Key, int] = {}
@@ -83,7 +85,8 @@ class Runner:
             moves=Moves(storage=storage, clock=clock, moved=self._moved),
             places=self._places,
         )
-        ordering, rendering, delivering = Ordering(bench=bench), Rendering(bench=bench), Delivering(bench=bench, promote=promote)
+        ordering, rendering = Ordering(bench=bench), Rendering(bench=bench)
+        delivering = Delivering(bench=bench, promote=promote)
         self._cards = Cards(bench=bench, posted=self._card_posted)
         self._revive = delivering.revive
         self._see_reactions = delivering.see_reactions
@@ -99,12 +102,12 @@ class Runner:
 
     def wake(self) -> None:
         """Something may have become due: look now."""
-        self._woken.set()
+        self._doorbell.ring()
 
     async def run(self) -> None:
         """Work until ``stop``. The lease is registered."""
         while not self._stopping:
-            self._woken.clear()
+            self._doorbell.reset()
             try:
                 await self._take_over()
             except StorageError as error:
@@ -155,7 +158,7 @@ class Runner:
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
-        self._woken.set()
+        self.wake()
 
     async def _pause(self) -> None:
         due = self._agenda.next_due()
@@ -164,7 +167,7 @@ class Runner:
             await asyncio.sleep(0)
             return
         sleeper = asyncio.create_task(self._clock.sleep(min(seconds, _LONGEST_SLEEP_SECONDS)))
-        waker = asyncio.create_task(self._woken.wait())
+        waker = asyncio.create_task(self._doorbell.rung())
         try:
             await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -31,7 +31,13 @@ class CannotListen(Exception):
 async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     """Serve for the block; yields the port in use. Raises CannotListen."""
     config = uvicorn.Config(
-        app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_STOP_SECONDS
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_STOP_SECONDS,
     )
     server = _QuietServer(config)
     try:

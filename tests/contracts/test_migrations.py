@@ -1,7 +1,6 @@
 """The schema's history, on both engines."""
 
 import asyncio
-import os
 import stat
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from typing import cast
 import pytest
 from sqlalchemy import Index, text
 
-from storage import NotWritable, SchemaOutdated, database, migrate, migrations, open_storage
+from storage import NotWritable, SchemaOutdated, migrate, migrations, open_storage
 from storage.engines import place_of, plain_engine
 from storage.migrations.__main__ import main
 from storage.migrations.check import differences
@@ -105,7 +104,7 @@ async def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch
         raise ZeroDivisionError
 
     real = migrations.upgrade
-    monkeypatch.setattr(database.migrations, "upgrade", fail_halfway)
+    monkeypatch.setattr(migrations, "upgrade", fail_halfway)
     with pytest.raises(ZeroDivisionError):
         await migrate(empty_url)
 
@@ -134,4 +133,4 @@ async def test_a_relative_file_is_below_the_working_directory(tmp_path: Path, mo
     await migrate("sqlite:///data/dailies.db")
 
     assert (tmp_path / "data" / "dailies.db").stat().st_size > 0
-    assert os.listdir(tmp_path) == ["data"]
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]

@@ -261,7 +261,8 @@ async def test_one_person_cannot_put_any_number_of_emoji_on_a_message(studio: Wo
         await studio.react("ben", ts, "one-more")
 
 
-async def test_people_can_be_told_apart(web: AsyncWebClient) -> None:
+async def test_people_can_be_told_apart(studio: Workspace, web: AsyncWebClient) -> None:
+    await studio.post("/token", scopes=["users:read"])
     maya = (await web.users_info(user=MAYA))["user"]
     olga = (await web.users_info(user=OLGA))["user"]
     gus = (await web.users_info(user="U0GUS00005"))["user"]

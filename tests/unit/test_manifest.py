@@ -1,7 +1,6 @@
 """The app manifest is valid, and asks a workspace for nothing that the app does not use."""
 
-from __future__ import annotations
-
+import asyncio
 import json
 import re
 from dataclasses import dataclass
@@ -11,9 +10,30 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.clock import SystemClock
+from bot.domain.pricing import PriceTable
+from bot.services.doorbell import Doorbell
+from bot.services.intake import Intake
+from bot.services.policy import Policy
+from bot.services.routing import Router
+from handlers.actions import PRESSES
+from handlers.app import build_app
+from handlers.blocks.kit import action_id
+from handlers.doors import Doors, Identity
+from handlers.manifest import manifest as printed
+from storage import MemoryStorage
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "tests" / "fixtures" / "manifest-schema" / "manifest.schema.2.0.0.json"
+
+HANDLERS = ROOT / "handlers"
+CARD = HANDLERS / "blocks" / "card.py"
+CATCH_ALL = "anything_else"
 
 Manifest = dict[str, Any]
 """A manifest as parsed: nested mappings and lists, shaped by Slack's schema."""
@@ -31,21 +51,17 @@ class Use:
 # From the reference pages of the events and methods at docs.slack.dev/reference.
 USES: dict[str, Use] = {
     "app_mentions:read": Use(events=("app_mention",)),
-    "channels:history": Use(events=("message.channels",), methods=("conversations.history",)),
+    "channels:history": Use(events=("message.channels",), methods=("conversations.history", "conversations.replies")),
     "chat:write": Use(methods=("chat.postMessage", "chat.update", "chat.postEphemeral")),
     "commands": Use(features=("slash_commands",)),
     "files:read": Use(methods=("files.info",)),
-    "files:write": Use(
-        methods=("files.getUploadURLExternal", "files.completeUploadExternal", "files.delete")
-    ),
+    "files:write": Use(methods=("files.getUploadURLExternal", "files.completeUploadExternal", "files.delete")),
     "groups:history": Use(events=("message.groups",), methods=("conversations.history",)),
     "im:history": Use(events=("message.im",), methods=("conversations.history",)),
     "im:write": Use(methods=("conversations.open",)),
     "mpim:history": Use(events=("message.mpim",), methods=("conversations.history",)),
     "reactions:read": Use(events=("reaction_added", "reaction_removed"), methods=("reactions.get",)),
-    "users:read": Use(methods=("users.info",)),
 }
-EVENTS_WITHOUT_SCOPE = {"app_uninstalled", "tokens_revoked"}
 
 
 @pytest.fixture
@@ -73,12 +89,8 @@ def events(manifest: Manifest) -> list[str]:
     return listed
 
 
-def test_the_manifest_satisfies_slacks_schema(
-    manifest: Manifest, validator: jsonschema.Draft7Validator
-) -> None:
-    faults = [
-        f"{'/'.join(map(str, error.path))}: {error.message}" for error in validator.iter_errors(manifest)
-    ]
+def test_the_manifest_satisfies_slacks_schema(manifest: Manifest, validator: jsonschema.Draft7Validator) -> None:
+    faults = [f"{'/'.join(map(str, error.path))}: {error.message}" for error in validator.iter_errors(manifest)]
 
     assert faults == []
 
@@ -118,7 +130,7 @@ def test_every_scope_is_justified_and_none_is_missing(manifest: Manifest) -> Non
 def test_every_event_comes_with_its_scope_and_every_scopes_event_is_subscribed(manifest: Manifest) -> None:
     under_a_scope = {event for use in USES.values() for event in use.events}
 
-    assert events(manifest) == sorted(under_a_scope | EVENTS_WITHOUT_SCOPE)
+    assert events(manifest) == sorted(under_a_scope)
 
 
 def test_a_scope_for_a_feature_comes_with_the_feature(manifest: Manifest) -> None:
@@ -151,3 +163,75 @@ def test_a_prompt_arrives_with_people_and_channels_as_ids(manifest: Manifest) ->
     assert commands.keys() == {"/clip"}
     assert commands["/clip"]["should_escape"] is True
     assert commands["/clip"]["usage_hint"].strip()
+
+
+def test_the_committed_manifest_is_the_one_that_the_command_prints(manifest: Manifest) -> None:
+    assert manifest == printed()
+
+
+def test_the_app_listens_to_every_command_and_event_that_the_manifest_names_and_to_no_other(
+    manifest: Manifest,
+) -> None:
+    """Asks the Bolt app itself: each is dispatched, and one of our own listeners must take it."""
+    app = an_app()
+    named = {event.partition(".")[0] for event in events(manifest)}
+
+    assert {event for event in (*named, "app_home_opened") if taker(app, event_body(event)) != CATCH_ALL} == named
+    commands = [command["command"] for command in manifest["features"]["slash_commands"]]
+    assert [command for command in (*commands, "/other") if taker(app, {"command": command})] == commands
+
+
+def test_every_button_that_is_drawn_has_a_listener() -> None:
+    drawn = {action_id(label) for label in re.findall(r'button\(\s*"([A-Z][^"]*)"', CARD.read_text(encoding="utf-8"))}
+
+    assert drawn == set(PRESSES)
+
+
+def test_every_web_api_method_that_is_called_is_covered_by_a_scope() -> None:
+    """The client's methods are named as Slack's, with underscores; auth.test needs no scope."""
+    source = "".join(path.read_text(encoding="utf-8") for path in HANDLERS.glob("*.py"))
+    called = {f"{family}.{verb}" for family, verb in re.findall(r"client\.([a-z]+)_(\w+)\(", source)}
+    called -= {"api.call"}
+    called |= set(re.findall(r'api_call\("([\w.]+)"', source))
+
+    assert called - {"auth.test"} == {method for use in USES.values() for method in use.methods}
+
+
+def test_without_the_history_scopes_nothing_is_asked_that_would_need_them() -> None:
+    small = printed(history=False)
+
+    assert [scope for scope in scopes(small) if "history" in scope] == []
+    assert [event for event in events(small) if event.startswith("message")] == []
+
+
+def an_app() -> AsyncApp:
+    """The app with all its listeners, connected to nothing."""
+    client = AsyncWebClient(token="xoxb-sandbox", base_url="http://127.0.0.1:9/")
+    identity = Identity(workspace="T1", bot_user="U1", bot_id="B1")
+    doors = Doors(intake=an_intake(), client=client, identity=identity)
+    return build_app(client=client, identity=identity, doors=doors, promote=("rocket",), cancel=("x",))
+
+
+def an_intake() -> Intake:
+    """The use-cases over nothing; no listener runs in these tests."""
+    policy = Policy()
+    router = Router({}, PriceTable())
+    return Intake(storage=MemoryStorage(), router=router, policy=policy, clock=SystemClock(), wake=Doorbell().ring)
+
+
+def event_body(event: str) -> dict[str, Any]:
+    """The least of an Events API request."""
+    return {"type": "event_callback", "event": {"type": event}}
+
+
+def taker(app: AsyncApp, body: dict[str, Any]) -> str | None:
+    """The name of the first listener that matches the request; None when none does."""
+    request = AsyncBoltRequest(mode="socket_mode", body=body)
+
+    async def find() -> str | None:
+        for listener in app._async_listeners:
+            if await listener.async_matches(req=request, resp=BoltResponse(status=404)):
+                return listener.ack_function.__name__
+        return None
+
+    return asyncio.run(find())

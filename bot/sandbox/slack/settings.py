@@ -21,20 +21,17 @@ BOT_SCOPES = (
     "im:write",
     "mpim:history",
     "reactions:read",
-    "users:read",
 )
 """What the app's manifest asks for."""
 
 SUBSCRIPTIONS = (
     "app_mention",
-    "app_uninstalled",
     "message.channels",
     "message.groups",
     "message.im",
     "message.mpim",
     "reaction_added",
     "reaction_removed",
-    "tokens_revoked",
 )
 """The bot events of the app's manifest."""
 
