@@ -25,7 +25,7 @@ MIGRATIONS_CHECK = \
 # `make test` is a fixed sequence that ends with pytest's summary, with -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types contracts migrations-check manifest-check unit \
+.PHONY: help setup test lint format types contracts migrations-check manifest-check unit storm \
 	demo demo-headless lock image clean
 
 help: ## this list
@@ -63,6 +63,9 @@ manifest-check: $(VENV)/.dev ## manifest.yml against Slack's schema, and no scop
 
 unit: $(VENV)/.dev ## pytest alone (WORKERS=…)
 	$(BIN)/pytest -n $(WORKERS)
+
+storm: $(VENV)/.dev ## the long rest of the fault matrix: kill -9 and faults at every call (WORKERS=…)
+	$(BIN)/pytest -n $(WORKERS) -m storm
 
 lock: $(VENV)/.dev ## rewrite the locks after a change in pyproject.toml (UPGRADE=1 raises versions)
 	$(BIN)/uv pip compile $(LOCK) --group build pyproject.toml --output-file requirements.lock

@@ -3,20 +3,18 @@ reverse, and decides how the program stops."""
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 
 import structlog
-from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from bot.clock import SystemClock
+from bot.configuration import make_policy, make_providers, slack_tokens
 from bot.domain.budget import Caps
 from bot.domain.patience import backoff
 from bot.domain.pricing import PriceTable
 from bot.fetch import GuardedFetcher
 from bot.ports import ChatError, Clips, Storage, StorageError
-from bot.providers import hiapi
 from bot.scheduler import start_ticks
 from bot.services.doorbell import Doorbell
 from bot.services.intake import Intake
@@ -24,7 +22,7 @@ from bot.services.lease import RENEW_EVERY_SECONDS, Lease
 from bot.services.policy import Policy
 from bot.services.routing import Router
 from bot.services.runner import Runner
-from bot.settings import BadSetting, Settings, micro_usd, read_prices
+from bot.settings import Settings, read_prices
 from bot.web.health import health_app
 from bot.web.server import serving
 from handlers.app import build_app
@@ -39,104 +37,123 @@ SQLITE = "sqlite:"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Parts:
+class _Program:
     """What the running program is made of."""
 
+    settings: Settings
+    policy: Policy
+    storage: Storage
+    clips: Clips
+    lease: Lease
     workspace: SlackWorkspace
     intake: Intake
     runner: Runner
-    policy: Policy
-    settings: Settings
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set, then stop within 10 seconds. Raises BadSetting, CannotListen, StorageError."""
-    tokens = _slack_tokens(settings)
-    providers = make_providers(settings)
-    policy = make_policy(settings)
-    clock = SystemClock()
-    database_url = settings.database_url.get_secret_value()
-    alone = database_url.startswith(SQLITE)
     async with contextlib.AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(open_storage(database_url, alone=True, zone=policy.zone))
-        clips = open_clips(settings.media_url)
-        swept = await clips.sweep()
-        lease = Lease(storage=storage, clock=clock, alone=alone)
-        await lease.register()
-        stack.push_async_callback(_release, lease)
-        fetcher = GuardedFetcher(clock=clock, allowed_hosts=frozenset(settings.allowed_fetch_hosts))
-        stack.push_async_callback(fetcher.close)
-        for provider in providers.values():
-            stack.push_async_callback(provider.close)
-        workspace = SlackWorkspace(bot_token=tokens[0], app_token=tokens[1], api_url=settings.slack_api_url)
-        chat = SlackChat(workspace.client, promote_emoji=policy.promote_emoji[0])
-        stack.push_async_callback(chat.close)
-        router = Router(providers, PriceTable(read_prices(settings.price_file)))
-        doorbell = Doorbell()
-        intake = Intake(storage=storage, router=router, policy=policy, clock=clock, wake=doorbell.ring)
-        runner = Runner(
-            storage=storage,
-            clips=clips,
-            fetcher=fetcher,
-            chat=chat,
-            providers=providers,
-            router=router,
-            policy=policy,
-            clock=clock,
-            lease=lease,
-            doorbell=doorbell,
-            promote=intake.promote_early,
-        )
-        app = health_app(
-            needed={"database": lambda: _database_state(storage), "media": lambda: _media_state(clips)},
-            watched={"slack": lambda: _slack_state(workspace)},
-        )
-        port = await stack.enter_async_context(serving(app, settings.http_host, settings.http_port))
-        log.info("dailies.started", port=port, providers=sorted(providers), swept=swept, epoch=lease.ownership.epoch)
-        _warn_without_caps(policy)
-        parts = _Parts(workspace=workspace, intake=intake, runner=runner, policy=policy, settings=settings)
-        await _work(parts, lease, stop)
+        program = await _assemble(settings, stack)
+        port = await stack.enter_async_context(serving(_health(program), settings.http_host, settings.http_port))
+        log.info("dailies.started", port=port, epoch=program.lease.ownership.epoch)
+        if program.policy.caps == Caps():
+            log.warning("money.no_cap", meaning="nothing limits what is spent in total; set a BUDGET_… cap")
+        await _work(program, stop)
     log.info("dailies.stopped")
 
 
-async def _work(parts: _Parts, lease: Lease, stop: asyncio.Event) -> None:
-    """The loops; stops listening first, then submitting, then everything."""
-    ticks = start_ticks(wake=parts.runner.wake, renew=lease.renew, renew_every=RENEW_EVERY_SECONDS)
-    working = asyncio.create_task(parts.runner.run(), name="runner")
-    listening = asyncio.create_task(_listen(parts), name="slack")
+async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Program:
+    """Open every resource; ``stack`` closes them in the reverse order."""
+    bot_token, app_token = slack_tokens(settings)
+    policy, clock = make_policy(settings), SystemClock()
+    providers = make_providers(settings)
+    for provider in providers.values():
+        stack.push_async_callback(provider.close)
+    router = Router(providers, PriceTable(read_prices(settings.price_file)))
+    workspace = SlackWorkspace(bot_token=bot_token, app_token=app_token, api_url=settings.slack_api_url)
+    chat = SlackChat(workspace.client, promote_emoji=policy.promote_emoji[0])
+    stack.push_async_callback(chat.close)
+    fetcher = GuardedFetcher(clock=clock, allowed_hosts=frozenset(settings.allowed_fetch_hosts))
+    stack.push_async_callback(fetcher.close)
+    storage, lease = await _open_database(settings, policy, stack)
+    clips = open_clips(settings.media_url)
+    await clips.sweep()
+    doorbell = Doorbell()
+    intake = Intake(storage=storage, router=router, policy=policy, clock=clock, wake=doorbell.ring)
+    runner = Runner(
+        storage=storage,
+        clips=clips,
+        fetcher=fetcher,
+        chat=chat,
+        providers=providers,
+        router=router,
+        policy=policy,
+        clock=clock,
+        lease=lease,
+        doorbell=doorbell,
+        promote=intake.promote_early,
+    )
+    return _Program(
+        settings=settings,
+        policy=policy,
+        storage=storage,
+        clips=clips,
+        lease=lease,
+        workspace=workspace,
+        intake=intake,
+        runner=runner,
+    )
+
+
+async def _open_database(settings: Settings, policy: Policy, stack: contextlib.AsyncExitStack) -> tuple[Storage, Lease]:
+    """The database, brought up to date, and this process's lease in it."""
+    url = settings.database_url.get_secret_value()
+    storage = await stack.enter_async_context(open_storage(url, alone=True, zone=policy.zone))
+    # On SQLite the file's lock proves that no other process can be running.
+    lease = Lease(storage=storage, clock=SystemClock(), alone=url.startswith(SQLITE))
+    await lease.register()
+    stack.push_async_callback(_release, lease)
+    return storage, lease
+
+
+async def _work(program: _Program, stop: asyncio.Event) -> None:
+    """The loops; on stop, listening and submitting end first, then everything."""
+    runner, lease = program.runner, program.lease
+    ticks = start_ticks(wake=runner.wake, renew=lease.renew, renew_every=RENEW_EVERY_SECONDS)
+    working = asyncio.create_task(runner.run(), name="runner")
+    listening = asyncio.create_task(_listen(program), name="slack")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
-        done, _ = await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({working, listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stopping}:
             task.result()
     finally:
         listening.cancel()
-        halted = asyncio.gather(_hang_up(parts.workspace), parts.runner.stop(), return_exceptions=True)
-        await halted
+        await asyncio.gather(_hang_up(program.workspace), runner.stop(), return_exceptions=True)
         stopping.cancel()
         await asyncio.gather(working, listening, stopping, return_exceptions=True)
         ticks.shutdown(wait=False)
 
 
-async def _listen(parts: _Parts) -> None:
+async def _listen(program: _Program) -> None:
     """Connect to Slack, however long that takes, and stay connected."""
-    identity = await _identify(parts.workspace)
+    identity = await _identify(program.workspace)
     log.info("slack.identified", workspace=identity.workspace, bot_user=identity.bot_user)
     doors = Doors(
-        intake=parts.intake,
-        client=parts.workspace.client,
+        intake=program.intake,
+        client=program.workspace.client,
         identity=identity,
-        replies=parts.settings.thread_replies,
+        replies=program.settings.thread_replies,
     )
     app = build_app(
-        client=parts.workspace.client,
+        client=program.workspace.client,
         identity=identity,
         doors=doors,
-        promote=parts.policy.promote_emoji,
-        cancel=parts.settings.reaction_cancel,
+        promote=program.policy.promote_emoji,
+        cancel=program.settings.reaction_cancel,
     )
     try:
-        await parts.workspace.listen(app)
+        await program.workspace.listen(app)
         log.info("slack.connected")
         await asyncio.Event().wait()
     finally:
@@ -164,67 +181,14 @@ async def _release(lease: Lease) -> None:
         await lease.release()
 
 
-def _slack_tokens(settings: Settings) -> tuple[str, str]:
-    missing = [name for name in ("slack_bot_token", "slack_app_token") if getattr(settings, name) is None]
-    if missing:
-        names = " and ".join(name.upper() for name in missing)
-        raise BadSetting(f"{names} must be set: see README.md, “In your own workspace”. `dailies demo` needs neither.")
-    return _secret(settings.slack_bot_token), _secret(settings.slack_app_token)
-
-
-def _secret(value: SecretStr | None) -> str:
-    return value.get_secret_value() if value is not None else ""
-
-
-def make_providers(settings: Settings) -> Mapping[str, hiapi.HiAPI]:
-    """The configured providers in the operator's order. Raises BadSetting when there is none."""
-    keyed = {hiapi.NAME: _secret(settings.hiapi_api_key)}
-    wanted = settings.providers or tuple(name for name, key in keyed.items() if key)
-    for name in wanted:
-        if name not in keyed:
-            raise BadSetting(f"PROVIDERS names {name}, which this release does not have. It has: {', '.join(keyed)}.")
-        if not keyed[name]:
-            raise BadSetting(f"PROVIDERS names {name}, but {name.upper()}_API_KEY is not set.")
-    if not wanted:
-        raise BadSetting("No provider has a key: set HIAPI_API_KEY. `dailies demo` needs none.")
-    return {
-        name: hiapi.HiAPI(
-            key=keyed[name],
-            clock=SystemClock(),
-            base_url=settings.hiapi_base_url,
-            model=settings.hiapi_model,
-            idempotent=settings.hiapi_idempotency,
-        )
-        for name in wanted
-    }
-
-
-def make_policy(settings: Settings) -> Policy:
-    """What the operator decided, for the services."""
-    seconds = settings.poll_interval_seconds
-    return replace(
-        Policy(),
-        caps=Caps(
-            workspace_month_micro_usd=micro_usd(settings.budget_workspace_month_usd),
-            channel_month_micro_usd=micro_usd(settings.budget_channel_month_usd),
-            person_day_micro_usd=micro_usd(settings.budget_user_day_usd),
-        ),
-        confirm_above_micro_usd=micro_usd(settings.confirm_above_usd) or 0,
-        undo=timedelta(seconds=settings.promote_undo_seconds),
-        admins=frozenset(settings.admin_users),
-        promote_emoji=settings.reaction_promote,
-        concurrency={hiapi.NAME: settings.hiapi_concurrency} if settings.hiapi_concurrency else {},
-        default_concurrency=settings.provider_concurrency,
-        job_timeout=timedelta(seconds=settings.job_timeout_seconds),
-        poll_interval=timedelta(seconds=seconds) if seconds is not None else None,
-        largest_clip_bytes=settings.max_clip_mb * 1_000_000,
+def _health(program: _Program) -> Starlette:
+    return health_app(
+        needed={
+            "database": lambda: _database_state(program.storage),
+            "media": lambda: _media_state(program.clips),
+        },
+        watched={"slack": lambda: _slack_state(program.workspace)},
     )
-
-
-def _warn_without_caps(policy: Policy) -> None:
-    if policy.caps == Caps():
-        names = "BUDGET_WORKSPACE_MONTH_USD, BUDGET_CHANNEL_MONTH_USD or BUDGET_USER_DAY_USD"
-        log.warning("money.no_cap", meaning=f"nothing limits what is spent in total; set {names}")
 
 
 async def _database_state(storage: Storage) -> str:

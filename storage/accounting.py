@@ -1,4 +1,5 @@
-"""What every implementation of the ledger shares: which entries a hold writes, and what counts under a cap."""
+"""What every implementation of the ledger shares: which entries a hold writes, and what counts under a
+cap."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -10,8 +11,9 @@ MONTHLY = frozenset({Scope.WORKSPACE_MONTH, Scope.CHANNEL_MONTH})
 
 
 def hold_entries(holds: Sequence[Hold], caps: Sequence[Cap], zone: tzinfo) -> list[Entry]:
-    """The rows of these holds. Their month and day are those of the caps they are measured against, so that the two
-    cannot disagree around midnight or over a time zone; ``zone`` is the calendar where there is no cap."""
+    """The rows of these holds. Their month and day are those of the caps they are measured against, so
+    that the two cannot disagree around midnight or over a time zone; ``zone`` is the calendar where
+    there is no cap."""
     month = next((cap.period for cap in caps if cap.scope in MONTHLY), None)
     day = next((cap.period for cap in caps if cap.scope is Scope.PERSON_DAY), None)
     rows = (hold_entry(hold, zone) for hold in holds)

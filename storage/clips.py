@@ -30,8 +30,8 @@ _T = TypeVar("_T")
 
 
 def open_clips(url: str) -> Clips:
-    """The media store at ``file:FOLDER`` (relative or absolute); the folder is made, for this user alone. Raises
-    UnsupportedUrl, ClipsUnavailable."""
+    """The media store at ``file:FOLDER`` (relative or absolute); the folder is made, for this user
+    alone. Raises UnsupportedUrl, ClipsUnavailable."""
     scheme, _, rest = url.partition(":")
     folder = unquote(rest.removeprefix("//") if rest.startswith("///") else rest)
     if scheme != "file" or not folder or folder.startswith("//"):
@@ -41,8 +41,8 @@ def open_clips(url: str) -> Clips:
 
 
 class FolderClips:
-    """Clips under ``clips/<workspace>/<sha256>.mp4`` and unfinished files under ``unfinished/``, in one folder and so
-    on one file system, where a rename is atomic."""
+    """Clips under ``clips/<workspace>/<sha256>.mp4`` and unfinished files under ``unfinished/``, in one
+    folder and so on one file system, where a rename is atomic."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -51,8 +51,8 @@ class FolderClips:
         self._store = LocalStore(self._folder)
 
     async def put(self, workspace: str, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> StoredClip:
-        """See ``bot.ports.Clips``. The workspace is Slack's id; anything else than letters, digits, ``-`` and ``_``
-        raises ValueError."""
+        """See ``bot.ports.Clips``. The workspace is Slack's id; anything else than letters, digits,
+        ``-`` and ``_`` raises ValueError."""
         if not _WORKSPACE.fullmatch(workspace):
             raise ValueError(workspace)
         file = await _in_thread(_Unfinished, self._unfinished)
@@ -184,8 +184,8 @@ async def _batches(chunks: AsyncIterator[bytes], limit_bytes: int) -> AsyncItera
 
 
 async def _in_thread(function: Callable[..., _T], *arguments: object) -> _T:
-    """Run a blocking function in a thread, to its end even when our task is cancelled meanwhile: a file must not be
-    closed under the feet of a thread that writes it."""
+    """Run a blocking function in a thread, to its end even when our task is cancelled meanwhile: a file
+    must not be closed under the feet of a thread that writes it."""
     task = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
     try:
         await asyncio.wait({task})

@@ -49,8 +49,8 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[SqlTransaction]:
-        """See ``bot.ports.Storage``. Writers on SQLite wait here in order, and share one deadline with the wait for
-        other processes."""
+        """See ``bot.ports.Storage``. Writers on SQLite wait here in order, and share one deadline with
+        the wait for other processes."""
         deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
         async with self._in_turn(deadline), opened(self._writing, deadline) as sql:
             yield self._transaction(sql)
@@ -85,10 +85,11 @@ class Database:
 async def open_storage(url: str, *, alone: bool, zone: tzinfo = UTC) -> AsyncIterator[Database]:
     """The database at ``url`` (``sqlite:///FILE`` or ``postgresql://…``), closed when the block ends.
 
-    ``alone`` is what the process that moves jobs passes: on SQLite it takes the lock of the file for as long as the
-    block lasts (AlreadyRunning when another process has it) and brings the schema up to date; on PostgreSQL, which
-    many processes share, it only does the latter. Without it the schema must be there: SchemaOutdated. ``zone`` is
-    the calendar of holds that come without a cap. Raises UnsupportedUrl, StorageBusy.
+    ``alone`` is what the process that moves jobs passes: on SQLite it takes the lock of the file for as
+    long as the block lasts (AlreadyRunning when another process has it) and brings the schema up to
+    date; on PostgreSQL, which many processes share, it only does the latter. Without it the schema must
+    be there: SchemaOutdated. ``zone`` is the calendar of holds that come without a cap. Raises
+    UnsupportedUrl, StorageBusy.
     """
     place = place_of(url)
     async with AsyncExitStack() as stack:
@@ -112,8 +113,9 @@ async def open_storage(url: str, *, alone: bool, zone: tzinfo = UTC) -> AsyncIte
 
 
 async def migrate(url: str) -> None:
-    """Bring the database at ``url`` to this release's schema, making the file and its folder where there is none.
-    Safe to run twice, and from several processes at once. Raises UnsupportedUrl, StorageBusy, NotWritable."""
+    """Bring the database at ``url`` to this release's schema, making the file and its folder where there
+    is none. Safe to run twice, and from several processes at once. Raises UnsupportedUrl, StorageBusy,
+    NotWritable."""
     place = place_of(url)
     _make_folder(place)
     await asyncio.to_thread(_migrate, place)

@@ -1,4 +1,5 @@
-"""Driver errors, translated where they happen: nobody outside ``storage`` sees SQLAlchemy, SQLite or psycopg."""
+"""Driver errors, translated where they happen: nobody outside ``storage`` sees SQLAlchemy, SQLite or
+psycopg."""
 
 import asyncio
 import sqlite3
@@ -40,8 +41,8 @@ _SQLITE_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 @contextmanager
 def translating(*, committing: bool = False) -> Iterator[None]:
-    """Raises StorageError or a subclass in place of what the drivers raise. ``committing`` says that a connection
-    lost here leaves the outcome unknown."""
+    """Raises StorageError or a subclass in place of what the drivers raise. ``committing`` says that a
+    connection lost here leaves the outcome unknown."""
     try:
         yield
     except DBAPIError as error:

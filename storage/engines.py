@@ -1,8 +1,8 @@
 """Engines for both databases, with the traps of their drivers closed.
 
-SQLite: the driver's own transactions begin late and deferred, and two of them lose updates silently. So the driver is
-told to leave transactions alone, and ours begin with ``BEGIN IMMEDIATE``. PostgreSQL runs at READ COMMITTED; what must
-be atomic takes a row lock or an advisory lock by itself.
+SQLite: the driver's own transactions begin late and deferred, and two of them lose updates silently. So
+the driver is told to leave transactions alone, and ours begin with ``BEGIN IMMEDIATE``. PostgreSQL runs
+at READ COMMITTED; what must be atomic takes a row lock or an advisory lock by itself.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from storage.errors import UnsupportedUrl
 
 BUSY_SECONDS = 2.0
-"""How long a transaction waits for its turn. Slack gives a command 3 seconds, and the answer needs some of them."""
+"""How long a transaction waits for its turn. Slack gives a command 3 seconds, and the answer needs some
+of them."""
 
 MIGRATION_SECONDS = 60
 """How long one process waits for another one's migration."""
@@ -133,8 +134,8 @@ def _close_sqlite_traps(engine: Engine, *, begin: str, query_only: bool = False)
         cursor = driver.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
         cursor.execute("PRAGMA journal_mode = WAL")
-        # FULL: a commit outlives a power cut, not only the process. An accepted ask is a promise, and a lost task id
-        # is a paid clip nobody fetches; the price is one fsync a commit.
+        # FULL: a commit outlives a power cut, not only the process. An accepted ask is a promise, and a
+        # lost task id is a paid clip nobody fetches; the price is one fsync a commit.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute(f"PRAGMA query_only = {'ON' if query_only else 'OFF'}")

@@ -18,7 +18,8 @@ from bot.ports import StorageError
 
 
 class Inconsistent(StorageError):
-    """A unique key or a reference between rows was violated: a bug of ours, stopped before it could do harm."""
+    """A unique key or a reference between rows was violated: a bug of ours, stopped before it could do
+    harm."""
 
     may_pass = False
 
@@ -44,7 +45,8 @@ class NotWritable(StorageError):
 
 
 class SchemaOutdated(StorageError):
-    """The tables are not those of this release. ``found`` is the database's revision, None when it has none."""
+    """The tables are not those of this release. ``found`` is the database's revision, None when it has
+    none."""
 
     def __init__(self, found: str | None, wanted: str) -> None:
         self.found, self.wanted = found, wanted
@@ -64,15 +66,16 @@ class AlreadyRunning(StorageError):
 
 
 class CommitUnknown(StorageError):
-    """The connection died while the commit was under way. Unlike every other StorageError this does not mean that
-    nothing was written: read back by key before doing it again."""
+    """The connection died while the commit was under way. Unlike every other StorageError this does not
+    mean that nothing was written: read back by key before doing it again."""
 
     def __init__(self) -> None:
         super().__init__("The connection to the database broke at the commit: what was written is to be read back.")
 
 
 class UnsupportedUrl(ValueError):
-    """A DATABASE_URL or MEDIA_URL of a kind that is not supported. The URL may hold a password and is not repeated."""
+    """A DATABASE_URL or MEDIA_URL of a kind that is not supported. The URL may hold a password and is
+    not repeated."""
 
     def __init__(self, variable: str, scheme: str, supported: str) -> None:
         self.variable, self.scheme, self.supported = variable, scheme, supported

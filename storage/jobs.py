@@ -1,4 +1,5 @@
-"""``bot.ports.Jobs`` in SQL: jobs here; threads and asks, attempts and evidence in the modules it builds on."""
+"""``bot.ports.Jobs`` in SQL: jobs here; threads and asks, attempts and evidence in the modules it builds
+on."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -153,7 +154,8 @@ def _job(workspace: str, job_id: str) -> tuple[ColumnElement[bool], ...]:
 def _has_news() -> ColumnElement[bool]:
     """The condition that people left a word which the job's runner is to act upon.
 
-    A job that waits for the provider's credit has passed its gate already: that GO is no news, a STOP would be."""
+    A job that waits for the provider's credit has passed its gate already: that GO is no news, a STOP
+    would be."""
     asked_to_stop = and_(col(JobRow.cancel_by).is_not(None), col(JobRow.state).not_in(_FINAL_WORDS))
     waits_for_credit = col(JobRow.wait_reason).is_not_distinct_from(WaitReason.PROVIDER_CREDIT.value)
     decided = exists().where(

@@ -54,14 +54,16 @@ class SqlLeases:
 async def end_lapsed(sql: Sql, now: datetime) -> None:
     """End the leases that are not valid at ``now``, before their rows are taken over.
 
-    A process that slept then learns from its next ``renew`` that it was given up, before it does anything that cannot
-    be taken back. A renewal under way is either seen here or refused: both change the same row.
+    A process that slept then learns from its next ``renew`` that it was given up, before it does
+    anything that cannot be taken back. A renewal under way is either seen here or refused: both change
+    the same row.
     """
     await sql.run(update(LeaseRow).where(col(LeaseRow.until) <= now).values(until=None))
 
 
 def free_for(row: type[JobRow] | type[AskRow], ownership: Ownership, now: datetime) -> ColumnElement[bool]:
-    """The condition that a job or an ask has no owner, or one whose lease is not valid at ``now``; never our own."""
+    """The condition that a job or an ask has no owner, or one whose lease is not valid at ``now``; never
+    our own."""
     valid = exists().where(
         col(LeaseRow.owner) == col(row.owner),
         col(LeaseRow.epoch) == col(row.epoch),

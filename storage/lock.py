@@ -1,4 +1,5 @@
-"""One process runs on a SQLite file: an operating system's lock on a file beside it, gone when the process is."""
+"""One process runs on a SQLite file: an operating system's lock on a file beside it, gone when the
+process is."""
 
 import fcntl
 import os
@@ -11,10 +12,12 @@ from storage.errors import AlreadyRunning, NotWritable
 
 @contextmanager
 def exclusive(database: Path) -> Iterator[None]:
-    """Hold the lock ``<database>.lock`` for the block. Raises AlreadyRunning when another process has it, NotWritable.
+    """Hold the lock ``<database>.lock`` for the block. Raises AlreadyRunning when another process has
+    it, NotWritable.
 
-    The file stays afterwards: removing it would let a third process lock a new one while a second waits on the old.
-    What it says is only for people; the lock itself is what counts, and the system frees it even after kill -9.
+    The file stays afterwards: removing it would let a third process lock a new one while a second waits
+    on the old. What it says is only for people; the lock itself is what counts, and the system frees it
+    even after kill -9.
     """
     path = database.with_name(f"{database.name}.lock")
     # Not inherited by child processes (PEP 446), so nobody but us keeps it.

@@ -20,7 +20,8 @@ from storage.tables import Row
 _T = TypeVar("_T")
 
 ANSWER_SECONDS = 3.5
-"""How long one statement is waited for. A server that is there gives up by itself before that (see ``engines``)."""
+"""How long one statement is waited for. A server that is there gives up by itself before that (see
+``engines``)."""
 
 _FRESH = {
     # What the database says counts, never an object that was read earlier.
@@ -32,8 +33,8 @@ _FRESH = {
 class Sql:
     """Runs statements in one transaction and speaks only in StorageErrors.
 
-    Once a statement failed, the transaction is lost: PostgreSQL would answer a later COMMIT with a silent ROLLBACK.
-    So every later call, the commit too, raises that first error again.
+    Once a statement failed, the transaction is lost: PostgreSQL would answer a later COMMIT with a
+    silent ROLLBACK. So every later call, the commit too, raises that first error again.
     """
 
     def __init__(self, session: AsyncSession, dialect: str) -> None:
@@ -64,22 +65,22 @@ class Sql:
         await self._execute(insert(type(row)).values(**_columns(row)))
 
     async def insert_new(self, row: Row, *, index: Sequence[str] = (), where: TextClause | None = None) -> bool:
-        """Write a row unless it collides; False when it did, and nothing was written. ``index`` and ``where`` name
-        one unique index whose collisions are meant; else those of any."""
+        """Write a row unless it collides; False when it did, and nothing was written. ``index`` and
+        ``where`` name one unique index whose collisions are meant; else those of any."""
         dialect_insert = postgresql.insert if self.dialect == "postgresql" else sqlite.insert
         statement = dialect_insert(type(row)).values(**_columns(row))
         conflict = statement.on_conflict_do_nothing(index_elements=list(index) or None, index_where=where)
         return await self.scalar(conflict.returning(literal_column("1"))) is not None
 
     async def lock(self, name: str) -> None:
-        """Keep out every other transaction that asks for the same name, until this one ends. A transaction on SQLite
-        already has the file to itself."""
+        """Keep out every other transaction that asks for the same name, until this one ends. A
+        transaction on SQLite already has the file to itself."""
         if self.dialect == "postgresql":
             await self._execute(select(func.pg_advisory_xact_lock(advisory_key(name))))
 
     async def commit(self) -> None:
-        """Make it last. Raises the first error of the transaction when there was one, CommitUnknown when the server
-        went away meanwhile."""
+        """Make it last. Raises the first error of the transaction when there was one, CommitUnknown when
+        the server went away meanwhile."""
         if self._failed is not None:
             raise self._failed
         remote = self.dialect == "postgresql"
@@ -104,8 +105,8 @@ def advisory_key(name: str) -> int:
 
 
 def opened(engine: AsyncEngine, deadline: float) -> AbstractAsyncContextManager[Sql]:
-    """A transaction on a connection of the engine; rolled back unless ``commit`` was called. Raises StorageBusy when
-    it has not begun by ``deadline`` (in the loop's time)."""
+    """A transaction on a connection of the engine; rolled back unless ``commit`` was called. Raises
+    StorageBusy when it has not begun by ``deadline`` (in the loop's time)."""
     return _opened(engine, deadline)
 
 
@@ -126,10 +127,12 @@ async def _opened(engine: AsyncEngine, deadline: float) -> AsyncIterator[Sql]:
 
 
 async def _whole(call: Coroutine[Any, Any, _T], seconds: float | None) -> _T:
-    """Await a call to the driver to its end, also when our own task is cancelled meanwhile, and be cancelled then.
+    """Await a call to the driver to its end, also when our own task is cancelled meanwhile, and be
+    cancelled then.
 
-    A call that is left half-way leaves a connection behind that may still hold the file's lock, or a commit of which
-    nobody knows whether it was made. Raises TimeoutError when it has not ended after ``seconds``.
+    A call that is left half-way leaves a connection behind that may still hold the file's lock, or a
+    commit of which nobody knows whether it was made. Raises TimeoutError when it has not ended after
+    ``seconds``.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(call)

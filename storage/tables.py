@@ -1,8 +1,8 @@
 """The tables. Rows stay inside ``storage``; ``storage.rows`` turns them into values and back.
 
-Every key begins with the workspace. Enums are stored by value, as text; money is 64-bit micro-dollars; datetimes are
-SQLModel's own UTC type, which comes back aware on both engines (a column of our own would not). Annotations here must
-be real objects, because SQLModel reads them.
+Every key begins with the workspace. Enums are stored by value, as text; money is 64-bit micro-dollars;
+datetimes are SQLModel's own UTC type, which comes back aware on both engines (a column of our own would
+not). Annotations here must be real objects, because SQLModel reads them.
 """
 
 from datetime import datetime
@@ -16,8 +16,8 @@ from bot.domain.job import FINAL
 _FINAL_WORDS = ", ".join(f"'{state.value}'" for state in sorted(FINAL))
 
 TO_BE_MOVED = text(f"(state NOT IN ({_FINAL_WORDS}) OR wish IS NOT NULL)")
-"""Jobs that somebody must own. Literal on purpose, here and below: a partial index serves only a query that repeats
-its predicate word for word, not one with parameters."""
+"""Jobs that somebody must own. Literal on purpose, here and below: a partial index serves only a query
+that repeats its predicate word for word, not one with parameters."""
 
 ATTENTION = text("(cancel_by IS NOT NULL OR wish IS NOT NULL OR state = 'waiting')")
 """Jobs that may carry a person's word which their runner has not seen."""
@@ -34,7 +34,8 @@ def _partial(name: str, *columns: str, where: Any, unique: bool = False) -> Inde
 
 
 class Row(SQLModel):
-    """The base of all tables, with names for every constraint so that a migration can find them on both engines."""
+    """The base of all tables, with names for every constraint so that a migration can find them on both
+    engines."""
 
     metadata: ClassVar[MetaData] = MetaData(
         naming_convention={
@@ -252,7 +253,8 @@ class CapRow(Row, table=True):
 
 
 class LedgerRow(Row, table=True):
-    """``bot.domain.budget.Entry``. The key is what allows one hold and one closing row for each attempt of a job."""
+    """``bot.domain.budget.Entry``. The key is what allows one hold and one closing row for each attempt
+    of a job."""
 
     __tablename__ = "ledger"
     __table_args__ = (
@@ -278,8 +280,8 @@ class LedgerRow(Row, table=True):
 
 
 class LeaseRow(Row, table=True):
-    """A process that may move jobs until then. Processes belong to no workspace. ``until`` is None once it let go,
-    or once another process took over what it owned: such a lease cannot be prolonged."""
+    """A process that may move jobs until then. Processes belong to no workspace. ``until`` is None once
+    it let go, or once another process took over what it owned: such a lease cannot be prolonged."""
 
     __tablename__ = "leases"
 

@@ -149,7 +149,8 @@ class Supporter:
 class Job:
     """One paid generation at one provider: one clip. Times are UTC, money is micro-dollars.
 
-    ``attempt`` counts the billed orders of this job: 1, and one more each time a person pressed *Order again*.
+    ``attempt`` numbers the orders of this job, each with a hold and a key of its own: 1, and one more when a person
+    pressed *Order again*, or when the provider refused for lack of credit and is tried anew.
     ``tries`` counts failures in a row of the present step; ``due_at`` is when its next action is to be taken.
     """
 

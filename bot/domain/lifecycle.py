@@ -287,8 +287,11 @@ def _declined(job: Job, _: Declined, now: datetime) -> Job:
 
 
 def _starved(job: Job, event: Starved, _: datetime) -> Job:
+    # The hold of this attempt is released, and the provider may remember its refusal under the key: what is tried
+    # when there is credit is a new attempt, with a hold and a key of its own.
     return replace(
         job,
+        attempt=job.attempt + 1,
         state=State.WAITING,
         wait_reason=WaitReason.PROVIDER_CREDIT,
         failure=event.failure,

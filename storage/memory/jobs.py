@@ -1,4 +1,5 @@
-"""``bot.ports.Jobs`` in memory: jobs and what is known of them; threads and asks in the module it builds on."""
+"""``bot.ports.Jobs`` in memory: jobs and what is known of them; threads and asks in the module it builds
+on."""
 
 from collections.abc import Callable
 from dataclasses import replace

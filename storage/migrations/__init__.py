@@ -1,4 +1,5 @@
-"""The schema's history. ``upgrade`` brings any database to the newest revision, from an installed package too."""
+"""The schema's history. ``upgrade`` brings any database to the newest revision, from an installed
+package too."""
 
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from storage.sql import advisory_key
 
 
 def upgrade(connection: Connection) -> None:
-    """Run what is missing inside the connection's transaction: all of it or nothing. Any number of processes may
-    call this at once; SQLite's BEGIN IMMEDIATE and PostgreSQL's advisory lock let them pass one by one."""
+    """Run what is missing inside the connection's transaction: all of it or nothing. Any number of
+    processes may call this at once; SQLite's BEGIN IMMEDIATE and PostgreSQL's advisory lock let them
+    pass one by one."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": advisory_key("migrations")})
     command.upgrade(_config(connection), "head")

@@ -1,5 +1,5 @@
-"""Do the migrations build exactly the tables that ``storage.tables`` declares? Partial indexes are compared too, which
-Alembic's own comparison leaves out."""
+"""Do the migrations build exactly the tables that ``storage.tables`` declares? Partial indexes are
+compared too, which Alembic's own comparison leaves out."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,8 +11,8 @@ from storage.tables import Row
 
 
 def differences(engine: Engine) -> list[str]:
-    """What the two ways of building the tables do not share, one line each; empty when nothing. The database must be
-    empty and is left so."""
+    """What the two ways of building the tables do not share, one line each; empty when nothing. The
+    database must be empty and is left so."""
     migrated = _built(engine, upgrade)
     declared = _built(engine, Row.metadata.create_all)
     return sorted(

@@ -34,7 +34,8 @@ LEASE = timedelta(seconds=6)
 
 
 def assert_same(stored: object, given: object) -> None:
-    """Equal, and of the same kinds all through: a text that only equals an enum's member would be another value."""
+    """Equal, and of the same kinds all through: a text that only equals an enum's member would be
+    another value."""
     assert stored == given
     assert repr(stored) == repr(given)
 

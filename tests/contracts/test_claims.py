@@ -122,7 +122,8 @@ async def test_two_processes_share_jobs_without_taking_any_twice(replicas: tuple
 
 
 async def test_no_update_is_lost_among_writers(replicas: tuple[Storage, Storage]) -> None:
-    """Read, change and write back, 200 times at once: with transactions that begin late most of it would be lost."""
+    """Read, change and write back, 200 times at once: with transactions that begin late most of it would
+    be lost."""
     async with replicas[0].begin() as tx:
         await put(tx, a_job())
 

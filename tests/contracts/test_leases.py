@@ -83,7 +83,8 @@ async def test_a_process_that_slept_keeps_its_lease_as_long_as_nobody_took_over(
 
 
 async def test_a_process_that_slept_cannot_prolong_a_lease_that_was_taken_over(storage: Storage) -> None:
-    """It asks right before each effect; the answer must not depend on whether its rows were read again yet."""
+    """It asks right before each effect; the answer must not depend on whether its rows were read again
+    yet."""
     sleeper, other = await registered(storage, "sleeper"), await registered(storage, "other")
     async with storage.begin() as tx:
         await put(tx, a_job())

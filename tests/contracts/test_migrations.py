@@ -39,7 +39,8 @@ def test_the_migrations_build_the_declared_tables(empty_url: str) -> None:
 
 def test_a_forgotten_migration_is_noticed(empty_url: str) -> None:
     table = Row.metadata.tables["jobs"]
-    forgotten = Index("ix_forgotten", table.c.person, sqlite_where=text("take > 1"), postgresql_where=text("take > 1"))
+    only = text("take > 1")
+    forgotten = Index("ix_forgotten", table.c.person, sqlite_where=only, postgresql_where=only)
     engine = plain_engine(place_of(empty_url), writing=True)
     try:
         (line,) = differences(engine)

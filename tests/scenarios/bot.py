@@ -13,13 +13,14 @@ import os
 import signal
 import sqlite3
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.sandbox.driver import CHANNEL, Json, Workspace, channel_in, start_sandbox
+from tests.sandbox.driver import CHANNEL, Json, NeverHappened, Workspace, channel_in, start_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 PRICES = '[hiapi.mini]\n"480p" = 0.08\n"720p" = 0.15\n'
@@ -168,6 +169,39 @@ class Stage:
     async def provider(self, **settings: Any) -> None:
         """Change how the provider behaves: ``render_seconds``, ``prices``, ``balance``, ``fidelity`` …"""
         await self.studio.post("/providers/hiapi/settings", **settings)
+
+    async def ephemeral(self, person: str, text: str, *, channel: str = CHANNEL, timeout: float = 10.0) -> Json:
+        """Wait until something with this in it was shown to that person alone."""
+
+        def shown(state: Json) -> Json | None:
+            ids = {one["id"] for one in state["users"].values() if one["name"] == person}
+            place = channel_in(state, channel)
+            found = [one for one in place["ephemerals"] if one["user"] in ids and text in one["text"]]
+            return found[-1] if found else None
+
+        return await self.studio.wait_until(shown, timeout=timeout, what=f"{person} is told “{text}” alone")
+
+    async def until_rows(self, query: str, *parameters: object, timeout: float = 20.0) -> list[dict[str, Any]]:
+        """Wait until a query on the bot's database finds something."""
+        deadline = time.monotonic() + timeout
+        while not (found := self.bot.rows(query, *parameters)):
+            if time.monotonic() > deadline:
+                raise NeverHappened(f"{query} {parameters} finds something", timeout)
+            await asyncio.sleep(0.05)
+        return found
+
+    async def at_rest(self, *, timeout: float = 30.0) -> None:
+        """Wait until every job has ended and every card shows it."""
+        behind = (
+            "(select count(*) from jobs where state not in ('delivered', 'failed', 'cancelled'))"
+            " + (select count(*) from asks where card_version < version)"
+        )
+        await self.until_rows(f"select 1 where {behind} = 0", timeout=timeout)  # noqa: S608 - constants of ours
+
+    async def person_id(self, name: str) -> str:
+        """The user id behind a name."""
+        people: Json = (await self.studio.state())["users"]
+        return str(next(identity for identity, person in people.items() if person["name"] == name))
 
     def sums(self) -> Json:
         """Our ledger's sums in micro-dollars: held, settled, released."""

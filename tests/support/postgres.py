@@ -55,8 +55,8 @@ def running_postgres() -> Iterator[Postgres]:
     if given is not None:
         yield Postgres(url=given)
         return
-    # Directly below the temporary folder: run by root, the server works as another user, and pytest's own folders
-    # are closed to others.
+    # Directly below the temporary folder: run by root, the server works as another user, and pytest's
+    # own folders are closed to others.
     folder = Path(tempfile.mkdtemp(prefix="dailies-postgres-"))
     server = get_server(folder / "data", cleanup_mode="stop")
     try:

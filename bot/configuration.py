@@ -1,0 +1,69 @@
+"""From the operator's settings to the values and vendors that the services are given."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from bot.clock import SystemClock
+from bot.domain.budget import Caps
+from bot.providers import hiapi
+from bot.services.policy import Policy
+from bot.settings import BadSetting, Settings, micro_usd
+
+
+def slack_tokens(settings: Settings) -> tuple[str, str]:
+    """The bot token and the app token. Raises BadSetting when one is missing."""
+    missing = [name for name in ("slack_bot_token", "slack_app_token") if getattr(settings, name) is None]
+    if missing:
+        names = " and ".join(name.upper() for name in missing)
+        raise BadSetting(f"{names} must be set: see README.md, “In your own workspace”. `dailies demo` needs neither.")
+    return _secret(settings.slack_bot_token), _secret(settings.slack_app_token)
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+def make_providers(settings: Settings) -> Mapping[str, hiapi.HiAPI]:
+    """The configured providers in the operator's order. Raises BadSetting when there is none."""
+    keyed = {hiapi.NAME: _secret(settings.hiapi_api_key)}
+    wanted = settings.providers or tuple(name for name, key in keyed.items() if key)
+    for name in wanted:
+        if name not in keyed:
+            raise BadSetting(f"PROVIDERS names {name}, which this release does not have. It has: {', '.join(keyed)}.")
+        if not keyed[name]:
+            raise BadSetting(f"PROVIDERS names {name}, but {name.upper()}_API_KEY is not set.")
+    if not wanted:
+        raise BadSetting("No provider has a key: set HIAPI_API_KEY. `dailies demo` needs none.")
+    return {
+        name: hiapi.HiAPI(
+            key=keyed[name],
+            clock=SystemClock(),
+            base_url=settings.hiapi_base_url,
+            model=settings.hiapi_model,
+            idempotent=settings.hiapi_idempotency,
+        )
+        for name in wanted
+    }
+
+
+def make_policy(settings: Settings) -> Policy:
+    """What the operator decided, for the services."""
+    seconds = settings.poll_interval_seconds
+    return Policy(
+        caps=Caps(
+            workspace_month_micro_usd=micro_usd(settings.budget_workspace_month_usd),
+            channel_month_micro_usd=micro_usd(settings.budget_channel_month_usd),
+            person_day_micro_usd=micro_usd(settings.budget_user_day_usd),
+        ),
+        confirm_above_micro_usd=micro_usd(settings.confirm_above_usd) or 0,
+        undo=timedelta(seconds=settings.promote_undo_seconds),
+        admins=frozenset(settings.admin_users),
+        promote_emoji=settings.reaction_promote,
+        concurrency={hiapi.NAME: settings.hiapi_concurrency} if settings.hiapi_concurrency else {},
+        default_concurrency=settings.provider_concurrency,
+        job_timeout=timedelta(seconds=settings.job_timeout_seconds),
+        poll_interval=timedelta(seconds=seconds) if seconds is not None else None,
+        largest_clip_bytes=settings.max_clip_mb * 1_000_000,
+    )

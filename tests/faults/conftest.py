@@ -1,0 +1,58 @@
+"""A sandbox for all cases of a worker, and for each case a channel and a bot of its own."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rig import Rig, Sandbox, next_case, running_sandbox
+from tests.sandbox.driver import Workspace
+from tests.scenarios.bot import QUICK, Bot, environment
+
+PROVIDER = {
+    "render_seconds": [0.1, 0.2],
+    "fidelity": "cached",
+    "expire_seconds": 604_800,
+    "re_sign": False,
+    "key_seconds": 86_400,
+    "balance": 10_000,
+}
+"""The pretend provider at the start of every case."""
+
+SLACK = {**QUICK, "ack_timeout": 3.0, "rate_limits": {}, "posts_per_second": None}
+"""The pretend Slack at the start of every case."""
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One for the whole worker: its cases stay apart by channel and prompt."""
+    with running_sandbox(tmp_path_factory.mktemp("sandbox")) as running:
+        yield running
+
+
+@pytest.fixture
+async def studio(sandbox: Sandbox) -> AsyncIterator[Workspace]:
+    """The people of the sandbox, which is as new but for old channels."""
+    people = sandbox.people()
+    await people.heal()
+    await people.configure(**SLACK)
+    await people.post("/token", refuse=None)
+    await people.post("/providers/hiapi/settings", **PROVIDER)
+    yield people
+    await people.heal()
+    await people.close()
+
+
+@pytest.fixture
+async def rig(sandbox: Sandbox, studio: Workspace, tmp_path: Path) -> AsyncIterator[Rig]:
+    """A case whose bot is not started yet; it is killed at the end."""
+    number = next_case()
+    bot_user = (await studio.state())["bot"]["user_id"]
+    name = f"case-{number}"
+    await studio.post("/channel", action="create", name=name, members=["maya", "ben", "chloe", bot_user])
+    home = tmp_path / "bot"
+    home.mkdir()
+    bot = Bot(place=home, environment=environment(home, studio.environment))
+    yield Rig(studio=studio, bot=bot, channel=f"#{name}", marker=f"case-{number}x", rendered=sandbox.rendered)
+    if bot.running():
+        await bot.kill()

@@ -1,0 +1,234 @@
+"""One sandbox for many cases: each has its own channel, its own word in the prompt, and its own bot.
+
+rig = …                                              # the fixture of tests/faults/conftest.py
+await rig.studio.fault("hiapi:create", "amid", "kill")
+await rig.ask()
+await rig.died()
+await rig.restart()
+await rig.ended()
+await rig.check()
+"""
+
+import asyncio
+import itertools
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.sandbox.driver import Json, NeverHappened, Workspace
+from tests.scenarios.bot import QUICK, Bot, Stage
+from tests.support.history import Card, History, cards_of, standing
+
+FIRST_PROGRESS_SECONDS = 2.0
+"""How soon after a start the first work on an unfinished job is to be seen."""
+
+_GREETINGS = frozenset({"auth.test", "apps.connections.open"})
+"""Calls of a start that move no job."""
+
+_cases = itertools.count(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """A running sandbox: what it said when it was ready, and the folder of its files."""
+
+    ready: Json
+    folder: Path
+
+    def people(self) -> Workspace:
+        """Its people, for the running event loop."""
+        return Workspace(
+            slack=self.ready["slack"],
+            providers=self.ready["providers"],
+            environment=self.ready["env"],
+            pid=self.ready["pid"],
+        )
+
+    @property
+    def rendered(self) -> Path:
+        """Where the provider keeps what it rendered, by task."""
+        return self.folder / "hiapi"
+
+
+@contextmanager
+def running_sandbox(folder: Path) -> Iterator[Sandbox]:
+    """A sandbox as a child process that belongs to no event loop; it ends with the block."""
+    command = [sys.executable, "-m", "bot.sandbox", "--exit-with-parent", "--data", str(folder)]
+    with subprocess.Popen(
+        [*command, "--config", json.dumps(QUICK)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        try:
+            assert child.stdout is not None
+            line = child.stdout.readline()
+            assert line, "the sandbox ended before it was ready"
+            yield Sandbox(ready=json.loads(line), folder=folder)
+        finally:
+            child.terminate()
+
+
+@dataclass
+class Rig:
+    """A case: a channel with three people and the bot, and the bot as a process that may be killed."""
+
+    studio: Workspace
+    bot: Bot
+    channel: str
+    marker: str
+    rendered: Path
+
+    @property
+    def play(self) -> Stage:
+        """The same as a stage, for what scenarios can look at."""
+        return Stage(studio=self.studio, bot=self.bot)
+
+    # --- acting ------------------------------------------------------------------------------------------------------
+
+    async def ask(self, options: str = "") -> Json:
+        """``/clip`` by Maya, with the marker in the prompt; how it was taken."""
+        line = f"/clip a red panda {self.marker} {options}".strip()
+        return await self.studio.slash("maya", line, channel=self.channel)
+
+    async def accepted(self, options: str = "") -> Json:
+        """The same, and it must be accepted."""
+        answer = await self.ask(options)
+        assert answer["acked"], answer
+        return answer
+
+    async def press(self, label: str, *, user: str = "maya", stale: bool = False) -> Json:
+        """A press on the card's button."""
+        card = await self.card()
+        action = f"clip.{label.lower().replace(' ', '_')}"
+        return await self.studio.click(user, card.ts, action, channel=self.channel, stale=stale)
+
+    async def start(self, **settings: str) -> None:
+        """Start the bot and wait until Slack can reach it."""
+        await self.bot.start(**settings)
+        await self.studio.bot_is(self.bot.pid)
+        await self.studio.connected(1)
+
+    async def arm(self, point: str, phase: str, kind: str = "kill", /, **action: Any) -> None:
+        """Add a fault. Faults are counted per sandbox; only this case's bot runs."""
+        await self.studio.fault(point, phase, kind, **action)
+
+    async def died(self, *, within: float = 20.0) -> None:
+        """Wait until a fault has killed the bot."""
+        await self.bot.gone(within)
+        assert self.bot.process is not None
+        assert self.bot.process.returncode == -9, self.bot.log()
+        await self._until(lambda state: not state["sockets"], within=5, what="Slack saw the socket close")
+
+    async def restart(self, **settings: str) -> None:
+        """Start it again and demand that unfinished work is touched at once."""
+        before = await self._effects()
+        await self.bot.start(**settings)
+        await self.studio.bot_is(self.bot.pid)
+        started = await self._log_says("dailies.started")
+        while await self._effects() == before:
+            if time.monotonic() - started > FIRST_PROGRESS_SECONDS:
+                if await self._over():
+                    return
+                raise NeverHappened("the restarted bot touches what it left unfinished", FIRST_PROGRESS_SECONDS)
+            await asyncio.sleep(0.02)
+
+    async def _effects(self) -> tuple[int, int]:
+        """Calls to Slack and to the provider so far that are about jobs."""
+        calls = [call for call in await self.studio.calls() if call["method"] not in _GREETINGS]
+        requests: Json = await self.studio.get("/providers/hiapi/requests")
+        return len(calls), sum(requests.values())
+
+    async def _log_says(self, word: str, *, within: float = 15.0) -> float:
+        deadline = time.monotonic() + within
+        path = self.bot.logs[-1]
+        while word not in path.read_text(encoding="utf-8", errors="replace"):
+            assert self.bot.running(), self.bot.log()
+            if time.monotonic() > deadline:
+                raise NeverHappened(f"the log says {word}", within)
+            await asyncio.sleep(0.02)
+        return time.monotonic()
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    async def cards(self) -> list[Card]:
+        """The cards that stand now."""
+        return cards_of(standing(await self.studio.state(), self.channel))
+
+    async def card(self, *, within: float = 15.0) -> Card:
+        """The one card, as soon as there is one."""
+        return await self.card_where(lambda card: True, within=within, what="a card stands")
+
+    async def card_where(self, accept: Callable[[Card], bool], *, within: float, what: str) -> Card:
+        """The first standing card that is acceptable."""
+
+        def look(state: Json) -> Card | None:
+            return next((card for card in cards_of(standing(state, self.channel)) if accept(card)), None)
+
+        return await self._until(look, within=within, what=what)
+
+    async def says(self, words: str, *, within: float = 20.0) -> Card:
+        """Wait until the card says so."""
+        return await self.card_where(lambda card: words in card.text, within=within, what=f"the card says “{words}”")
+
+    async def ended(self, *, asks: int = 1, within: float = 30.0) -> list[Card]:
+        """Wait until so many cards stand and all say how it ended."""
+
+        def look(state: Json) -> list[Card] | None:
+            cards = cards_of(standing(state, self.channel))
+            return cards if len(cards) >= asks and all(card.ended for card in cards) else None
+
+        return await self._until(look, within=within, what=f"{asks} cards say how it ended")
+
+    async def _until(self, look: Callable[[Json], Any], *, within: float, what: str) -> Any:
+        try:
+            return await self.studio.wait_until(look, timeout=within, what=what)
+        except NeverHappened as never:
+            texts = [card.text for card in await self.cards()]
+            raise NeverHappened(
+                f"{what}; the cards: {texts}; the log ends: {self.bot.log()[-4000:]}", within
+            ) from never
+
+    async def _over(self) -> bool:
+        cards = await self.cards()
+        return bool(cards) and all(card.ended for card in cards)
+
+    async def history(self) -> History:
+        """What really happened."""
+        return await History.read(self.studio, channel=self.channel, marker=self.marker)
+
+    async def check(self, *, clips: int = 1, charges: int | None = None, asks: int = 1) -> History:
+        """The promises, from Slack and the provider; then our books against the provider's."""
+        history = await self.history()
+        history.check(clips=clips, charges=charges, asks=asks, rendered=self.rendered)
+        return history
+
+    async def books_balance(self, history: History, *, settled: int | None = None) -> None:
+        """Nothing is held any more, and what we count as spent is what the provider charged (or ``settled``)."""
+        charged = sum(int(charge["micro_usd"]) for charge in history.paid)
+        sums = self.play.sums()
+        assert sums["held_micro_usd"] == 0, sums
+        assert sums["settled_micro_usd"] == (charged if settled is None else settled), sums
+
+    async def delivered(self, *, clips: int = 1, charges: int | None = None, within: float = 30.0) -> None:
+        """The whole promise of a plain ask: it ends, and everything is as it should be."""
+        await self.ended(within=within)
+        await self.books_balance(await self.check(clips=clips, charges=charges))
+
+    async def fired(self) -> int:
+        """How often the faults of this case fired."""
+        return sum(int(rule["fired"]) for rule in await self.studio.faults())
+
+    async def posts(self) -> int:
+        """Billed POSTs that reached the provider for this case's prompts, eaten ones too: counted per sandbox, so
+        only differences mean anything."""
+        requests: Json = await self.studio.get("/providers/hiapi/requests")
+        return int(requests.get("create", 0))
+
+
+def next_case() -> int:
+    """A number that no other case of this process has."""
+    return next(_cases)

@@ -1,0 +1,78 @@
+"""SIGKILL before, amid and after every call of the main path: one charge, one clip, one card, whatever was lost.
+
+The emulators hold the bot's pid and pull the trigger: before they process a call, after processing it without an
+answer, or some milliseconds after the answer. Then the bot is started again on the same files.
+"""
+
+from itertools import product
+
+import pytest
+
+from tests.faults.rig import Rig
+
+POINTS = (
+    "slack:chat.postMessage",
+    "hiapi:create",
+    "hiapi:get",
+    "hiapi:download",
+    "slack:files.getUploadURLExternal",
+    "slack:upload",
+    "slack:files.completeUploadExternal",
+    "slack:files.info",
+    "slack:chat.update",
+)
+"""Every call between the ask and the clip, in order."""
+
+AFTER_MS = (0, 5, 20, 100)
+
+
+@pytest.mark.parametrize("phase", ["before", "amid", "after"])
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_kill_around_any_call_costs_nothing(rig: Rig, point: str, phase: str) -> None:
+    await _killed_once(rig, point, phase)
+
+
+@pytest.mark.storm
+@pytest.mark.parametrize(("point", "after_ms"), [*product(POINTS, AFTER_MS[1:])])
+async def test_a_kill_some_milliseconds_after_any_answer_costs_nothing(rig: Rig, point: str, after_ms: int) -> None:
+    await _killed_once(rig, point, "after", after_ms=after_ms)
+
+
+async def test_a_kill_at_half_of_the_uploaded_bytes_costs_nothing(rig: Rig) -> None:
+    await _killed_once(rig, "slack:upload", "amid_request")
+
+
+@pytest.mark.parametrize("after_ms", [0, pytest.param(20, marks=pytest.mark.storm), 60])
+async def test_a_kill_before_the_ack_leaves_a_whole_ask_or_none(rig: Rig, after_ms: int) -> None:
+    """The command is on the wire; whether the bot lives to commit it is a race, and both ends of it are honest."""
+    await rig.studio.configure(ack_timeout=0.5)
+    await rig.start()
+    await rig.arm("slack:envelope", "do", when="sent", after_ms=after_ms, match={"type": "slash_commands"})
+    answer = await rig.ask()
+    await rig.died()
+    await rig.start()
+    if rig.bot.rows("select id from asks"):
+        await rig.delivered()
+    else:
+        assert not answer["acked"], "an ask that is not on disk was accepted"
+        history = await rig.history()
+        assert (history.cards, history.clips, history.charges) == ((), (), ())
+
+
+@pytest.mark.parametrize("after_ms", [0, pytest.param(5, marks=pytest.mark.storm), 20])
+async def test_a_kill_after_the_ack_loses_nothing(rig: Rig, after_ms: int) -> None:
+    await rig.start()
+    await rig.arm("slack:envelope", "do", when="acked", after_ms=after_ms, match={"type": "slash_commands"})
+    await rig.accepted()
+    await rig.died()
+    await rig.restart()
+    await rig.delivered()
+
+
+async def _killed_once(rig: Rig, point: str, phase: str, **action: float) -> None:
+    await rig.start()
+    await rig.arm(point, phase, **action)
+    await rig.ask()
+    await rig.died()
+    await rig.restart()
+    await rig.delivered()
