@@ -20,6 +20,43 @@ DEADLINE_SECONDS = 600.0
 MINIMUM_BYTES_PER_SECOND = 20_000
 RATE_GRACE_SECONDS = 10.0
 """A slow start is no drip: the minimum rate counts from here."""
+ANSWER_SECONDS = 30.0
+"""Until the answer's headers are there: a server can drip these as well."""
+
+_NOT_PUBLIC_V4 = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carriers' NAT
+        "127.0.0.0/8",
+        "169.254.0.0/16",  # link-local, and the metadata of clouds
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",  # relays of 6to4
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",
+    )
+)
+_PUBLIC_V6 = ipaddress.IPv6Network("2000::/3")
+"""All that is given out. IPv4-mapped and -compatible, link-local, site-local, unique local and multicast addresses
+lie outside."""
+_NOT_PUBLIC_V6 = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "2001::/23",  # Teredo, ORCHID and others of the protocol's own
+        "2001:db8::/32",
+        "2002::/16",  # 6to4: carries any IPv4 address
+        "3fff::/20",
+    )
+)
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Carries an IPv4 address in its last 32 bits; how a host without IPv4 reaches a public one (RFC 6052)."""
 
 _DEAD_LINK = frozenset({403, 404, 410})
 
@@ -57,7 +94,8 @@ class GuardedFetcher:
         target = await self._checked(url)
         request = _request(self._client, target)
         try:
-            response = await self._client.send(request, stream=True)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                response = await self._client.send(request, stream=True)
         except (httpx.HTTPError, OSError) as error:
             raise FetchError(f"the download did not begin: {type(error).__name__}") from error
         try:
@@ -86,15 +124,16 @@ class GuardedFetcher:
     async def _checked(self, url: str) -> _Target:
         try:
             parsed = httpx.URL(url)
-        except httpx.InvalidURL as error:
+            host = parsed.host
+        except (httpx.InvalidURL, ValueError) as error:  # the latter for names that are no host names
             raise LinkRefused("the link is not a URL") from error
-        if parsed.userinfo or not parsed.host:
+        if parsed.userinfo or not host:
             raise LinkRefused("the link carries credentials or names no host")
         if self._is_allowed(parsed):
             return _Target(url=parsed, address=None)
         if parsed.scheme != "https":
             raise LinkRefused("the link is not https")
-        return _Target(url=parsed, address=await _public_address(parsed.host, parsed.port or 443))
+        return _Target(url=parsed, address=await _public_address(host, parsed.port or 443))
 
     def _is_allowed(self, url: httpx.URL) -> bool:
         if url.scheme not in {"http", "https"}:
@@ -139,10 +178,24 @@ async def _public_address(host: str, port: int) -> str:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (UnicodeError, OverflowError) as error:
+        raise LinkRefused("the link names no possible host or port") from error
     except OSError as error:
         raise FetchError("the link's host has no address") from error
     addresses = [str(entry[4][0]) for entry in found]
-    for address in addresses:
-        if not ipaddress.ip_address(address.split("%")[0]).is_global:
-            raise LinkRefused("the link points to an address that is not public")
+    if not addresses:
+        raise FetchError("the link's host has no address")
+    if not all(is_public(address) for address in addresses):
+        raise LinkRefused("the link points to an address that is not public")
     return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Whether an address can only lie on the open internet. By a table of our own: ``is_global`` lets multicast, NAT64,
+    6to4 and IPv4-compatible addresses pass, which can all lead back inside."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed in _NAT64:
+        parsed = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return not any(parsed in network for network in _NOT_PUBLIC_V4)
+    return parsed in _PUBLIC_V6 and not any(parsed in network for network in _NOT_PUBLIC_V6)

@@ -15,8 +15,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.budget import OverCap
 from bot.domain.pricing import NoPrice
-from bot.ports import ChatError, StorageBusy
-from bot.services.answers import Refusal
+from bot.ports import ChatError, StorageError
+from bot.services.answers import Busy, Refusal
 from bot.services.intake import Intake
 from handlers.blocks.answers import explain_error
 from handlers.blocks.kit import Message
@@ -65,11 +65,11 @@ class Doors:
         """The words for what went wrong. A surprise gets a reference code that is in the log too."""
         if isinstance(error, EXPECTED):
             return explain_error(error, reference="")
+        if isinstance(error, StorageError) and error.may_pass:
+            log.warning("door.busy", error=str(error))
+            return explain_error(Busy(), reference="")
         reference = secrets.token_hex(4)
-        if isinstance(error, StorageBusy):
-            log.warning("door.busy", reference=reference, error=str(error))
-        else:
-            log.error("door.failed", reference=reference, exc_info=error)
+        log.error("door.failed", reference=reference, exc_info=error)
         return explain_error(error, reference=reference)
 
     def tell(self, place: Place, message: Message, *, once: str | None = None) -> None:

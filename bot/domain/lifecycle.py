@@ -9,11 +9,12 @@
                   │               │                          │      again by its key)   ▼                     ▼
                   │ Declined      │ Declined                 │ Lapsed              DOWNLOADING ◀──────────────┘
                   ▼               ▼                          ▼                          │ Stored
-              CANCELLED       CANCELLED      UNCERTAIN (Adopted: on to RENDERING,       ▼
+              CANCELLED       CANCELLED      UNCERTAIN (Accepted: on to RENDERING,      ▼
                                              Reordered: back to QUEUED,             DELIVERING ── Shared ──▶ DELIVERED
                                              WrittenOff: FAILED)                        ▲   │ Uploaded: file known
                                                                                         └───┘ Unshared: none stands
     Refused, RenderFailed, WrittenOff ──▶ FAILED        Kept ──▶ CANCELLED with a clip, DeliveryWished ──▶ DELIVERING
+    Hindered: tried again in the same state             LinkRenewed: fetched again in the same state
 
 Every unfinished state has exactly one next action (``NEXT``), so a restart is the ordinary loop. Only the runner
 calls ``transition``; people set flags. A pair that is not drawn here raises ``IllegalTransition``: it is a bug.

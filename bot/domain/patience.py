@@ -9,8 +9,9 @@ from datetime import timedelta
 UNDO_NOTICE = timedelta(seconds=20)
 CONFIRMATION_VALID = timedelta(minutes=10)
 
-SUBMIT_DEADLINE = timedelta(seconds=60)
-"""A billed POST that has not been answered by then is of unknown outcome."""
+SUBMIT_DEADLINE = timedelta(seconds=50)
+"""A billed POST that has not been answered by then is of unknown outcome; the promise is that the card says so within
+60 seconds."""
 
 TASK_GRACE = timedelta(seconds=60)
 """A provider may not find a task right after taking it; only after this is a 404 believed."""

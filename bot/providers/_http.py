@@ -31,7 +31,7 @@ class Answer:
         """The decoded body; None when it is not JSON."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter for brackets within brackets without end
             return None
 
 
@@ -111,7 +111,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 def _until(text: str, now: datetime) -> float:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):
         return -1.0
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - now).total_seconds()

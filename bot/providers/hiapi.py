@@ -130,9 +130,17 @@ def _finished(output: object) -> TaskReport:
     videos = [item for item in items if as_text(item.get("type")).lower() == "video" and as_text(item.get("url"))]
     if not videos:
         return TaskUnreadable(why="success without a link")
-    expire_at = videos[0].get("expireAt")
-    expires = datetime.fromtimestamp(expire_at, UTC) if isinstance(expire_at, int) and expire_at > 0 else None
-    return TaskFinished(url=as_text(videos[0].get("url")), expires_at=expires)
+    return TaskFinished(url=as_text(videos[0].get("url")), expires_at=_moment(videos[0].get("expireAt")))
+
+
+def _moment(seconds: object) -> datetime | None:
+    """A time in Unix seconds; None when it is missing or no time at all."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _effective_status(http_status: int, envelope: Mapping[str, object]) -> int:

@@ -161,6 +161,8 @@ def _named(number: int | None, rest: str) -> Reply:
         number, rest = _number_within(rest)
     elif _REMARK.match(rest):
         return _reply(ReplyKind.HELP, number)
+    elif (second := _number_within(rest)[0]) not in {None, number}:
+        raise SeveralClips(numbers=(number, second))
     line = read_line(rest, start=_start(number))
     if not (line.given or line.problem) and _nothing_to_make(line.prose):
         return _reply(ReplyKind.HELP, number)

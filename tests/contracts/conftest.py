@@ -10,6 +10,7 @@ import pytest
 
 from bot.ports import Clips, Storage
 from storage import Database, MemoryClips, MemoryStorage, migrate, open_clips, open_storage
+from storage.tables import Row
 from tests.support.postgres import Postgres, running_postgres
 
 
@@ -22,7 +23,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: Postgres) -> Iterator[str]:
-    """The URL of a migrated, empty database, to make copies of."""
+    """The URL of a migrated database."""
     with postgres.database() as url:
         asyncio.run(migrate(url))
         yield url
@@ -46,9 +47,9 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_url(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
-    """A PostgreSQL database of the test's own, migrated and empty."""
-    with postgres.database(template=migrated_postgres) as url:
-        yield url
+    """A migrated PostgreSQL database, emptied after the test: much faster than making one for each."""
+    yield migrated_postgres
+    postgres.empty(migrated_postgres, [table.name for table in Row.metadata.sorted_tables])
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -66,6 +67,16 @@ def any_url(request: pytest.FixtureRequest) -> str | None:
 
 
 @pytest.fixture
+async def storage(any_url: str | None) -> AsyncIterator[Storage]:
+    """A storage of each kind."""
+    if any_url is None:
+        yield MemoryStorage()
+        return
+    async with open_storage(any_url, alone=False) as opened:
+        yield opened
+
+
+@pytest.fixture
 async def replicas(any_url: str | None) -> AsyncIterator[tuple[Storage, Storage]]:
     """Two views of one database, as two processes have them."""
     if any_url is None:
@@ -74,12 +85,6 @@ async def replicas(any_url: str | None) -> AsyncIterator[tuple[Storage, Storage]
         return
     async with open_storage(any_url, alone=False) as one, open_storage(any_url, alone=False) as two:
         yield one, two
-
-
-@pytest.fixture
-def storage(replicas: tuple[Storage, Storage]) -> Storage:
-    """One view of a database of each kind."""
-    return replicas[0]
 
 
 @pytest.fixture

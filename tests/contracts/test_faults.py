@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import event, text
 
 from bot.ports import StorageBusy
-from storage import CommitUnknown, Database, NotWritable, open_storage
+from storage import CommitUnknown, Database, NotWritable, migrate, open_storage
 from storage.engines import place_of
 from tests.contracts.records import NOW, a_cap, a_hold, a_job, put
 from tests.support.postgres import Postgres
@@ -203,13 +203,15 @@ async def test_a_lock_that_is_held_too_long_is_busy(postgres_url: str, postgres_
                 await waiting.ledger.hold([a_hold(job_id="j2")], caps)
 
 
-async def test_a_read_only_server_is_told(postgres_url: str) -> None:
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        name = sql.Identifier(connection.info.dbname)
-        connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
-    async with open_storage(postgres_url, alone=False) as database:
-        with pytest.raises(NotWritable, match="read-only"):
-            await take(database, "event")
+async def test_a_read_only_server_is_told(postgres: Postgres) -> None:
+    with postgres.database() as url:
+        await migrate(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            name = sql.Identifier(connection.info.dbname)
+            connection.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+        async with open_storage(url, alone=False) as database:
+            with pytest.raises(NotWritable, match="read-only"):
+                await take(database, "event")
 
 
 async def test_a_server_that_is_not_there_is_busy() -> None:

@@ -28,6 +28,9 @@ from tests.support.history import Card, History, cards_of, standing
 FIRST_PROGRESS_SECONDS = 2.0
 """How soon after a start the first work on an unfinished job is to be seen."""
 
+LONGEST_WAY_SECONDS = 50.0
+"""A share that Slack never processed is given 25 seconds to appear before it is sent again; all else is sooner."""
+
 _GREETINGS = frozenset({"auth.test", "apps.connections.open"})
 """Calls of a start that move no job."""
 
@@ -174,7 +177,7 @@ class Rig:
         """Wait until the card says so."""
         return await self.card_where(lambda card: words in card.text, within=within, what=f"the card says “{words}”")
 
-    async def ended(self, *, asks: int = 1, within: float = 30.0) -> list[Card]:
+    async def ended(self, *, asks: int = 1, within: float = LONGEST_WAY_SECONDS) -> list[Card]:
         """Wait until so many cards stand and all say how it ended."""
 
         def look(state: Json) -> list[Card] | None:
@@ -213,7 +216,9 @@ class Rig:
         assert sums["held_micro_usd"] == 0, sums
         assert sums["settled_micro_usd"] == (charged if settled is None else settled), sums
 
-    async def delivered(self, *, clips: int = 1, charges: int | None = None, within: float = 30.0) -> None:
+    async def delivered(
+        self, *, clips: int = 1, charges: int | None = None, within: float = LONGEST_WAY_SECONDS
+    ) -> None:
         """The whole promise of a plain ask: it ends, and everything is as it should be."""
         await self.ended(within=within)
         await self.books_balance(await self.check(clips=clips, charges=charges))
@@ -227,6 +232,14 @@ class Rig:
         only differences mean anything."""
         requests: Json = await self.studio.get("/providers/hiapi/requests")
         return int(requests.get("create", 0))
+
+    async def posted(self, count: int, *, within: float = 10.0) -> None:
+        """Wait until so many billed POSTs have reached the provider."""
+        deadline = time.monotonic() + within
+        while await self.posts() < count:
+            if time.monotonic() > deadline:
+                raise NeverHappened(f"{count} orders are sent; the log ends: {self.bot.log()[-4000:]}", within)
+            await asyncio.sleep(0.02)
 
 
 def next_case() -> int:

@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,27 +25,25 @@ class Postgres:
     url: str
 
     @contextmanager
-    def database(self, *, template: str | None = None) -> Iterator[str]:
-        """A database of one's own, a copy of ``template`` (a URL) when given; its URL. Dropped afterwards."""
+    def database(self) -> Iterator[str]:
+        """An empty database; its URL. Dropped afterwards."""
         name = f"dailies_test_{secrets.token_hex(6)}"
-        source = sql.Identifier(name_of(template) if template else "template0")
-        self.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), source))
+        self.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
         try:
             yield make_url(self.url).set(database=name).render_as_string(hide_password=False)
         finally:
             self.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def empty(self, url: str, tables: Sequence[str]) -> None:
+        """Remove all rows of these tables, once every transaction on them has ended."""
+        names = sql.SQL(", ").join(map(sql.Identifier, tables))
+        with psycopg.connect(url, autocommit=True, options="-c lock_timeout=10s") as connection:
+            connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(names))
+
     def execute(self, statement: sql.SQL | sql.Composed) -> None:
         """Run one statement in the maintenance database, outside any transaction."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement)
-
-
-def name_of(url: str) -> str:
-    """The database's name in a URL."""
-    name = make_url(url).database
-    assert name is not None
-    return name
 
 
 @contextmanager

@@ -1,0 +1,127 @@
+"""Recipes, their keys, and how one comes from another."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.failure import LONGEST_DETAIL, Failure, FailureKind
+from bot.domain.lineage import Changes, FinalPreset, differences, promote, vary
+from bot.domain.recipe import LONGEST_SECONDS, Ratio, Recipe, Resolution
+from tests.support.values import a_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+RECIPES = st.builds(
+    Recipe,
+    prompt=st.text(),
+    resolution=st.sampled_from(Resolution),
+    seconds=st.none() | st.integers(4, 15),
+    ratio=st.sampled_from(Ratio),
+    audio=st.booleans(),
+    tier=st.sampled_from(["mini", "standard"]),
+    seed=st.none() | st.integers(0, 2_147_483_647),
+    negative=st.none() | st.text(),
+    high_bitrate=st.booleans(),
+)
+OTHERS: dict[str, Any] = {
+    "prompt": "a fox",
+    "resolution": Resolution.P1080,
+    "seconds": None,
+    "ratio": Ratio.TALL,
+    "audio": False,
+    "tier": "standard",
+    "seed": 7,
+    "negative": "rain",
+    "high_bitrate": True,
+}
+
+
+@given(one=RECIPES, other=RECIPES)
+def test_equal_recipes_and_only_they_have_the_same_key(one: Recipe, other: Recipe) -> None:
+    assert (one.key() == other.key()) is (one == other)
+    assert replace(one).key() == one.key()
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_field_is_in_the_key(name: str) -> None:
+    assert a_recipe(**{name: OTHERS[name]}).key() != a_recipe().key()
+
+
+def test_a_key_is_the_same_in_another_process() -> None:
+    program = "from bot.domain.recipe import Recipe; print(Recipe(prompt='a café 🦊').key())"
+    other = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    key = Recipe(prompt="a café 🦊").key()
+    assert other.stdout.strip() == key
+    assert len(key) == 32
+    assert int(key, 16)
+
+
+def test_an_automatic_length_is_held_at_the_longest() -> None:
+    assert a_recipe(seconds=None).billable_seconds == LONGEST_SECONDS
+    assert a_recipe(seconds=6).billable_seconds == 6
+
+
+def test_a_final_keeps_the_drafts_ratio_seconds_and_all_else() -> None:
+    draft = a_recipe(ratio=Ratio.TALL, seconds=8, seed=7, audio=False)
+    assert promote(draft, FinalPreset()) == replace(draft, resolution=Resolution.P720)
+    preset = FinalPreset(resolution=Resolution.P1080, tier="standard")
+    assert promote(draft, preset) == replace(draft, resolution=Resolution.P1080, tier="standard")
+
+
+@pytest.mark.parametrize("name", [name for name in OTHERS if name not in {"prompt", "seconds"}])
+def test_a_variant_changes_what_was_asked_and_keeps_the_rest(name: str) -> None:
+    assert vary(a_recipe(), Changes(**{name: OTHERS[name]})) == a_recipe(**{name: OTHERS[name]})
+
+
+def test_nothing_asked_changes_nothing() -> None:
+    assert vary(a_recipe(seed=7), Changes()) == a_recipe(seed=7)
+    assert Changes().empty
+    assert not Changes(takes=2).empty
+    assert not Changes(audio=False).empty
+
+
+def test_falsy_values_are_values() -> None:
+    assert vary(a_recipe(seed=7, high_bitrate=True), Changes(seed=0, high_bitrate=False)) == a_recipe(seed=0)
+
+
+def test_seconds_may_be_a_number_or_automatic() -> None:
+    assert vary(a_recipe(), Changes(seconds=8)).seconds == 8
+    assert vary(a_recipe(seconds=8), Changes(automatic_seconds=True)).seconds is None
+
+
+def test_direction_is_added_to_the_prompt() -> None:
+    assert vary(a_recipe(prompt="a fox"), Changes(direction="at night")).prompt == "a fox. at night"
+    assert vary(a_recipe(prompt=""), Changes(direction="at night")).prompt == "at night"
+
+
+def test_differences_are_said_in_words_and_in_order() -> None:
+    child = a_recipe(**OTHERS)
+    assert differences(a_recipe(), child) == (
+        ("resolution", "480p", "1080p"),
+        ("seconds", "4 s", "auto"),
+        ("ratio", "16:9", "9:16"),
+        ("audio", "on", "off"),
+        ("tier", "mini", "standard"),
+        ("seed", "none", "7"),
+        ("negative", "none", "rain"),
+        ("high_bitrate", "off", "on"),
+        ("prompt", "a red panda surfing", "a fox"),
+    )
+
+
+@given(one=RECIPES, other=RECIPES)
+def test_equal_recipes_and_only_they_show_no_difference(one: Recipe, other: Recipe) -> None:
+    assert (differences(one, other) == ()) is (one == other)
+
+
+def test_a_providers_words_are_cut_short_and_put_on_one_line() -> None:
+    failure = Failure(kind=FailureKind.POLICY, detail="no\n\t faces  " + "x" * 1000)
+    assert failure.detail.startswith("no faces xxx")
+    assert len(failure.detail) == LONGEST_DETAIL
+    assert Failure(kind=FailureKind.POLICY).detail == ""
