@@ -65,6 +65,14 @@ class StorageBusy(StorageError):
     """The database was locked or away for longer than a person can be kept waiting."""
 
 
+class CommitUnknown(StorageError):
+    """The connection died while the commit was under way. Unlike every other StorageError this does not
+    mean that nothing was written: read back by key before doing it again."""
+
+    def __init__(self) -> None:
+        super().__init__("The connection to the database broke at the commit: what was written is to be read back.")
+
+
 class Fenced(StorageError):
     """The job is no longer ours, or somebody moved it since it was read: reload, do not insist."""
 

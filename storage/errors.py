@@ -3,18 +3,27 @@
 ::
 
     StorageError                 nothing of the transaction was written
-    ├── StorageBusy, Fenced, AlreadyLive        (bot.ports)
+    ├── StorageBusy, Fenced, AlreadyLive, CommitUnknown        (bot.ports)
     ├── Inconsistent             a key or a reference of the tables says no
     │   └── TaskTaken            another job already has this provider task
     ├── NotWritable              disk full, read-only, or failing
     ├── SchemaOutdated           the database was never migrated, or by an older release
-    ├── AlreadyRunning           another process runs on this SQLite file
-    └── CommitUnknown            the connection died at COMMIT: written whole, or not at all
+    └── AlreadyRunning           another process runs on this SQLite file
 """
 
 from pathlib import Path
 
-from bot.ports import StorageError
+from bot.ports import CommitUnknown, StorageError
+
+__all__ = [
+    "AlreadyRunning",
+    "CommitUnknown",
+    "Inconsistent",
+    "NotWritable",
+    "SchemaOutdated",
+    "TaskTaken",
+    "UnsupportedUrl",
+]
 
 
 class Inconsistent(StorageError):
@@ -63,14 +72,6 @@ class AlreadyRunning(StorageError):
         super().__init__(
             f"Dailies is already running on {path} ({who}). Stop it first, or choose another DATABASE_URL."
         )
-
-
-class CommitUnknown(StorageError):
-    """The connection died while the commit was under way. Unlike every other StorageError this does not
-    mean that nothing was written: read back by key before doing it again."""
-
-    def __init__(self) -> None:
-        super().__init__("The connection to the database broke at the commit: what was written is to be read back.")
 
 
 class UnsupportedUrl(ValueError):

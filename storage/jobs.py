@@ -85,7 +85,7 @@ class SqlJobs(SqlAsks, SqlAttempts):
         except Inconsistent as error:
             raise _taken(job) or error from error
         if changed == 0:
-            raise Fenced
+            raise Fenced(f"job {job.id} was moved or taken over since it was read")
         await self._sql.insert(timeline_to_row(entry))
         return saved
 

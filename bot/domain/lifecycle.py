@@ -294,6 +294,7 @@ def _starved(job: Job, event: Starved, _: datetime) -> Job:
         job,
         attempt=job.attempt + 1,
         state=State.WAITING,
+        submitted_at=None,
         wait_reason=WaitReason.PROVIDER_CREDIT,
         failure=event.failure,
         due_at=event.due_at,

@@ -17,7 +17,7 @@ from . import snapshot
 from .changes import Changes
 from .control_people import People
 from .control_request import ControlRequest, handler
-from .faults import Faults
+from .faults import CannotKill, Faults
 from .providers import Providers
 from .slack.entities import ChannelKind
 from .slack.slack import Slack
@@ -55,6 +55,7 @@ class Control:
             "/redeliver": self._redeliver,
             "/sockets": self._sockets,
             "/bot": self._bot,
+            "/bot/kill": self._kill_bot,
         }
         return [web.post(path, handler(run)) for path, run in posts.items()]
 
@@ -77,6 +78,7 @@ class Control:
 
     async def _config(self, asked: ControlRequest) -> Json:
         self._slack.configure(asked.body)
+        self._changes.mark()
         return dict(self._slack.settings.to_json())
 
     async def _channel(self, asked: ControlRequest) -> Json:
@@ -151,20 +153,34 @@ class Control:
         """Tells which process is the bot, so that faults can kill it."""
         pid = asked.body.get("pid")
         self._faults.bot_pid = asked.number("pid", 0) if pid is not None else None
+        self._changes.mark()
         return {"pid": self._faults.bot_pid}
+
+    async def _kill_bot(self, _asked: ControlRequest) -> Json:
+        """SIGKILL to the bot, now; answers when it is gone. Whoever started it may start it again."""
+        try:
+            await self._faults.kill_bot()
+        except CannotKill as problem:
+            raise Misuse("cannot_kill", str(problem)) from problem
+        self._changes.mark()
+        return {"killed": True}
 
     async def _list_faults(self, _asked: ControlRequest) -> Json:
         return {"faults": self._faults.listing()}
 
     async def _add_fault(self, asked: ControlRequest) -> Json:
-        return {"id": self._faults.add(asked.body)}
+        added = self._faults.add(asked.body)
+        self._changes.mark()
+        return {"id": added}
 
     async def _clear_faults(self, _asked: ControlRequest) -> Json:
         self._faults.clear()
+        self._changes.mark()
         return {"faults": []}
 
     async def _remove_fault(self, asked: ControlRequest) -> Json:
         self._faults.remove(int(asked.path("id")))
+        self._changes.mark()
         return {"faults": self._faults.listing()}
 
     async def _state(self, asked: ControlRequest) -> Json:

@@ -38,6 +38,7 @@ class People:
             "/close_view": self._close_view,
             "/shortcut": self._shortcut,
             "/home": self._home,
+            "/dismiss": self._dismiss,
         }
         return [web.post(path, handler(run)) for path, run in runs.items()]
 
@@ -138,9 +139,18 @@ class People:
         act(channel, message, person, asked.word("name").strip(":"), copies=asked.number("copies", 1))
         return {"ts": message.ts}
 
+    async def _dismiss(self, asked: ControlRequest) -> Json:
+        """{user, channel, ts}: a person waves away what only they see. The app does not hear of it."""
+        person = self._who(asked)
+        shown = self._workspace.channel(asked.word("channel"), user=person).ephemerals.get(asked.word("ts"))
+        if shown is None or shown.deleted or shown.user != person.id:
+            raise Misuse("message_not_found", asked.word("ts"))
+        self._slack.timeline.hide(shown)
+        return {"ts": shown.ts}
+
     async def _click(self, asked: ControlRequest) -> Json:
-        """{user, action_id, block_id?, value?} with {channel, ts, stale?} in a message or {view_id | home}
-        in a view."""
+        """{user, action_id, block_id?, value?} with {channel, ts, stale?} in a message or {view_id | home,
+        values?} in a view; ``values`` is what its inputs hold meanwhile, as in ``/submit``."""
         person = self._who(asked)
         action_id, block_id, value = (
             asked.word("action_id"),
@@ -152,7 +162,7 @@ class People:
             home = self._slack.views.home(person.id) if asked.flag("home") else None
             view = home or self._slack.views.top(person.id, asked.optional("view_id"))
             outcome = await interactions.click_in_view(
-                person, view, action_id=action_id, block_id=block_id, value=value
+                person, view, action_id=action_id, block_id=block_id, value=value, values=_values(asked)
             )
             return outcome.to_json()
         channel = self._where(asked, person)
@@ -179,10 +189,7 @@ class People:
         """{user, values, view_id?}: submits the modal on top."""
         person = self._who(asked)
         view = self._slack.views.top(person.id, asked.optional("view_id"))
-        values = asked.body.get("values", {})
-        if not isinstance(values, dict):
-            raise Misuse("bad_argument", "values")
-        return (await self._slack.interactions.submit(person, view, values)).to_json()
+        return (await self._slack.interactions.submit(person, view, _values(asked))).to_json()
 
     async def _close_view(self, asked: ControlRequest) -> Json:
         """{user, view_id?}: closes the modal on top."""
@@ -210,3 +217,11 @@ class People:
         if view is not None and tab == "home":
             event["view"] = self._slack.shapes.view(view)
         return {"event_id": self._slack.events.emit(event), "channel": channel.id}
+
+
+def _values(asked: ControlRequest) -> Json:
+    """What was typed and chosen in a view."""
+    values = asked.body.get("values", {})
+    if not isinstance(values, dict):
+        raise Misuse("bad_argument", "values")
+    return values

@@ -12,6 +12,7 @@ from aiohttp import web
 from .changes import Changes
 from .control import Control
 from .faults import Faults
+from .page import Page, refuse_strangers
 from .providers import make_providers
 from .slack.settings import Settings
 from .slack.slack import Slack, error_body, facts_of, point_of
@@ -46,11 +47,16 @@ class Sandbox:
         """Binds both ports. Raises `OSError` when one is taken."""
         control = Control(slack=self.slack, providers=self.providers, faults=self.faults, changes=self.changes)
         app = web.Application(
-            middlewares=[self.faults.middleware(point_of, facts_of=facts_of, error_body=error_body)],
+            middlewares=[
+                refuse_strangers,
+                self.faults.middleware(point_of, facts_of=facts_of, error_body=error_body),
+            ],
             client_max_size=1 << 30,
         )
         app.add_routes(self.slack.routes())
         app.add_subapp("/control/", control.app())
+        page = Page(slack=self.slack, providers=self.providers, faults=self.faults, changes=self.changes)
+        page.mount(app)
         try:
             self.slack_origin = await self._serve(app, self._ports[0])
             self.slack.located_at(self.slack_origin)

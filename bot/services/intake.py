@@ -26,7 +26,7 @@ from bot.domain.job import (
 )
 from bot.domain.lineage import Changes, Method, differences, promote, vary
 from bot.domain.recipe import Recipe
-from bot.ports import AlreadyLive, Clock, Storage, Transaction
+from bot.ports import AlreadyLive, Clock, CommitUnknown, Storage, Transaction
 from bot.services.answers import (
     AlreadyTaken,
     Estimated,
@@ -327,6 +327,10 @@ class Intake:
         except AlreadyLive:
             # Two people reacted at once: the other's ask was written first, and this one supports it.
             return await self._take(sender, plan, thread=thread)
+        except CommitUnknown:
+            # Written whole or not at all. The same again finds out: its key lets it be written only once.
+            async with self._storage.begin() as tx:
+                taken = await self._write(tx, sender, plan, thread, now)
         self._wake()
         return taken
 

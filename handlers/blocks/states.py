@@ -138,7 +138,8 @@ def _waiting(job: Job) -> str:
 def _queued(job: Job) -> str:
     if job.cancel_by:
         return f"<@{job.cancel_by}> cancelled it: it is being stopped. Nothing was charged."
-    again = "A second order is about to be sent. " if job.attempt > 1 else ""
+    # After a refusal for lack of credit the attempt counts up as well, but no earlier order stands anywhere.
+    again = "A second order is about to be sent. " if job.attempt > 1 and job.submitted_at else ""
     return again + (
         _trouble(job) or f"Waits for its turn at {provider_name(job.provider)}. Nothing was charged so far."
     )

@@ -70,7 +70,7 @@ class MemoryJobs(MemoryAsks):
     async def save(self, job: Job, ownership: Ownership, entry: TimelineEntry) -> Job:
         stored = self._tables.jobs.get((job.workspace, job.id))
         if stored is None or not owned_by(ownership, stored) or stored.version != job.version:
-            raise Fenced
+            raise Fenced(f"job {job.id} was moved or taken over since it was read")
         saved = replace(job, version=job.version + 1, owner=ownership.owner, epoch=ownership.epoch)
         flags = {"cancel_by": stored.cancel_by, "wish": stored.wish, "wish_by": stored.wish_by}
         self._put_job(replace(saved, **flags))  # type: ignore[arg-type]

@@ -161,14 +161,16 @@ class Interactions:
         action_id: str,
         block_id: str | None = None,
         value: str | None = None,
+        values: Json | None = None,
     ) -> Outcome:
-        """A click on an element of an open modal or of the Home tab."""
+        """A click on an element of an open modal or of the Home tab; ``values`` is what the inputs hold."""
         blocks, action = find_action([view.body["blocks"]], action_id=action_id, block_id=block_id, value=value)
+        drawn = state_values(blocks, values or {}, files=self._file_shape)
         action["action_ts"] = self._workspace.clock.ts()
         trigger_id = self._views.trigger(person.id, view)
         payload = self._common("block_actions", person, trigger_id) | {
             "container": {"type": "view", "view_id": view.id},
-            "view": self._shapes.view(view) | {"state": {"values": state_values(blocks, {})}},
+            "view": self._shapes.view(view) | {"state": {"values": drawn}},
             "actions": [action],
         }
         return await self._send("interactive", payload, trigger_id, accepts=False)

@@ -35,6 +35,14 @@ SUBSCRIPTIONS = (
 )
 """The bot events of the app's manifest."""
 
+COMMAND_HINTS: Mapping[str, Mapping[str, str]] = {
+    "/clip": {
+        "description": "Draft a short video from a prompt",
+        "usage_hint": "a red panda surfing --takes 3 --ratio 9:16 | --estimate PROMPT | help",
+    }
+}
+"""What people see while they type a command, as in the app's manifest: ``description`` and ``usage_hint``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimit:
@@ -59,6 +67,8 @@ class Settings:
     alt_txt_drops_share: bool = True  # python-slack-sdk#1818: the call says ok and nothing is shared
     should_escape: bool = True  # the manifest's switch for slash command text
     commands: tuple[str, ...] = ("/clip",)
+    command_hints: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: COMMAND_HINTS)  # by command
+    shortcuts: tuple[Mapping[str, str], ...] = ()  # name, type (global or message), callback_id, description
     scopes: tuple[str, ...] = BOT_SCOPES
     subscriptions: tuple[str, ...] = SUBSCRIPTIONS
     rate_limits: Mapping[str, RateLimit] = field(default_factory=dict)  # by method; none by default
@@ -89,8 +99,16 @@ def _coerced(name: str, value: Any) -> Any:
         return tuple(float(wait) for wait in value)
     if name in {"scopes", "subscriptions", "commands"}:
         return tuple(str(word) for word in value)
+    if name == "command_hints":
+        return {str(command): _words(hints) for command, hints in value.items()}
+    if name == "shortcuts":
+        return tuple(_words(shortcut) for shortcut in value)
     if name in {"response_url_uses", "upload_limit", "max_sockets"}:
         return int(value)
     if name in {"alt_txt_drops_share", "should_escape"}:
         return bool(value)
     return None if value is None else float(value)
+
+
+def _words(value: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(key): str(word) for key, word in value.items()}
