@@ -6,10 +6,8 @@ import contextlib
 from dataclasses import dataclass
 
 import structlog
-from starlette.applications import Starlette
-
 from bot.clock import SystemClock
-from bot.configuration import make_policy, make_providers, slack_tokens
+from bot.configuration import make_policy, make_providers, slack_access
 from bot.domain.budget import Caps
 from bot.domain.patience import backoff
 from bot.domain.pricing import PriceTable
@@ -25,9 +23,11 @@ from bot.services.runner import Runner
 from bot.settings import Settings, read_prices
 from bot.web.health import health_app
 from bot.web.server import serving
+from bot.web.site import Site
 from handlers.app import build_app
 from handlers.chat import SlackChat
 from handlers.doors import Doors, Identity
+from handlers.http import PATH as SLACK_PATH
 from handlers.workspace import SlackWorkspace
 from storage import open_clips, open_storage
 
@@ -54,8 +54,9 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set, then stop within 10 seconds. Raises BadSetting, CannotListen, StorageError."""
     async with contextlib.AsyncExitStack() as stack:
         program = await _assemble(settings, stack)
-        port = await stack.enter_async_context(serving(_health(program), settings.http_host, settings.http_port))
-        log.info("dailies.started", port=port, epoch=program.lease.ownership.epoch)
+        port = await stack.enter_async_context(serving(_site(program), settings.http_host, settings.http_port))
+        mode = "socket" if program.workspace.endpoint is None else "http"
+        log.info("dailies.started", port=port, mode=mode, epoch=program.lease.ownership.epoch)
         if program.policy.caps == Caps():
             log.warning("money.no_cap", meaning="nothing limits what is spent in total; set a BUDGET_… cap")
         await _work(program, stop)
@@ -64,13 +65,18 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Program:
     """Open every resource; ``stack`` closes them in the reverse order."""
-    bot_token, app_token = slack_tokens(settings)
+    access = slack_access(settings)
     policy, clock = make_policy(settings), SystemClock()
     providers = make_providers(settings)
     for provider in providers.values():
         stack.push_async_callback(provider.close)
     router = Router(providers, PriceTable(read_prices(settings.price_file)))
-    workspace = SlackWorkspace(bot_token=bot_token, app_token=app_token, api_url=settings.slack_api_url)
+    workspace = SlackWorkspace(
+        bot_token=access.bot_token,
+        app_token=access.app_token,
+        signing_secret=access.signing_secret,
+        api_url=settings.slack_api_url,
+    )
     chat = SlackChat(workspace.client, promote_emoji=policy.promote_emoji[0])
     stack.push_async_callback(chat.close)
     fetcher = GuardedFetcher(clock=clock, allowed_hosts=frozenset(settings.allowed_fetch_hosts))
@@ -181,14 +187,17 @@ async def _release(lease: Lease) -> None:
         await lease.release()
 
 
-def _health(program: _Program) -> Starlette:
-    return health_app(
+def _site(program: _Program) -> Site:
+    """Everything that is served: health always, Slack's requests in HTTP mode."""
+    endpoint = program.workspace.endpoint
+    health = health_app(
         needed={
             "database": lambda: _database_state(program.storage),
             "media": lambda: _media_state(program.clips),
         },
         watched={"slack": lambda: _slack_state(program.workspace)},
     )
+    return Site(exact={} if endpoint is None else {SLACK_PATH: endpoint}, otherwise=health)
 
 
 async def _database_state(storage: Storage) -> str:
@@ -208,4 +217,6 @@ async def _media_state(clips: Clips) -> str:
 
 
 async def _slack_state(workspace: SlackWorkspace) -> str:
-    return "up" if workspace.connected else "down: no socket"
+    if workspace.connected:
+        return "up"
+    return "down: no socket" if workspace.endpoint is None else "down: not reached yet"

@@ -1,6 +1,7 @@
 """From the operator's settings to the values and vendors that the services are given."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pydantic import SecretStr
@@ -12,13 +13,36 @@ from bot.services.policy import Policy
 from bot.settings import BadSetting, Settings, micro_usd
 
 
-def slack_tokens(settings: Settings) -> tuple[str, str]:
-    """The bot token and the app token. Raises BadSetting when one is missing."""
-    missing = [name for name in ("slack_bot_token", "slack_app_token") if getattr(settings, name) is None]
+@dataclass(frozen=True, kw_only=True)
+class SlackAccess:
+    """How we reach Slack, and it us. With an app token that is Socket Mode, whether or not there is a signing secret;
+    with a signing secret alone it is HTTP. One of the two is there, the other may be empty."""
+
+    bot_token: str = field(repr=False)
+    app_token: str = field(repr=False)
+    signing_secret: str = field(repr=False)
+
+    @property
+    def over_http(self) -> bool:
+        """Whether Slack sends its requests to our server."""
+        return not self.app_token
+
+
+def slack_access(settings: Settings) -> SlackAccess:
+    """Tokens and mode. Raises BadSetting when something is missing."""
+    access = SlackAccess(
+        bot_token=_secret(settings.slack_bot_token),
+        app_token=_secret(settings.slack_app_token),
+        signing_secret=_secret(settings.slack_signing_secret),
+    )
+    missing = [] if access.bot_token else ["SLACK_BOT_TOKEN"]
+    if not access.app_token and not access.signing_secret:
+        missing.append("SLACK_APP_TOKEN (for HTTP: SLACK_SIGNING_SECRET)")
     if missing:
-        names = " and ".join(name.upper() for name in missing)
-        raise BadSetting(f"{names} must be set: see README.md, “In your own workspace”. `dailies demo` needs neither.")
-    return _secret(settings.slack_bot_token), _secret(settings.slack_app_token)
+        raise BadSetting(
+            f"{' and '.join(missing)} must be set: see README.md, “Set it up in Slack”. `dailies demo` needs neither."
+        )
+    return access
 
 
 def _secret(value: SecretStr | None) -> str:

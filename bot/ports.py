@@ -196,8 +196,9 @@ class Jobs(Protocol):
     async def wish(self, workspace: str, job_id: str, wish: Wish, person: str) -> None:
         """Flag what a person pressed; a later press replaces an earlier one."""
 
-    async def clear_flags(self, workspace: str, job_id: str) -> None:
-        """The flags were acted upon."""
+    async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
+        """That wish was acted upon; another one pressed meanwhile stays. A clip that is to be delivered after all is
+        not to be stopped any more either."""
 
     async def claim(self, ownership: Ownership, limit: int, now: datetime) -> list[Job]:
         """Take over up to ``limit`` jobs that are unfinished (or final with a wish) and unowned or owned by a process

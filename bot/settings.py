@@ -6,6 +6,7 @@ Read once when the program starts and passed on: nothing imports a setting.
 import tomllib
 from collections.abc import Mapping
 from datetime import date
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,7 @@ class Settings(BaseSettings):
 
     slack_bot_token: SecretStr | None = None
     slack_app_token: SecretStr | None = None
+    slack_signing_secret: SecretStr | None = None
     slack_api_url: str = "https://slack.com/api/"
     database_url: SecretStr = SecretStr("sqlite:///data/dailies.db")
     media_url: str = "file:data/media"
@@ -118,6 +120,6 @@ def _resolution(name: str, path: Path) -> Resolution:
 
 
 def _rate(price: object, name: str, path: Path, as_of: date) -> Rate:
-    if isinstance(price, bool) or not isinstance(price, int | float) or price < 0:
+    if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < inf:
         raise BadSetting(f'PRICE_FILE {path}: the price of "{name}" must be US dollars per second, such as 0.08.')
     return Rate(per_second_micro_usd=round(price * MICRO), as_of=as_of)

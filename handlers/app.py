@@ -18,13 +18,13 @@ def build_app(
     doors: Doors,
     promote: tuple[str, ...],
     cancel: tuple[str, ...],
-    signing_secret: str = "",
 ) -> AsyncApp:
     """Bolt with our listeners.
 
     ``process_before_response`` makes the answer leave when the listener ends: an accepting ack comes after the
     commit, and an event whose listener raised is not acknowledged, so that Slack sends it again. ``authorize`` is
-    ours: Bolt's own calls ``auth.test`` before the first listener, and a person would wait for it.
+    ours: Bolt's own calls ``auth.test`` before the first listener, and a person would wait for it. Signatures are
+    verified in ``handlers.http``, before Bolt sees a request; a socket was opened with our own token.
     """
     authorized = AuthorizeResult(
         enterprise_id=None,
@@ -41,7 +41,7 @@ def build_app(
         client=client,
         authorize=authorize,
         process_before_response=True,
-        signing_secret=signing_secret,
+        request_verification_enabled=False,
         logger=logging.getLogger("slack_bolt"),
     )
     commands.register(app, doors)

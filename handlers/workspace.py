@@ -1,4 +1,4 @@
-"""The connection to one Slack workspace: who we are there, the Web API, and Socket Mode."""
+"""The connection to one Slack workspace: who we are there, the Web API, and the way in: Socket Mode or HTTP."""
 
 import logging
 
@@ -7,6 +7,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.doors import Identity
+from handlers.http import SlackEndpoint
 from handlers.slack_errors import translated
 
 _CALL_TIMEOUT_SECONDS = 15
@@ -15,9 +16,10 @@ _PING_SECONDS = 5.0
 
 
 class SlackWorkspace:
-    """One bot token and one app token. slack_sdk's own retries are off: it repeats posts that Slack has done."""
+    """One bot token, and an app token for Socket Mode or else a signing secret for HTTP. slack_sdk's own retries are
+    off: it repeats posts that Slack has done."""
 
-    def __init__(self, *, bot_token: str, app_token: str, api_url: str) -> None:
+    def __init__(self, *, bot_token: str, app_token: str = "", signing_secret: str = "", api_url: str) -> None:
         self.client = AsyncWebClient(
             token=bot_token,
             base_url=api_url,
@@ -27,6 +29,8 @@ class SlackWorkspace:
         )
         self._app_token = app_token
         self._socket: AsyncSocketModeHandler | None = None
+        self.endpoint = None if app_token else SlackEndpoint(signing_secret=signing_secret)
+        """Where Slack's requests arrive in HTTP mode; None in Socket Mode."""
 
     async def identify(self) -> Identity:
         """Ask Slack who the token is. Raises ChatError or a subclass."""
@@ -37,17 +41,25 @@ class SlackWorkspace:
         )
 
     async def listen(self, app: AsyncApp) -> None:
-        """Open the socket and return when it is open; slack_sdk tries until it is, and keeps it so from then on."""
+        """Take requests from now on. In Socket Mode this returns when the socket is open; slack_sdk tries until it is,
+        and keeps it so from then on."""
+        if self.endpoint is not None:
+            self.endpoint.connect(app)
+            return
         self._socket = AsyncSocketModeHandler(app, self._app_token, web_client=self.client, ping_interval=_PING_SECONDS)
         await self._socket.client.connect()  # type: ignore[no-untyped-call] # slack_sdk has no types here
 
     @property
     def connected(self) -> bool:
-        """Whether the socket is open at this moment."""
+        """Whether requests can come at this moment: the socket is open, or the endpoint takes them."""
+        if self.endpoint is not None:
+            return self.endpoint.connected
         session = self._socket.client.current_session if self._socket is not None else None
         return session is not None and not session.closed
 
     async def hang_up(self) -> None:
-        """Close the socket: no request of Slack's is taken any more."""
+        """Close the way in: no request of Slack's is taken any more."""
+        if self.endpoint is not None:
+            await self.endpoint.close()
         if self._socket is not None:
             await self._socket.client.close()  # type: ignore[no-untyped-call] # as above

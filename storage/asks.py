@@ -1,8 +1,9 @@
 """The part of ``bot.ports.Jobs`` about threads, asks and their cards, in SQL."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, tuple_
+from sqlalchemy import ColumnElement, TextClause, and_, tuple_
 from sqlmodel import col, select, update
 
 from bot.domain.job import Ask, Decision, Ownership, Supporter, Thread
@@ -63,8 +64,7 @@ class SqlAsks:
         return found[0]
 
     async def live_ask(self, workspace: str, unique_key: str) -> Ask | None:
-        live = (col(AskRow.live).is_(True), col(AskRow.unique_key) == unique_key)
-        found = await self._asks(col(AskRow.workspace) == workspace, *live)
+        found = await self._asks(LIVE_KEY, col(AskRow.workspace) == workspace, col(AskRow.unique_key) == unique_key)
         return found[0] if found else None
 
     async def find_card(self, workspace: str, channel: str, card_ts: str) -> Ask | None:
@@ -124,8 +124,7 @@ class SqlAsks:
             .values(owner=ownership.owner, epoch=ownership.epoch)
             .returning(col(AskRow.workspace), col(AskRow.id))
         )
-        keys = [(workspace, ask_id) for workspace, ask_id in await self._sql.rows(claimed)]
-        return await self._asks(tuple_(AskRow.workspace, AskRow.id).in_(keys)) if keys else []
+        return await self._asks_of({(workspace, ask_id) for workspace, ask_id in await self._sql.rows(claimed)})
 
     async def card_intended(self, workspace: str, ask_id: str) -> None:
         await self._change(workspace, ask_id, card_posting=True)
@@ -146,7 +145,14 @@ class SqlAsks:
     async def card_lost(self, workspace: str, ask_id: str) -> None:
         await self._change(workspace, ask_id, card_posting=False, card_ts=None, card_version=0)
 
-    async def _asks(self, *conditions: ColumnElement[bool]) -> list[Ask]:
+    async def _asks_of(self, keys: Collection[tuple[str, str]]) -> list[Ask]:
+        """Asks by workspace and id, oldest first."""
+        # Not as pairs: SQLite reads the whole table for a list of those.
+        workspaces, ids = {workspace for workspace, _ in keys}, {ask_id for _, ask_id in keys}
+        found = await self._asks(col(AskRow.workspace).in_(workspaces), col(AskRow.id).in_(ids)) if keys else []
+        return [ask for ask in found if (ask.workspace, ask.id) in keys]
+
+    async def _asks(self, *conditions: ColumnElement[bool] | TextClause) -> list[Ask]:
         """Asks with their threads' roots, oldest first."""
         statement = (
             select(AskRow, ThreadRow.root_ts)

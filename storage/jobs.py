@@ -67,8 +67,7 @@ class SqlJobs(SqlAsks, SqlAttempts):
         if state is not None:
             statement = statement.where(col(JobRow.state) == state.value)
         jobs = [job_from_row(row) for row in await self._sql.scalars(statement)]
-        keys = {(job.workspace, job.ask_id) for job in jobs}
-        asks = await self._asks(tuple_(AskRow.workspace, AskRow.id).in_(keys)) if keys else []
+        asks = await self._asks_of({(job.workspace, job.ask_id) for job in jobs})
         by_key = {(ask.workspace, ask.id): ask for ask in asks}
         return tuple((job, by_key[job.workspace, job.ask_id]) for job in jobs)
 
@@ -97,9 +96,12 @@ class SqlJobs(SqlAsks, SqlAttempts):
         flag = {"wish": wish.value, "wish_by": person}
         await self._sql.run(update(JobRow).where(*_job(workspace, job_id)).values(**flag))
 
-    async def clear_flags(self, workspace: str, job_id: str) -> None:
-        none = dict.fromkeys(JOB_FLAGS)
-        await self._sql.run(update(JobRow).where(*_job(workspace, job_id)).values(**none))
+    async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
+        seen = (*_job(workspace, job_id), col(JobRow.wish) == wish.value)
+        cleared: dict[str, None] = {"wish": None, "wish_by": None}
+        if wish is Wish.DELIVER_AGAIN:
+            cleared["cancel_by"] = None
+        await self._sql.run(update(JobRow).where(*seen).values(**cleared))
 
     async def claim(self, ownership: Ownership, limit: int, now: datetime) -> list[Job]:
         await end_lapsed(self._sql, now)

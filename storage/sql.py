@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable, TextClause, func, literal_column
@@ -104,14 +104,10 @@ def advisory_key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"dailies/{name}".encode()).digest()[:8], "big", signed=True)
 
 
-def opened(engine: AsyncEngine, deadline: float) -> AbstractAsyncContextManager[Sql]:
+@asynccontextmanager
+async def opened(engine: AsyncEngine, deadline: float) -> AsyncIterator[Sql]:
     """A transaction on a connection of the engine; rolled back unless ``commit`` was called. Raises
     StorageBusy when it has not begun by ``deadline`` (in the loop's time)."""
-    return _opened(engine, deadline)
-
-
-@asynccontextmanager
-async def _opened(engine: AsyncEngine, deadline: float) -> AsyncIterator[Sql]:
     left = max(0.0, deadline - asyncio.get_running_loop().time())
     options = {BUSY_MILLISECONDS: int(left * 1000)}
     session = AsyncSession(engine, expire_on_commit=False, autoflush=False)

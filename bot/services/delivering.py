@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.budget import OverCap
-from bot.domain.job import Ask, Job
+from bot.domain.job import Ask, Job, Wish
 from bot.domain.lifecycle import DeliveryWished, Event, Hindered, Shared, Unshared, Uploaded
 from bot.domain.notice import Notice
 from bot.domain.patience import SHARE_WAIT, backoff, share_check_gap
@@ -60,7 +60,7 @@ class Delivering:
             except (Refusal, OverCap, NoPrice) as error:
                 log.info("promotion.refused", job=job.id, person=person, reason=str(error))
         async with self.bench.storage.begin() as tx:
-            await tx.jobs.clear_flags(job.workspace, job.id)
+            await tx.jobs.clear_wish(job.workspace, job.id, Wish.SEE_REACTIONS)
         return job
 
     async def revive(self, job: Job, _: Ask) -> StepResult:

@@ -56,8 +56,8 @@ class Moves:
             await _settle_money(tx, current, event, now)
             current = after
         # A wish is consumed by the move it led to, but for the one that waits for the message to be known.
-        if job.wish not in {None, Wish.SEE_REACTIONS}:
-            await tx.jobs.clear_flags(job.workspace, job.id)
+        if job.wish is not None and job.wish is not Wish.SEE_REACTIONS:
+            await tx.jobs.clear_wish(job.workspace, job.id, job.wish)
         if _visible(job, current):
             await tx.jobs.redraw(job.workspace, job.ask_id)
         if current.state in {State.FAILED, State.CANCELLED}:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.domain.capabilities import Capabilities, Misfit, fit
-from bot.domain.pricing import Price, PriceTable
+from bot.domain.pricing import NoPrice, Price, PriceTable
 from bot.domain.recipe import Recipe
 from bot.ports import Provider
 from bot.services.answers import CannotMake, NoProvider
@@ -39,8 +39,20 @@ class Router:
         able = [can for can in candidates if not fit(recipe, can)]
         if not able:
             raise _nearest_refusal(recipe, candidates)
-        routes = [Route(can=can, price=self._prices.quote(recipe, can.provider)) for can in able]
-        return min(routes, key=lambda route: (route.price.assumed, route.price.micro_usd))
+        return min(self._priced(recipe, able), key=lambda route: (route.price.assumed, route.price.micro_usd))
+
+    def _priced(self, recipe: Recipe, able: list[Capabilities]) -> list[Route]:
+        """A route by each that has a price. Raises NoPrice when none has."""
+        routes: list[Route] = []
+        unpriced: NoPrice | None = None
+        for can in able:
+            try:
+                routes.append(Route(can=can, price=self._prices.quote(recipe, can.provider)))
+            except NoPrice as error:
+                unpriced = unpriced or error
+        if unpriced is not None and not routes:
+            raise unpriced
+        return routes
 
     def _named(self, wanted: str | None) -> list[Capabilities]:
         names = list(self._providers) if wanted in {None, "auto"} else [str(wanted)]

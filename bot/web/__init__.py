@@ -1,1 +1,1 @@
-"""What the process serves over HTTP: its health."""
+"""What the process serves over HTTP: its health, and in HTTP mode Slack's requests."""

@@ -23,4 +23,6 @@ def health_app(*, needed: Mapping[str, Probe], watched: Mapping[str, Probe]) -> 
         ready = all(states[name] == "up" for name in needed)
         return JSONResponse({"ready": ready, "parts": states}, status_code=200 if ready else 503)
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    app = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    app.router.redirect_slashes = False  # a path is what it says, or it is not there
+    return app

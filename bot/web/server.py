@@ -7,7 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from bot.web.connection import GuardedConnection
+
 _STOP_SECONDS = 2
+
+MOST_CONNECTIONS = 500
+"""Further ones are answered 503, so that memory and files stay bounded."""
 
 
 class _QuietServer(uvicorn.Server):
@@ -34,6 +39,11 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
         app,
         host=host,
         port=port,
+        http=GuardedConnection,
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -85,8 +85,12 @@ class MemoryJobs(MemoryAsks):
     async def wish(self, workspace: str, job_id: str, wish: Wish, person: str) -> None:
         self._flag(workspace, job_id, wish=wish, wish_by=person)
 
-    async def clear_flags(self, workspace: str, job_id: str) -> None:
-        self._flag(workspace, job_id, cancel_by=None, wish=None, wish_by=None)
+    async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
+        job = self._tables.jobs.get((workspace, job_id))
+        if job is None or job.wish is not wish:
+            return
+        delivered = {"cancel_by": None} if wish is Wish.DELIVER_AGAIN else {}
+        self._flag(workspace, job_id, wish=None, wish_by=None, **delivered)
 
     async def claim(self, ownership: Ownership, limit: int, now: datetime) -> list[Job]:
         self._tables.end_lapsed(now)

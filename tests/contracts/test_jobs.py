@@ -246,10 +246,19 @@ async def test_of_requests_to_stop_the_first_stays_and_of_wishes_the_last(storag
     assert_same(job, a_job(cancel_by="U1", wish=Wish.ORDER_AGAIN, wish_by="U2"))
 
 
-async def test_cleared_flags_are_gone(storage: Storage) -> None:
+async def test_a_wish_that_was_acted_upon_is_gone_and_another_one_pressed_meanwhile_stays(storage: Storage) -> None:
     async with storage.begin() as tx:
         await put(tx, a_job(cancel_by="U1", wish=Wish.GIVE_UP, wish_by="U2"))
-        await tx.jobs.clear_flags("T1", "j1")
+        await tx.jobs.clear_wish("T1", "j1", Wish.CHECK_AGAIN)
+        assert (await tx.jobs.job("T1", "j1")).wish is Wish.GIVE_UP
+        await tx.jobs.clear_wish("T1", "j1", Wish.GIVE_UP)
+        assert await tx.jobs.job("T1", "j1") == a_job(cancel_by="U1")
+
+
+async def test_a_clip_that_is_delivered_after_all_is_not_to_be_stopped_any_more(storage: Storage) -> None:
+    async with storage.begin() as tx:
+        await put(tx, a_job(cancel_by="U1", wish=Wish.DELIVER_AGAIN, wish_by="U2"))
+        await tx.jobs.clear_wish("T1", "j1", Wish.DELIVER_AGAIN)
         assert await tx.jobs.job("T1", "j1") == a_job()
 
 

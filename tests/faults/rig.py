@@ -155,6 +155,24 @@ class Rig:
             await asyncio.sleep(0.02)
         return time.monotonic()
 
+    async def shut_out(self, how: str) -> None:
+        """The bot is ``kicked`` out of the channel, or the channel is ``archived``."""
+        await self._channel(
+            **({"action": "leave", "user": await self._bot_user()} if how == "kicked" else {"action": "archive"})
+        )
+
+    async def let_in(self, how: str) -> None:
+        """The opposite of ``shut_out``."""
+        await self._channel(
+            **({"action": "join", "user": await self._bot_user()} if how == "kicked" else {"action": "unarchive"})
+        )
+
+    async def _channel(self, **action: str) -> None:
+        await self.studio.post("/channel", channel=self.channel, **action)
+
+    async def _bot_user(self) -> str:
+        return str((await self.studio.state())["bot"]["user_id"])
+
     # --- looking -----------------------------------------------------------------------------------------------------
 
     async def cards(self) -> list[Card]:
@@ -177,6 +195,15 @@ class Rig:
         """Wait until the card says so."""
         return await self.card_where(lambda card: words in card.text, within=within, what=f"the card says “{words}”")
 
+    async def every_card_says(self, words: str, *, asks: int, within: float = 15.0) -> None:
+        """Wait until so many cards stand and all say so."""
+
+        def look(state: Json) -> bool:
+            cards = cards_of(standing(state, self.channel))
+            return len(cards) == asks and all(words in card.text for card in cards)
+
+        await self._until(look, within=within, what=f"{asks} cards say “{words}”")
+
     async def ended(self, *, asks: int = 1, within: float = LONGEST_WAY_SECONDS) -> list[Card]:
         """Wait until so many cards stand and all say how it ended."""
 
@@ -194,6 +221,26 @@ class Rig:
             raise NeverHappened(
                 f"{what}; the cards: {texts}; the log ends: {self.bot.log()[-4000:]}", within
             ) from never
+
+    async def private(self, user: str, words: str) -> list[Json]:
+        """What that person was told alone, with these words in it: ephemerals and direct messages."""
+        return _private(await self.studio.state(), user, words)
+
+    async def told(self, user: str, words: str, *, within: float = 20.0) -> Json:
+        """Wait until that person was told so alone."""
+        what = f"{user} is told “{words}”"
+        found = await self._until(lambda state: _private(state, user, words), within=within, what=what)
+        first: Json = found[0]
+        return first
+
+    async def logged(self, event: str, *, within: float = 20.0) -> None:
+        """Wait until the bot of this life has logged the event."""
+        await self._log_says(event, within=within)
+
+    async def wall_clock(self, at: float) -> None:
+        """Wait until that unix time."""
+        while time.time() < at:
+            await asyncio.sleep(0.1)
 
     async def _over(self) -> bool:
         cards = await self.cards()
@@ -240,6 +287,19 @@ class Rig:
             if time.monotonic() > deadline:
                 raise NeverHappened(f"{count} orders are sent; the log ends: {self.bot.log()[-4000:]}", within)
             await asyncio.sleep(0.02)
+
+
+def _private(state: Json, user: str, words: str) -> list[Json]:
+    (person,) = [one["id"] for one in state["users"].values() if one["name"] == user]
+    shown = [
+        message
+        for channel in state["channels"].values()
+        for message in [
+            *(one for one in channel["ephemerals"] if one["user"] == person),
+            *(channel["messages"] if channel["kind"] == "im" and person in channel["members"] else []),
+        ]
+    ]
+    return [one for one in shown if words in one["text"] and not one["deleted"]]
 
 
 def next_case() -> int:

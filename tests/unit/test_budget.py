@@ -31,21 +31,21 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1), timezones=st.
 ZONES = st.sampled_from([UTC, BERLIN, AUCKLAND, HONOLULU, timezone(timedelta(hours=14))])
 
 
-def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
-    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("now", "zone", "month", "day"),
     [
-        (utc(2026, 11, 20, 12), UTC, "2026-11", "2026-11-20"),
-        (utc(2026, 11, 30, 23, 59, 59), UTC, "2026-11", "2026-11-30"),
-        (utc(2026, 12, 1), UTC, "2026-12", "2026-12-01"),
-        (utc(2026, 11, 30, 23, 30), BERLIN, "2026-12", "2026-12-01"),
-        (utc(2026, 12, 31, 23, 30), BERLIN, "2027-01", "2027-01-01"),
-        (utc(2027, 1, 1, 9, 59), HONOLULU, "2026-12", "2026-12-31"),
-        (utc(2028, 2, 29, 10), AUCKLAND, "2028-02", "2028-02-29"),
-        (utc(2028, 2, 29, 11), AUCKLAND, "2028-03", "2028-03-01"),
+        (utc("2026-11-20 12:00:00"), UTC, "2026-11", "2026-11-20"),
+        (utc("2026-11-30 23:59:59"), UTC, "2026-11", "2026-11-30"),
+        (utc("2026-12-01 00:00:00"), UTC, "2026-12", "2026-12-01"),
+        (utc("2026-11-30 23:30:00"), BERLIN, "2026-12", "2026-12-01"),
+        (utc("2026-12-31 23:30:00"), BERLIN, "2027-01", "2027-01-01"),
+        (utc("2027-01-01 09:59:00"), HONOLULU, "2026-12", "2026-12-31"),
+        (utc("2028-02-29 10:00:00"), AUCKLAND, "2028-02", "2028-02-29"),
+        (utc("2028-02-29 11:00:00"), AUCKLAND, "2028-03", "2028-03-01"),
     ],
 )
 def test_periods_follow_the_calendar_of_the_zone(now: datetime, zone: ZoneInfo, month: str, day: str) -> None:
@@ -61,13 +61,13 @@ def test_periods_follow_the_calendar_of_the_zone(now: datetime, zone: ZoneInfo, 
 @pytest.mark.parametrize(
     ("now", "zone", "next_day", "next_month"),
     [
-        (utc(2026, 11, 20, 12), UTC, utc(2026, 11, 21), utc(2026, 12, 1)),
-        (utc(2026, 12, 31, 23, 59, 59), UTC, utc(2027, 1, 1), utc(2027, 1, 1)),
-        (utc(2028, 1, 31), UTC, utc(2028, 2, 1), utc(2028, 2, 1)),
-        (utc(2028, 2, 29, 12), UTC, utc(2028, 3, 1), utc(2028, 3, 1)),
+        (utc("2026-11-20 12:00:00"), UTC, utc("2026-11-21 00:00:00"), utc("2026-12-01 00:00:00")),
+        (utc("2026-12-31 23:59:59"), UTC, utc("2027-01-01 00:00:00"), utc("2027-01-01 00:00:00")),
+        (utc("2028-01-31 00:00:00"), UTC, utc("2028-02-01 00:00:00"), utc("2028-02-01 00:00:00")),
+        (utc("2028-02-29 12:00:00"), UTC, utc("2028-03-01 00:00:00"), utc("2028-03-01 00:00:00")),
         # Berlin leaves summer time on 25 October 2026: that day has 25 hours, and November begins at 23:00 UTC.
-        (utc(2026, 10, 25, 0, 30), BERLIN, utc(2026, 10, 25, 23), utc(2026, 10, 31, 23)),
-        (utc(2026, 3, 29, 0, 30), BERLIN, utc(2026, 3, 29, 22), utc(2026, 3, 31, 22)),
+        (utc("2026-10-25 00:30:00"), BERLIN, utc("2026-10-25 23:00:00"), utc("2026-10-31 23:00:00")),
+        (utc("2026-03-29 00:30:00"), BERLIN, utc("2026-03-29 22:00:00"), utc("2026-03-31 22:00:00")),
     ],
 )
 def test_a_cap_renews_when_its_period_ends(
@@ -127,7 +127,7 @@ def test_over_a_cap_says_what_is_left() -> None:
 
 
 def test_a_hold_sets_money_aside_in_its_period() -> None:
-    entry = hold_entry(a_hold(at=utc(2026, 11, 30, 23, 30)), BERLIN)
+    entry = hold_entry(a_hold(at=utc("2026-11-30 23:30:00")), BERLIN)
     assert (entry.kind, entry.month, entry.day) == (EntryKind.HOLD, "2026-12", "2026-12-01")
     assert (entry.held_micro_usd, entry.settled_micro_usd, entry.released_micro_usd) == (PRICE, 0, 0)
     assert (entry.workspace, entry.channel, entry.person, entry.provider, entry.tier) == (
@@ -160,8 +160,8 @@ def test_settling_tells_the_truth(cost: int, settled: int, released: int) -> Non
 
 
 def test_a_job_stays_in_the_period_in_which_it_was_accepted() -> None:
-    held = hold_entry(a_hold(at=utc(2026, 11, 30, 23, 59)), UTC)
-    for closed in (settle_entry(held, 1, utc(2026, 12, 1)), release_entry(held, utc(2026, 12, 1))):
+    held = hold_entry(a_hold(at=utc("2026-11-30 23:59:00")), UTC)
+    for closed in (settle_entry(held, 1, utc("2026-12-01 00:00:00")), release_entry(held, utc("2026-12-01 00:00:00"))):
         assert (closed.month, closed.day) == ("2026-11", "2026-11-30")
 
 

@@ -33,15 +33,14 @@ class Feed:
         self._providers = providers
         self._faults = faults
         self._marks: dict[tuple[str, ...], Mark] = {}
-        self._bench: Json = {}
-        self._settings: Json = {}
+        self._wholes: dict[str, Json] = {}
         self._glance: Json = {}
         self._glanced_at = 0.0
 
     def state(self) -> Json:
         """Everything, and from here on `changes` counts."""
         self._marks.clear()
-        self._bench, self._settings = {}, {}
+        self._wholes.clear()
         workspace = self._workspace
         app = {
             "type": "state",
@@ -62,8 +61,8 @@ class Feed:
             "messages": self._messages(),
             "ephemerals": self._ephemerals(),
             "views": self._views(),
-            "bench": self._whole_if_new("_bench", self._draw_bench()),
-            "settings": self._whole_if_new("_settings", drawing.settings(self._slack.settings)),
+            "bench": self._whole_if_new("bench", self._draw_bench()),
+            "settings": self._whole_if_new("settings", drawing.settings(self._slack.settings)),
         }
         return {name: part for name, part in found.items() if part}
 
@@ -74,9 +73,9 @@ class Feed:
         return True
 
     def _whole_if_new(self, name: str, drawn: Json) -> Json:
-        if getattr(self, name) == drawn:
+        if self._wholes.get(name) == drawn:
             return {}
-        setattr(self, name, drawn)
+        self._wholes[name] = drawn
         return drawn
 
     def _users(self) -> list[Json]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from aiohttp import WSMsgType, web
 
 from ..changes import Changes
-from .feed import Feed, Json
+from .drawing import Json
+from .feed import Feed
 
 _PAUSE_SECONDS = 0.04
 """A burst of changes goes out as one message."""

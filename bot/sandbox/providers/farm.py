@@ -16,7 +16,7 @@ from bot.sandbox.providers.ledger import Ledger
 from bot.sandbox.providers.outcomes import Failure, Outcome, Stage
 from bot.sandbox.providers.outputs import Link, OutputStore
 from bot.sandbox.providers.settings import ProviderSettings
-from bot.sandbox.render import ClipSpec, Renderer, damage
+from bot.sandbox.render import ClipSpec, Renderer, damage, pad
 
 _log = logging.getLogger(__name__)
 
@@ -258,6 +258,8 @@ class Farm:
         )
         clip = self.folder / f"{task.id}.mp4"
         await self._renderer.render(spec, clip, fidelity=self.settings.fidelity)
+        if outcome.padding:
+            await asyncio.to_thread(pad, clip, outcome.padding)
         if outcome.kind == "corrupt":
             await asyncio.to_thread(damage, clip, str(outcome.details.get("how", "truncated")))
         files = {"video": clip}

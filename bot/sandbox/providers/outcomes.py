@@ -13,6 +13,7 @@ Taken once when a task is created, with the facts prompt, resolution, key, model
 ``success_without_url``  {output = "missing" | "null" | "empty", reads = -1} finished, nothing to fetch
 ``extra_outputs``        a last frame and a thumbnail beside the clip
 ``corrupt``              {how} the file is no clip: one of `bot.sandbox.render.damage.WAYS`
+``padded``               {bytes} the clip is larger by so many bytes of nothing
 ``bill_double``          charged twice
 ``lost``                 no read finds the task
 ``late_visible``         {seconds = 10} no read finds the task at first
@@ -35,6 +36,7 @@ KINDS = frozenset(
         "success_without_url",
         "extra_outputs",
         "corrupt",
+        "padded",
         "bill_double",
         "lost",
         "late_visible",
@@ -109,6 +111,11 @@ class Outcome:
     def stretched(self, seconds: float) -> float:
         """The time a render takes that would have taken `seconds`."""
         return seconds * self._number("factor", 4) if self.kind == "slow" else seconds
+
+    @property
+    def padding(self) -> int:
+        """How many bytes of nothing the clip gets."""
+        return int(self._number("bytes", 0)) if self.kind == "padded" else 0
 
     def hides(self, age: float) -> bool:
         """Whether a read of a task of this age, in seconds, finds nothing."""

@@ -62,10 +62,11 @@ def _held(element: Json, given: Any, files: Callable[[str], Json] | None) -> Jso
         chosen = element.get("initial_options") or [] if given is None else [_option(element, one) for one in given]
         return {"type": kind, "selected_options": chosen}
     if kind in _ONE:
-        option = element.get("initial_option") if given is None else _option(element, given)
+        option = element.get("initial_option") if given is None else _option(element, given) if given else None
         return {"type": kind, "selected_option": option}
     key, initial = _KEYS.get(kind, ("value", "initial_value"))
-    return {"type": kind, key: element.get(initial) if given is None else given}
+    entered = None if given == "" else given  # an input that was emptied holds null
+    return {"type": kind, key: element.get(initial) if given is None else entered}
 
 
 def _option(element: Json, value: Any) -> Json:

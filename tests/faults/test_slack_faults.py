@@ -1,0 +1,233 @@
+"""Slack forgets, doubts, refuses and goes away: one clip and one card stand, and the person is told what holds it."""
+
+import asyncio
+
+import pytest
+
+from tests.faults.rig import Rig
+from tests.sandbox.driver import Json
+
+storm = pytest.mark.storm
+
+CALLS = (
+    "chat.postMessage",
+    "files.getUploadURLExternal",
+    "upload",
+    "files.completeUploadExternal",
+    "files.info",
+    "chat.update",
+)
+"""What the bot calls between an ask and its delivered clip."""
+
+HARM = {
+    "429": ("before", "ratelimit", {"retry_after": "1"}),
+    "503": ("before", "status", {"status": 503}),
+    "500 done": ("amid", "status", {"status": 500}),
+    "reset": ("before", "reset", {}),
+    "reset done": ("amid", "reset", {}),
+    "half done": ("amid", "half_body", {}),
+    "page done": ("amid", "html", {}),
+    "garbage": ("before", "garbage", {}),
+    "internal_error done": ("amid", "status", {"status": 200, "body": {"ok": False, "error": "internal_error"}}),
+}
+"""*done*: Slack has processed the call, and only its answer is lost."""
+
+
+# --- every call, once ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "harm", [pytest.param(one, marks=() if one in {"429", "reset done"} else storm, id=one) for one in HARM]
+)
+async def test_every_call_may_go_wrong_once(rig: Rig, harm: str) -> None:
+    phase, kind, action = HARM[harm]
+    await rig.start()
+    for call in CALLS:
+        await rig.arm(f"slack:{call}", phase, kind, **action)
+    await rig.accepted()
+    await rig.delivered(within=100)
+    assert await rig.fired() == len(CALLS)
+
+
+@storm
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_call_may_go_wrong_three_times(rig: Rig, call: str, harm: str) -> None:
+    phase, kind, action = HARM[harm]
+    await rig.start()
+    await rig.arm(f"slack:{call}", phase, kind, times=3, **action)
+    await rig.accepted()
+    await rig.delivered(within=100)
+
+
+@storm
+@pytest.mark.timeout(90)
+async def test_a_card_whose_answer_never_comes_stands_once(rig: Rig) -> None:
+    """Slack has posted it and says nothing: it is found in the channel, not posted again."""
+    await rig.start()
+    await rig.arm("slack:chat.postMessage", "amid", "hang")
+    await rig.accepted()
+    await rig.delivered(within=60)
+
+
+async def test_a_card_is_read_back_also_when_reading_fails_at_first(rig: Rig) -> None:
+    await rig.start()
+    await rig.arm("slack:chat.postMessage", "amid", "reset")
+    await rig.arm("slack:conversations.history", "before", "status", status=503, times=2)
+    await rig.accepted()
+    await rig.delivered()
+    assert await rig.fired() == 3
+
+
+# --- shares ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(90)
+async def test_a_share_that_slack_drops_is_sent_again_within_a_minute(rig: Rig) -> None:
+    await rig.start()
+    await rig.arm("slack:share", "do", "drop")
+    await rig.accepted()
+    await rig.delivered(within=60)
+    assert await _deleted_files(rig) == 1
+
+
+@storm
+@pytest.mark.timeout(120)
+async def test_a_share_that_comes_late_does_not_stand_beside_another(rig: Rig) -> None:
+    """After 45 seconds Slack would show the first file: it was deleted before the second was sent."""
+    await rig.start()
+    await rig.arm("slack:share", "do", "delay", seconds=45)
+    await rig.accepted()
+    await rig.delivered(within=60)
+    first = next(call for call in await rig.studio.calls("files.completeUploadExternal") if await _of_case(rig, call))
+    await rig.wall_clock(first["at"] + 47)
+    await rig.check()
+
+
+async def test_a_share_that_comes_within_seconds_is_waited_for(rig: Rig) -> None:
+    await rig.start()
+    await rig.arm("slack:share", "do", "delay", seconds=8)
+    await rig.accepted()
+    await rig.delivered()
+    assert await _deleted_files(rig) == 0
+
+
+async def _of_case(rig: Rig, call: Json) -> bool:
+    state = await rig.studio.get("/state", channel=rig.channel)
+    return call["arguments"].get("channel_id") in state["channels"]
+
+
+async def _deleted_files(rig: Rig) -> int:
+    """How many files of this case's job were deleted again."""
+    names = {row["id"] for row in rig.bot.rows("select id from jobs")}
+    files = (await rig.studio.state())["files"].values()
+    return sum(1 for file in files if file["deleted"] and any(name in file["name"] for name in names))
+
+
+# --- the place -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("how", ["kicked", pytest.param("archived", marks=storm)])
+async def test_a_clip_that_may_not_be_posted_is_kept_told_and_posted_when_it_may(rig: Rig, how: str) -> None:
+    await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
+    await rig.start()
+    await rig.accepted()
+    await rig.says("*rendering*")
+    await rig.shut_out(how)
+    told = await rig.told("maya", "does not let it into its thread")
+    assert "It is tried again by itself" in told["text"]
+    assert rig.bot.rows("select state from jobs") == [{"state": "delivering"}]
+    await rig.let_in(how)
+    await rig.delivered()
+    assert len(await rig.private("maya", "does not let it into its thread")) == 1, "told once, not at every try"
+
+
+async def test_where_the_card_may_not_be_posted_nothing_is_ordered(rig: Rig) -> None:
+    await rig.start()
+    await rig.shut_out("kicked")
+    posts = await rig.posts()
+    await rig.accepted()
+    await rig.told("maya", "Nothing was ordered or charged")
+    sums = rig.play.sums()
+    assert (sums["held_micro_usd"], sums["settled_micro_usd"]) == (0, 0)
+    assert await rig.posts() == posts
+
+
+@pytest.mark.timeout(90)
+async def test_a_revoked_token_keeps_the_clip_until_there_is_a_good_one(rig: Rig) -> None:
+    await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
+    await rig.start()
+    await rig.accepted()
+    await rig.says("*rendering*")
+    await rig.studio.post("/token", refuse="token_revoked")
+    await rig.logged("clip.not_delivered")
+    calls = len(await rig.studio.calls("files.getUploadURLExternal"))
+    await asyncio.sleep(5)  # The time is the subject: a dead token is not hammered.
+    assert len(await rig.studio.calls("files.getUploadURLExternal")) - calls <= 1
+    await rig.studio.post("/token", refuse=None)
+    await rig.delivered()
+
+
+@storm
+@pytest.mark.timeout(120)
+async def test_slack_may_be_away_for_twenty_seconds(rig: Rig) -> None:
+    await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
+    await rig.start()
+    await rig.accepted()
+    await rig.says("*rendering*")
+    await rig.arm("slack:*", "before", "reset", times=-1)
+    await rig.studio.post("/sockets", action="kill")
+    await asyncio.sleep(20)  # The time is the subject.
+    await rig.studio.heal()
+    await rig.delivered(within=60)
+    await rig.accepted("afterwards")
+    await rig.ended(asks=2)
+    await rig.check(clips=2, asks=2)
+
+
+# --- people delete ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_deleted_card_is_posted_again_once_and_the_clip_comes(rig: Rig) -> None:
+    """The card was its thread's root: the clip stands in the new card's thread."""
+    await rig.studio.post("/providers/hiapi/settings", render_seconds=2)
+    await rig.start()
+    await rig.accepted()
+    card = await rig.says("*rendering*")
+    await rig.studio.delete("maya", card.ts, channel=rig.channel)
+    await rig.delivered()
+
+
+async def test_a_card_deleted_over_its_clips_is_posted_again_once(rig: Rig) -> None:
+    """A root with replies stays as a tombstone: the next clips of its thread still come, and one card says so."""
+    await rig.start()
+    await rig.arm("hiapi:outcome", "do", "slow", factor=20)
+    await rig.accepted("--takes 2")
+    await rig.play.clips(1, channel=rig.channel)
+    card = await rig.card()
+    await rig.studio.delete("maya", card.ts, channel=rig.channel)
+    await rig.ended()
+    history = await rig.history()
+    assert len(history.clips) == 2
+    assert len(history.cards) == 1
+    assert len(history.paid) == 2
+    await rig.books_balance(history)
+
+
+# --- reactions -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_undo_window_ends_only_once_the_reactions_can_be_read(rig: Rig) -> None:
+    await rig.start()
+    await rig.accepted()
+    await rig.ended()
+    (clip,) = await rig.play.clips(1, channel=rig.channel)
+    await rig.arm("slack:reactions.get", "before", "status", status=503, times=2)
+    await rig.studio.react("ben", clip, "rocket", channel=rig.channel)
+    await rig.play.clips(2, channel=rig.channel)
+    await rig.ended(asks=2)
+    assert await rig.fired() == 2
+    await rig.books_balance(await rig.check(clips=2, asks=2))

@@ -1,0 +1,143 @@
+"""The database is locked, the disk is full, the process dies with jobs in every state."""
+
+import asyncio
+import resource
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from tests.faults.rig import Rig
+from tests.sandbox.driver import NeverHappened
+
+ANSWERED_WITHIN = 3.0
+"""Slack's limit for a command's answer, in seconds."""
+
+
+@contextmanager
+def locked(rig: Rig) -> Iterator[None]:
+    """Another process writes in the database, and does not end."""
+    with closing(sqlite3.connect(rig.bot.database, isolation_level=None)) as other:
+        other.execute("PRAGMA busy_timeout = 5000")
+        other.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+        finally:
+            other.execute("ROLLBACK")
+
+
+@pytest.mark.timeout(90)
+async def test_while_the_database_is_locked_an_ask_is_answered_in_time_and_truly(rig: Rig) -> None:
+    """Five seconds long nothing can be written: the answer comes within Slack's limit and accepts nothing that is not
+    on disk. Afterwards the bot goes on without a restart."""
+    await rig.start()
+    with locked(rig):
+        since = time.monotonic()
+        answer = await rig.ask("while locked")
+        assert answer["acked"]
+        assert answer["ack_seconds"] < ANSWERED_WITHIN
+        await asyncio.sleep(5 - (time.monotonic() - since))
+    await rig.told("maya", "nothing was accepted")
+    assert rig.bot.rows("select id from asks") == []
+    await rig.accepted("afterwards")
+    await rig.delivered()
+
+
+async def test_an_order_taken_while_the_database_is_locked_is_not_lost(rig: Rig) -> None:
+    """The provider answers, and the task cannot be written down at once: it is, as soon as that is possible."""
+    await rig.start()
+    posts = await rig.posts()
+    await rig.arm("hiapi:create", "amid", "delay", seconds=0.7)
+    await rig.accepted()
+    await rig.posted(posts + 1)
+    with locked(rig):
+        await asyncio.sleep(5)  # The time is the subject.
+    await rig.delivered()
+    assert await rig.posts() - posts == 1
+
+
+@pytest.mark.timeout(90)
+async def test_a_media_folder_that_takes_nothing_delays_a_clip_and_says_so(rig: Rig) -> None:
+    await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
+    await rig.start()
+    await rig.accepted()
+    await rig.says("*rendering*")
+    unfinished, aside = rig.bot.media / "unfinished", rig.bot.media / "aside"
+    unfinished.rename(aside)
+    unfinished.touch()
+    await rig.says("our own storage could not take or give it")
+    unfinished.unlink()
+    aside.rename(unfinished)
+    await rig.delivered()
+
+
+@pytest.mark.timeout(90)
+async def test_a_full_disk_delays_everything_and_loses_nothing(rig: Rig) -> None:
+    """No file of the bot's may grow any more, neither database nor clips; later there is room again. What was paid
+    for meanwhile is delivered, and what was not accepted was not charged."""
+    await rig.start()
+    await rig.accepted()
+    posts = await rig.posts()
+    await rig.arm("hiapi:get", "before", "status", status=503)
+    await rig.posted(posts + 1) if not (await rig.history()).charges else None
+    with full_disk(rig):
+        answer = await rig.ask("too late")
+        assert answer["acked"]
+        assert answer["ack_seconds"] < ANSWERED_WITHIN
+        await rig.told("maya", "othing was")
+        assert len((await rig.history()).clips) == 0
+    await rig.delivered()
+    await rig.accepted("afterwards")
+    await rig.ended(asks=2)
+    await rig.books_balance(await rig.check(clips=2, asks=2))
+
+
+@contextmanager
+def full_disk(rig: Rig) -> Iterator[None]:
+    """No file of the bot's grows: the system refuses every write past the present end of its write-ahead log."""
+    kind = resource.RLIMIT_FSIZE
+    room = resource.prlimit(rig.bot.pid, kind)
+    journal = rig.bot.database.with_name(f"{rig.bot.database.name}-wal")
+    resource.prlimit(rig.bot.pid, kind, (journal.stat().st_size, room[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(rig.bot.pid, kind, room)
+
+
+@pytest.mark.timeout(120)
+async def test_a_death_with_jobs_in_every_state_is_followed_by_every_clip(rig: Rig) -> None:
+    await rig.start(HIAPI_CONCURRENCY="3")
+    await rig.arm("hiapi:create", "amid", "hang", match={"prompt": "unanswered"})
+    await rig.arm("hiapi:outcome", "do", "slow", factor=60, match={"prompt": "drawing"})
+    await rig.arm("hiapi:download", "before", "hang", match={"prompt": "loading"})
+    await rig.arm("slack:files.completeUploadExternal", "amid", "hang", match={"files": "posting"})
+    prompts = ("ready", "posting", "loading", "unanswered", "drawing", "another drawing", "costly --takes 4")
+    for prompt in prompts[:2]:
+        await rig.accepted(prompt)
+    await _states(rig, {"delivered", "delivering"})
+    for prompt in prompts[2:]:
+        await rig.accepted(prompt)
+    wanted = {"delivered", "delivering", "downloading", "submitting", "rendering", "waiting"}
+    await _states(rig, wanted)
+    await rig.accepted("queued")
+    await _states(rig, wanted | {"queued"})
+    await rig.bot.kill()
+    await rig.studio.heal()
+    await rig.restart(HIAPI_CONCURRENCY="3")
+    await rig.studio.connected(1)
+    waiting = await rig.card_where(lambda card: "*Confirm*" in card.text, within=10, what="a card asks for a yes")
+    await rig.studio.click("maya", waiting.ts, "clip.confirm", channel=rig.channel)
+    await rig.ended(asks=8, within=90)
+    await rig.books_balance(await rig.check(clips=11, asks=8))
+
+
+async def _states(rig: Rig, wanted: set[str], *, within: float = 20.0) -> None:
+    """Wait until the jobs stand in exactly these states."""
+    deadline = time.monotonic() + within
+    while (found := {row["state"] for row in rig.bot.rows("select distinct state from jobs")}) != wanted:
+        if time.monotonic() > deadline:
+            raise NeverHappened(f"jobs are {sorted(wanted)}; they are {sorted(found)}", within)
+        await asyncio.sleep(0.05)

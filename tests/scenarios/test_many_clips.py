@@ -1,0 +1,147 @@
+"""Two hundred clips at once, and one that is very large: each arrives once and whole, and the bot stays small."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import statistics
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.driver import Json
+from tests.scenarios.bot import Stage, stage
+
+ASKS, TAKES = 50, 4
+CLIPS = ASKS * TAKES
+WARM_UP = 8
+"""Clips before anything is measured: the first ones load modules and fill pools."""
+
+FLAT_KB = 16_384
+"""How much larger the bot may be over the last third than over the first: what pools and the allocator keep."""
+
+MOST_FILES = 200
+"""Open files and sockets of the bot, with forty orders in flight."""
+
+LARGE = 64 * 1024 * 1024
+LARGE_RISE_KB = 8_192
+"""How much a clip of 64 MB may add to the bot's peak: a few chunks in either direction."""
+
+STAMP = uuid.UUID("0c7a5f6e-5d3b-4f53-9a0f-6b1c2d9e4a70").bytes
+"""The box in which the pretend provider writes whose clip a file is."""
+
+
+@pytest.mark.timeout(120)
+async def test_two_hundred_clips_arrive_once_each_as_their_own_and_the_bot_stays_small(tmp_path: Path) -> None:
+    async with stage(tmp_path, PROVIDER_CONCURRENCY="40", CONFIRM_ABOVE_USD="100") as play:
+        await play.provider(fidelity="cached", render_seconds=[0.2, 1.0])
+        await play.studio.slash("maya", f"/clip a warm-up --takes {WARM_UP}")
+        await play.clips(WARM_UP)
+        await play.at_rest()
+
+        async with watching(play.bot.pid) as seen:
+            for number in range(ASKS):
+                answer = await play.studio.slash("maya", f"/clip shot {number} of the reel --takes {TAKES}")
+                assert answer["acked"], answer
+            await play.at_rest(timeout=90)
+
+        await each_clip_is_its_own(play, CLIPS + WARM_UP)
+        assert len(await play.ledger()) == CLIPS + WARM_UP
+        assert play.sums()["held_micro_usd"] == 0
+        print("RSS", seen.resident_kb, max(seen.files), seen.growth_kb())
+        assert seen.growth_kb() <= FLAT_KB, seen.resident_kb
+        assert max(seen.files) <= MOST_FILES
+
+
+@pytest.mark.timeout(60)
+async def test_a_very_large_clip_passes_through_without_being_held_in_memory(tmp_path: Path) -> None:
+    async with stage(tmp_path) as play:
+        await play.provider(fidelity="cached")
+        await play.studio.slash("maya", "/clip a warm-up")
+        await play.clips(1)
+        await play.at_rest()
+        baseline = resident_kb(play.bot.pid, "VmRSS")
+        forget_peak(play.bot.pid)
+        await play.studio.fault("hiapi:outcome", "do", "padded", bytes=LARGE)
+
+        await play.studio.slash("maya", "/clip an epic")
+        large = (await play.clips(2))[1]
+        await play.at_rest()
+
+        assert large["files"][0]["size"] > LARGE
+        (job,) = play.bot.rows("select * from jobs where recipe like '%an epic%'")
+        contents = await play.studio.file(large["files"][0]["id"])
+        assert hashlib.sha256(contents).hexdigest() == job["clip_sha256"]
+        print("PEAK", resident_kb(play.bot.pid, "VmHWM") - baseline)
+        assert resident_kb(play.bot.pid, "VmHWM") - baseline <= LARGE_RISE_KB
+
+
+async def each_clip_is_its_own(play: Stage, count: int) -> None:
+    """Every job's clip stands once, in the thread of its ask, with the bytes that the provider made for it."""
+    jobs = play.bot.rows("select jobs.*, threads.root_ts from jobs join threads on threads.id = jobs.thread_id")
+    assert {job["state"] for job in jobs} == {"delivered"}
+    messages = {message["ts"]: message for message in await play.clip_messages()}
+    assert len(messages) == len(jobs) == count
+    for job in jobs:
+        message = messages[job["message_ts"]]
+        (file,) = message["files"]
+        assert message["thread_ts"] == job["root_ts"]
+        assert file["name"] == f"dailies-{job['number']}-480p-{job['id']}.mp4"
+        contents = await play.studio.file(file["id"])
+        prompt = json.loads(job["recipe"])["prompt"]
+        assert stamp_of(contents) == {"task_id": job["task_id"], "prompt": prompt}
+
+
+def stamp_of(contents: bytes) -> Json:
+    """Whose clip the provider says that it is."""
+    stamp: Json = json.loads(contents[contents.rindex(STAMP) + len(STAMP) :])
+    return stamp
+
+
+@dataclass
+class Seen:
+    """A process over time: kilobytes that are resident, and open files."""
+
+    resident_kb: list[int] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+
+    def growth_kb(self) -> float:
+        """From the first third to the last, by their medians."""
+        third = len(self.resident_kb) // 3
+        assert third >= 5, self.resident_kb
+        return statistics.median(self.resident_kb[-third:]) - statistics.median(self.resident_kb[:third])
+
+
+@contextlib.asynccontextmanager
+async def watching(pid: int) -> AsyncIterator[Seen]:
+    """Look at a process four times a second while the block runs."""
+    seen = Seen()
+
+    async def look() -> None:
+        while True:
+            seen.resident_kb.append(resident_kb(pid, "VmRSS"))
+            seen.files.append(len(list(Path(f"/proc/{pid}/fd").iterdir())))
+            await asyncio.sleep(0.25)
+
+    task = asyncio.create_task(look())
+    try:
+        yield seen
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def resident_kb(pid: int, name: str) -> int:
+    """``VmRSS`` now, or ``VmHWM`` at its peak."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise AssertionError(name)
+
+
+def forget_peak(pid: int) -> None:
+    """Let ``VmHWM`` begin again from now (proc_pid_clear_refs(5))."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
