@@ -1,6 +1,7 @@
 """``dailies``: the command line. What each command promises is in README.md."""
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -29,18 +30,34 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 @cli.command()
-def run() -> None:
+def run(
+    with_parent: Annotated[bool, typer.Option("--exit-with-parent", hidden=True)] = False,
+) -> None:
     """Connect to Slack and work, in the foreground; SIGTERM or Ctrl-C stops within 10 seconds."""
     settings = _settings()
     log.configure(settings.log_level, settings.log_format or "")
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, with_parent=with_parent))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, *, with_parent: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if with_parent:
+        _stop_at_end_of_input(stop)
     await program.run(settings, stop)
+
+
+def _stop_at_end_of_input(stop: asyncio.Event) -> None:
+    """Set ``stop`` when standard input ends: the process that held its other end is gone, even if it was killed."""
+    loop, source = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def look() -> None:
+        if not os.read(source, 1024):
+            loop.remove_reader(source)
+            stop.set()
+
+    loop.add_reader(source, look)
 
 
 @cli.command()

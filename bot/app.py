@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass
 
 import structlog
+
 from bot.clock import SystemClock
 from bot.configuration import make_policy, make_providers, slack_access
 from bot.domain.budget import Caps

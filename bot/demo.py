@@ -196,12 +196,13 @@ async def _sandbox(place: Path) -> AsyncIterator[dict[str, Any]]:
 
 @contextlib.asynccontextmanager
 async def _bot(place: Path, sandbox: Mapping[str, str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The bot's process; like the sandbox it ends with us, even when we are killed."""
     prices = place / "prices.toml"
     prices.write_text(_PRICES, encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "bot", "run"),
-        stdin=asyncio.subprocess.DEVNULL,
+        *("-m", "bot", "run", "--exit-with-parent"),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=log.open("wb"),
         cwd=place,

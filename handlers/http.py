@@ -145,8 +145,9 @@ class SlackEndpoint:
 async def _run(app: AsyncApp, body: _Json, headers: Mapping[str, str]) -> Response:
     try:
         answer = await app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body, headers=dict(headers)))
-    except Exception as error:  # noqa: BLE001 - Bolt reads some fields outside its own care; Slack sends it again
-        log.error("slack.failed", exc_info=error)
+    except Exception:
+        # Bolt reads some fields outside its own care. Slack sends an event again after this answer.
+        log.exception("slack.failed")
         return Response(status_code=500)
     if answer.status == 404:
         # Nobody of ours listens to it. Slack counts a 404 as a failure and would send it again.
@@ -156,9 +157,7 @@ async def _run(app: AsyncApp, body: _Json, headers: Mapping[str, str]) -> Respon
 
 
 def _as_response(answer: BoltResponse) -> Response:
-    return Response(
-        content=answer.body, status_code=answer.status, headers=answer.first_headers_without_set_cookie()
-    )
+    return Response(content=answer.body, status_code=answer.status, headers=answer.first_headers_without_set_cookie())
 
 
 def _refusal(status: int) -> Response:

@@ -6,6 +6,7 @@ key and the same bytes. HiAPI documents neither a way to cancel nor a balance.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -183,13 +184,17 @@ def _kind_by_words(message: str) -> FailureKind | None:
     moderated = any(word in message for word in ("moderat", "sensitive", "policy", "risk", "violat", "audit"))
     if "audio" in message and (moderated or "content" in message):
         return FailureKind.AUDIO_MODERATION
-    if any(word in message for word in ("face", "real person", "likeness", "privacy")):
+    if _FACES.search(message) or any(word in message for word in ("real person", "likeness", "privacy")):
         return FailureKind.FACE
     if "copyright" in message or moderated or "rejected the prompt" in message:
         return FailureKind.POLICY
     if any(word in message for word in ("image", "first frame", "reference", "download the", "fetch")):
         return FailureKind.BAD_REFERENCE
     return None
+
+
+_FACES = re.compile(r"\bfac(?:e|es|ial)\b")
+"""As words of their own: an upstream *interface* that fails has nothing to do with them."""
 
 
 class HiAPI:

@@ -54,6 +54,7 @@ class Control:
             "/token": self._token,
             "/redeliver": self._redeliver,
             "/sockets": self._sockets,
+            "/verify_url": self._verify_url,
             "/bot": self._bot,
             "/bot/kill": self._kill_bot,
         }
@@ -148,6 +149,11 @@ class Control:
             return {"sockets": await self._slack.sockets.kill()}
         reason = str(asked.body.get("reason", "refresh_requested"))
         return {"sockets": await self._slack.sockets.disconnect(reason)}
+
+    async def _verify_url(self, _asked: ControlRequest) -> Json:
+        """Asks the app's URL to return a challenge, as Slack does when somebody saves it."""
+        await self._slack.http.verify_url()
+        return {"verified": self._slack.settings.delivery.url}
 
     async def _bot(self, asked: ControlRequest) -> Json:
         """Tells which process is the bot, so that faults can kill it."""

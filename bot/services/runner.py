@@ -69,6 +69,8 @@ class Runner:
         self._agenda = Agenda()
         self._places = Places(clock)
         self._doorbell = doorbell
+        self._turned = asyncio.Event()
+        """A step has ended: a place in its line is free."""
         self._stopping = False
         self._tasks: dict[asyncio.Task[None], tuple[Key, Line]] = {}
         self._faults: dict[Key, int] = {}
@@ -107,11 +109,9 @@ class Runner:
     async def run(self) -> None:
         """Work until ``stop``. The lease is registered."""
         while not self._stopping:
-            self._doorbell.reset()
-            try:
-                await self._take_over()
-            except StorageError as error:
-                log.warning("runner.storage_away", error=str(error))
+            self._turned.clear()
+            if self._doorbell.answer():
+                await self._take_over_safely()
             self._start_due()
             await self._pause()
 
@@ -131,6 +131,16 @@ class Runner:
         await asyncio.gather(*left, return_exceptions=True)
 
     # --- the loop ----------------------------------------------------------------------------------------------------
+
+    async def _take_over_safely(self) -> None:
+        """What cannot be read now is read at the next tick."""
+        try:
+            await self._take_over()
+        except StorageError as error:
+            log.warning("runner.storage_away", error=str(error))
+        except Exception:
+            # As for a step: work in hand goes on, and the surprise is logged whole.
+            log.exception("runner.failed")
 
     async def _take_over(self) -> None:
         """Claim what nobody owns, and hear what people pressed."""
@@ -158,7 +168,7 @@ class Runner:
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
-        self.wake()
+        self._turned.set()
 
     async def _pause(self) -> None:
         due = self._agenda.next_due()
@@ -167,12 +177,12 @@ class Runner:
             await asyncio.sleep(0)
             return
         sleeper = asyncio.create_task(self._clock.sleep(min(seconds, _LONGEST_SLEEP_SECONDS)))
-        waker = asyncio.create_task(self._doorbell.rung())
+        wakers = {asyncio.create_task(self._doorbell.rung()), asyncio.create_task(self._turned.wait())}
         try:
-            await asyncio.wait({sleeper, waker}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sleeper, *wakers}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleeper.cancel()
-            waker.cancel()
+            for waiting in (sleeper, *wakers):
+                waiting.cancel()
 
     # --- one step ----------------------------------------------------------------------------------------------------
 

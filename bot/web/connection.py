@@ -38,7 +38,8 @@ class GuardedConnection(HttpToolsProtocol):
             if self._deadline is None:
                 self._expect_headers()
             super().data_received(head)
-            if self._in_headers and self._header_bytes >= LARGEST_HEADERS and not self.transport.is_closing():
+            # The count begins anew where headers end, so that this speaks of headers alone.
+            if self._header_bytes >= LARGEST_HEADERS and not self.transport.is_closing():
                 self._refuse_headers()
         if data and not self.transport.is_closing():
             super().data_received(data)

@@ -270,6 +270,15 @@ class Rig:
         await self.ended(within=within)
         await self.books_balance(await self.check(clips=clips, charges=charges))
 
+    async def charged(self, count: int = 1, *, within: float = 15.0) -> None:
+        """Wait until the provider has charged so many orders of this case."""
+
+        def look(state: Json) -> bool:
+            ledger = state["providers"]["hiapi"]["ledger"]
+            return sum(self.marker in charge["prompt"] for charge in ledger) >= count
+
+        await self._until(look, within=within, what=f"{count} orders are charged")
+
     async def fired(self) -> int:
         """How often the faults of this case fired."""
         return sum(int(rule["fired"]) for rule in await self.studio.faults())

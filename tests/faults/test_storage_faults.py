@@ -63,7 +63,7 @@ async def test_a_media_folder_that_takes_nothing_delays_a_clip_and_says_so(rig: 
     await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
     await rig.start()
     await rig.accepted()
-    await rig.says("*rendering*")
+    await rig.charged()
     unfinished, aside = rig.bot.media / "unfinished", rig.bot.media / "aside"
     unfinished.rename(aside)
     unfinished.touch()

@@ -117,9 +117,9 @@ class History:
         for task_id, count in Counter(clip.task_id for clip in self.clips if clip.task_id).items():
             if count > 1:
                 yield f"the clip of task {task_id} stands {count} times"
-        for number, count in Counter(clip.number for clip in self.clips).items():
+        for (root, number), count in Counter((clip.thread_ts, clip.number) for clip in self.clips).items():
             if count > 1:
-                yield f"#{number} stands {count} times"
+                yield f"#{number} stands {count} times in the thread of {root}"
         for ask_id, count in Counter(card.ask_id for card in self.cards).items():
             if count > 1:
                 yield f"ask {ask_id} has {count} cards"
@@ -142,10 +142,17 @@ class History:
                 yield f"ask {card.ask_id} was left without a last word: {waiting or card.text!r}"
 
     def _untrue(self) -> Iterator[str]:
-        shown = {clip.number for clip in self.clips}
-        said = {number for card in self.cards for number, word in card.rows.items() if word == "delivered"}
-        if shown != said:
-            yield f"the cards say that {sorted(said)} were delivered, and {sorted(shown)} stand"
+        shown = {(clip.thread_ts, clip.number) for clip in self.clips}
+        said = {
+            (card.thread_ts or card.ts, number)
+            for card in self.cards
+            for number, word in card.rows.items()
+            if word == "delivered"
+        }
+        for root, number in sorted(said - shown, key=str):
+            yield f"a card says that #{number} was delivered, and it does not stand in the thread of {root}"
+        for root, number in sorted(shown - said, key=str):
+            yield f"#{number} stands in the thread of {root}, and no card says that it was delivered"
 
     def _altered(self, rendered: Path) -> Iterator[str]:
         for clip in self.clips:

@@ -382,6 +382,8 @@ def test_a_failure_in_another_shape_is_a_failure(error: object) -> None:
         ("cannot fetch https://files.example/a.png", FailureKind.BAD_REFERENCE),
         ("audio encoder crashed", FailureKind.PROVIDER),
         ("internal error", FailureKind.PROVIDER),
+        ("upstream interface error", FailureKind.PROVIDER),
+        ("faces are not allowed", FailureKind.FACE),
         ("", FailureKind.PROVIDER),
     ],
 )

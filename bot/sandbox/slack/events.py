@@ -20,8 +20,9 @@ from typing import Any
 
 from ..faults import Faults
 from .entities import Channel
+from .http_delivery import Delivery
 from .settings import Settings
-from .sockets import NoAcknowledgement, NotConnected, SocketMode
+from .sockets import Undelivered
 from .wire import Json, Misuse
 from .workspace import Workspace
 
@@ -36,7 +37,7 @@ _MESSAGE_SUBSCRIPTIONS = {
 
 @dataclass(kw_only=True)
 class Event:
-    """One event as the app is told it; ``attempts`` counts deliveries, also those that found no socket."""
+    """One event as the app is told it; ``attempts`` counts deliveries, also those that found nobody."""
 
     id: str
     wrapper: Json
@@ -52,13 +53,13 @@ class Events:
         self,
         *,
         workspace: Workspace,
-        sockets: SocketMode,
+        delivery: Delivery,
         faults: Faults,
         settings: Callable[[], Settings],
         changed: Callable[[], None],
     ) -> None:
         self._workspace = workspace
-        self._sockets = sockets
+        self._delivery = delivery
         self._faults = faults
         self._settings = settings
         self._changed = changed
@@ -146,7 +147,7 @@ class Events:
             await asyncio.sleep(delay)
         reason = "timeout" if lose_first else await self._attempt(event)
         for attempt, wait in enumerate(self._settings().retry_schedule, start=1):
-            if reason is None:
+            if reason is None or event.given_up:
                 return
             await asyncio.sleep(wait)
             reason = await self._attempt(event, attempt=attempt, reason=reason)
@@ -160,19 +161,17 @@ class Events:
         """One delivery: None when it was acknowledged, else why not."""
         event.attempts += 1
         try:
-            await self._sockets.deliver(
+            await self._delivery.deliver(
                 "events_api",
                 event.wrapper,
                 accepts_response=False,
-                timeout=self._settings().ack_timeout,
                 event_id=event.id,
                 retry_attempt=attempt,
                 retry_reason=reason,
             )
-        except NotConnected:
-            return "connection_failed"
-        except NoAcknowledgement:
-            return "timeout"
+        except Undelivered as problem:
+            event.given_up = not problem.again
+            return problem.reason
         event.acked = True
         return None
 

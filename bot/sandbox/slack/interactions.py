@@ -13,11 +13,12 @@ from typing import Any, Literal
 from .actions import find_action
 from .block_kit import check_view
 from .entities import Channel, Ephemeral, Message, Person, View
+from .http_delivery import Delivery
 from .keyboard import typed
 from .responses import Responses
 from .settings import Settings
 from .shapes import Shapes
-from .sockets import EnvelopeType, NoAcknowledgement, NotConnected, SocketMode
+from .sockets import EnvelopeType, NoAcknowledgement, Undelivered
 from .timeline import Timeline
 from .view_state import state_values
 from .views import Views
@@ -57,7 +58,7 @@ class Interactions:
         workspace: Workspace,
         shapes: Shapes,
         timeline: Timeline,
-        sockets: SocketMode,
+        delivery: Delivery,
         responses: Responses,
         views: Views,
         settings: Callable[[], Settings],
@@ -65,7 +66,7 @@ class Interactions:
         self._workspace = workspace
         self._shapes = shapes
         self._timeline = timeline
-        self._sockets = sockets
+        self._delivery = delivery
         self._responses = responses
         self._views = views
         self._settings = settings
@@ -265,11 +266,9 @@ class Interactions:
 
     async def _send(self, kind: EnvelopeType, payload: Any, trigger_id: str | None, *, accepts: bool) -> Outcome:
         try:
-            answer = await self._sockets.deliver(
-                kind, payload, accepts_response=accepts, timeout=self._settings().ack_timeout
-            )
-        except NotConnected:
-            return Outcome(acked=False, error="dispatch_failed", trigger_id=trigger_id)
+            answer = await self._delivery.deliver(kind, payload, accepts_response=accepts)
         except NoAcknowledgement as silence:
             return Outcome(acked=False, error="operation_timeout", ack_seconds=silence.seconds, trigger_id=trigger_id)
+        except Undelivered:
+            return Outcome(acked=False, error="dispatch_failed", trigger_id=trigger_id)
         return Outcome(acked=True, payload=answer.payload, ack_seconds=answer.seconds, trigger_id=trigger_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from .wire import Misuse
 
@@ -55,9 +55,26 @@ class RateLimit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeliverySettings:
+    """How the app is told: over its sockets, or by signed requests to ``url``. ``clock_ahead`` is by how many seconds
+    Slack's clock, which the requests are signed with, is ahead of this machine's."""
+
+    mode: Literal["socket", "http"] = "socket"
+    url: str = ""
+    clock_ahead: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in {"socket", "http"}:
+            raise ValueError(f"delivery: mode is socket or http, not {self.mode}")
+        if self.mode == "http" and not self.url.startswith(("http://127.0.0.1:", "http://localhost:")):
+            raise ValueError("delivery: http needs a url on this machine")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Delays are seconds."""
 
+    delivery: DeliverySettings = DeliverySettings()
     share_delay: float = 0.2  # from completeUploadExternal to the message in the channel
     ack_timeout: float = 3.0  # https://docs.slack.dev/apis/events-api/using-socket-mode
     retry_schedule: tuple[float, ...] = (0.0, 60.0, 300.0)  # waits before an event's redeliveries
@@ -93,6 +110,8 @@ class Settings:
 
 
 def _coerced(name: str, value: Any) -> Any:
+    if name == "delivery":
+        return DeliverySettings(**value)
     if name == "rate_limits":
         return {method: RateLimit(**limit) for method, limit in value.items()}
     if name == "retry_schedule":

@@ -16,6 +16,7 @@ from .calls import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Call, CallLog, RateLimi
 from .clock import Clock, Identifiers
 from .events import Events
 from .files import LOGIN_PAGE, Files
+from .http_delivery import Delivery, HttpDelivery
 from .interactions import Interactions
 from .responses import ResponseRefused, Responses
 from .settings import Settings
@@ -39,9 +40,11 @@ class Slack:
         self.workspace = Workspace(Clock(), Identifiers())
         self.shapes = Shapes(self.workspace)
         self.sockets = SocketMode(faults=faults, changed=changed, app_id=self.workspace.app.id)
+        self.http = HttpDelivery(faults=faults, settings=self._current, changed=changed, log=self.sockets.envelopes)
+        delivery = Delivery(sockets=self.sockets, http=self.http, settings=self._current)
         self.events = Events(
             workspace=self.workspace,
-            sockets=self.sockets,
+            delivery=delivery,
             faults=faults,
             settings=self._current,
             changed=changed,
@@ -61,7 +64,7 @@ class Slack:
             workspace=self.workspace,
             shapes=self.shapes,
             timeline=self.timeline,
-            sockets=self.sockets,
+            delivery=delivery,
             responses=self.responses,
             views=self.views,
             settings=self._current,
@@ -118,6 +121,7 @@ class Slack:
         """Ends deliveries, late shares and sockets."""
         await self.events.close()
         await self.files.close()
+        await self.http.close()
         await self.sockets.close()
 
     async def _api(self, request: web.Request) -> web.Response:

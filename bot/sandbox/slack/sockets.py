@@ -29,21 +29,32 @@ EnvelopeType = Literal["events_api", "slash_commands", "interactive"]
 _KEPT_ENVELOPES = 20_000
 
 
-class NotConnected(Exception):
-    """No socket of the app is open."""
+class Undelivered(Exception):
+    """A payload that the app did not acknowledge. ``reason`` is Slack's word for it, which comes with the retry;
+    ``again`` is False when the app asked for none."""
+
+    reason = "unknown_error"
+    again = True
 
 
-class NoAcknowledgement(Exception):
+class NotConnected(Undelivered):
+    """No socket of the app is open, or nobody answers at its URL."""
+
+    reason = "connection_failed"
+
+
+class NoAcknowledgement(Undelivered):
     """The app did not acknowledge within the time that Slack allows."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, reason: str = "timeout") -> None:
         self.seconds = seconds
+        self.reason = reason
         super().__init__(f"no acknowledgement in {seconds} s")
 
 
 @dataclass(kw_only=True)
 class Envelope:
-    """One delivery over one socket, as it went."""
+    """One delivery over one socket (0: over HTTP), as it went."""
 
     id: str
     type: EnvelopeType
@@ -167,7 +178,7 @@ class SocketMode:
         """
         fault = self._faults.take("slack:envelope", "do", {"type": kind, "event_id": event_id or ""})
         if fault is not None and fault["kind"] == "slow":
-            await asyncio.sleep(_figure(fault, "seconds", 1.0))
+            await asyncio.sleep(figure(fault, "seconds", 1.0))
         connection = self._next_connection()
         envelope = Envelope(
             id=str(uuid.uuid4()),
@@ -226,7 +237,7 @@ class SocketMode:
 
     async def _kill_if(self, killing: Mapping[str, object] | None, moment: str) -> None:
         if killing is not None and killing.get("when", "sent") == moment:
-            await asyncio.sleep(_figure(killing, "after_ms", 0.0) / 1000)
+            await asyncio.sleep(figure(killing, "after_ms", 0.0) / 1000)
             await self._faults.kill_bot()
 
     async def disconnect(self, reason: str) -> int:
@@ -260,5 +271,6 @@ def _worded(payload: Any) -> Json | None:
     return {"text": payload} if isinstance(payload, str) and payload else None
 
 
-def _figure(action: Mapping[str, object], name: str, default: float) -> float:
+def figure(action: Mapping[str, object], name: str, default: float) -> float:
+    """A number of a fault's action."""
     return float(str(action.get(name, default)))

@@ -1,0 +1,124 @@
+"""``dailies demo``: the whole path without an account, and nothing of the caller's touched."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.scenarios.bot import ROOT
+
+REAL_KEYS = {
+    "SLACK_BOT_TOKEN": "xoxb-of-a-real-workspace",
+    "SLACK_APP_TOKEN": "xapp-of-a-real-workspace",
+    "HIAPI_API_KEY": "a-real-key-with-real-money",
+    "PROVIDER_CONCURRENCY": "nonsense that would stop a bot that read it",
+}
+
+
+@pytest.mark.timeout(120)
+async def test_headless_writes_a_whole_clip_and_leaves_the_callers_keys_alone(tmp_path: Path) -> None:
+    """The caller's environment and ``.env`` are full of real keys and of addresses where real Slack and a real
+    provider would be: nobody calls there."""
+    async with a_real_service() as (origin, callers):
+        real = {
+            **REAL_KEYS,
+            "SLACK_API_URL": f"{origin}/api/",
+            "HIAPI_BASE_URL": f"{origin}/hiapi",
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'real.db'}",
+            "MEDIA_URL": f"file:{tmp_path / 'real-media'}",
+        }
+        (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in real.items()), encoding="utf-8")
+        process = await demo("--headless", "a red panda surfing", "--out", "clips", place=tmp_path, environment=real)
+        async with asyncio.timeout(100):
+            out, err = await process.communicate()
+
+        assert process.returncode == 0, err.decode()
+        assert callers == []
+    path = tmp_path / out.decode().splitlines()[-1]
+    assert path.parent == tmp_path / "clips"
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".env", "clips"]
+    assert [secret for secret in REAL_KEYS.values() if secret in err.decode() + out.decode()] == []
+    assert_plays(path)
+
+
+@pytest.mark.timeout(60)
+async def test_the_demo_takes_its_children_with_it_even_when_it_is_killed(tmp_path: Path) -> None:
+    process = await demo(place=tmp_path)
+    assert process.stderr is not None
+    async with asyncio.timeout(40):
+        while b"/clip" not in await process.stderr.readline():
+            assert process.returncode is None
+    children = descendants(process.pid)
+    assert len(children) >= 2
+
+    process.kill()
+    await process.wait()
+
+    async with asyncio.timeout(15):
+        while [pid for pid in children if alive(pid)]:
+            await asyncio.sleep(0.1)
+
+
+def assert_plays(path: Path) -> None:
+    """Decodes it to the end: four seconds at 24 frames a second, 480 lines, with sound all the way."""
+    with av.open(str(path)) as clip:
+        video, audio = clip.streams.video[0], clip.streams.audio[0]
+        assert video.average_rate == 24
+        assert min(video.width, video.height) == 480
+        assert video.codec_context.name == "h264"
+        assert video.pix_fmt == "yuv420p"
+        assert sum(1 for _ in clip.decode(video)) == 96
+        clip.seek(0)
+        samples = sum(frame.samples for frame in clip.decode(audio))
+        assert samples / audio.rate == pytest.approx(4.0, abs=0.1)
+
+
+async def demo(*arguments: str, place: Path, environment: dict[str, str] | None = None) -> asyncio.subprocess.Process:
+    """``dailies demo`` in a folder, with these settings in the caller's environment."""
+    inherited = {"PATH": os.environ["PATH"], "HOME": str(place), "PYTHONPATH": str(ROOT), "TMPDIR": str(place.parent)}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bot", "demo", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=place,
+        env={**inherited, **(environment or {})},
+    )
+
+
+@contextlib.asynccontextmanager
+async def a_real_service() -> AsyncIterator[tuple[str, list[str]]]:
+    """Stands where the real ones would, and writes down who comes: its address and the first lines it was sent."""
+    callers: list[str] = []
+
+    async def called(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        callers.append((await reader.readline()).decode())
+        writer.close()
+
+    server = await asyncio.start_server(called, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", callers
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and those that they have."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text(encoding="ascii").split()):
+            found += [child, *descendants(child)]
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process still runs; one that has ended and is not yet waited for does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
