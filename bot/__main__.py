@@ -12,10 +12,12 @@ from pydantic import ValidationError
 
 from bot import app as program
 from bot import demo as demonstration
+from bot import doctor as checkup
 from bot import log, report
 from bot.ports import ClipsUnavailable, StorageError
 from bot.settings import BadSetting, Settings
 from bot.web.server import CannotListen
+from handlers.manifest import BadAddress
 from handlers.manifest import manifest as app_manifest
 from storage import migrate as migrate_database
 from storage.errors import UnsupportedUrl
@@ -79,6 +81,19 @@ def migrate() -> None:
     typer.echo("The database is up to date.")
 
 
+@cli.command()
+def doctor() -> None:
+    """Look what is wrong with this set-up, and how to mend it; spends nothing. Exit code 1 if anything fails."""
+    try:
+        findings = asyncio.run(checkup.examine(_settings()))
+    except BadSetting as error:
+        findings = [checkup.unreadable(error)]
+    for finding in findings:
+        typer.echo(finding.line())
+    if any(finding.level is checkup.Level.FAIL for finding in findings):
+        raise typer.Exit(1)
+
+
 @jobs_cli.callback()
 def jobs(
     context: typer.Context,
@@ -112,13 +127,15 @@ def usage(
 
 @cli.command()
 def manifest(
+    http: Annotated[str | None, typer.Option(help="For HTTP mode: the https address of this server.")] = None,
     replies: Annotated[str, typer.Option(help="“mention” leaves out the scopes that read channels.")] = "smart",
     as_json: JsonFlag = False,
 ) -> None:
     """Print the Slack app manifest."""
     if replies not in {"smart", "mention"}:
         raise BadSetting("--replies is smart or mention.")
-    typer.echo(report.manifest(app_manifest(history=replies == "smart"), as_json=as_json), nl=False)
+    contents = app_manifest(history=replies == "smart", http=http)
+    typer.echo(report.manifest(contents, as_json=as_json), nl=False)
 
 
 def _database() -> str:
@@ -132,6 +149,8 @@ def _settings() -> Settings:
         # Pydantic's own text would repeat the value, which may be a secret.
         faults = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
         raise BadSetting("These settings cannot be used. " + "; ".join(faults)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f".env cannot be read: {type(error).__name__}.") from error
 
 
 def main() -> None:
@@ -139,6 +158,7 @@ def main() -> None:
     try:
         cli()
     except (
+        BadAddress,
         BadSetting,
         CannotListen,
         ClipsUnavailable,

@@ -69,11 +69,11 @@ class _Target:
 
 
 class GuardedFetcher:
-    """Downloads over httpx. ``allowed_hosts`` are ``host`` or ``host:port``."""
+    """Downloads over httpx. ``allowed_hosts`` are ``host`` or ``host:port``, an IPv6 address in brackets."""
 
     def __init__(self, *, clock: Clock, allowed_hosts: frozenset[str] = frozenset()) -> None:
         self._clock = clock
-        self._allowed = allowed_hosts
+        self._allowed = frozenset(host.lower() for host in allowed_hosts)
         self._client = httpx.AsyncClient(
             limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
             timeout=httpx.Timeout(20, connect=10),
@@ -129,6 +129,8 @@ class GuardedFetcher:
             raise LinkRefused("the link is not a URL") from error
         if parsed.userinfo or not host:
             raise LinkRefused("the link carries credentials or names no host")
+        if parsed.port is not None and not 0 < parsed.port < 65_536:
+            raise LinkRefused("the link names an impossible port")
         if self._is_allowed(parsed):
             return _Target(url=parsed, address=None)
         if parsed.scheme != "https":
@@ -139,7 +141,8 @@ class GuardedFetcher:
         if url.scheme not in {"http", "https"}:
             return False
         port = url.port or (443 if url.scheme == "https" else 80)
-        return url.host in self._allowed or f"{url.host}:{port}" in self._allowed
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        return host in self._allowed or f"{host}:{port}" in self._allowed
 
 
 def _request(client: httpx.AsyncClient, target: _Target) -> httpx.Request:
@@ -178,8 +181,8 @@ async def _public_address(host: str, port: int) -> str:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (UnicodeError, OverflowError) as error:
-        raise LinkRefused("the link names no possible host or port") from error
+    except UnicodeError as error:
+        raise LinkRefused("the link names no possible host") from error
     except OSError as error:
         raise FetchError("the link's host has no address") from error
     addresses = [str(entry[4][0]) for entry in found]

@@ -8,16 +8,20 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from datetime import date
 from typing import Any
 
 import structlog
 
 _SECRETS = re.compile(
-    r"(xox[a-z]-[\w-]+|xapp-[\w-]+|Bearer\s+\S+|(?<=//)[^/@\s]+:[^/@\s]+(?=@)"
-    r"|https?://hooks\.slack\.com/\S+|(?<=\?)[^\s\"']+)",
+    r"xox[a-z]-[\w-]+|xapp-[\w-]+|\bBearer\s+\S+"
+    r"|https?://[^\s/]+/(?:upload/v1|hooks)/\S+|https?://hooks\.slack\.com/\S+"
+    r"|(?<=://)(?:[^\s\"'/?#@:]*:[^\s\"'<>]*|[^\s\"'/?#@]+)(?=@)"
+    r"|(?<=\?)[^\s\"']+",
     re.IGNORECASE,
 )
-"""Slack tokens, bearer keys, credentials and query strings inside URLs, and answer URLs."""
+"""Slack tokens and bearer keys; Slack's upload and answer URLs; credentials (a password may hold what it should not)
+and query strings inside URLs."""
 
 HIDDEN = "[hidden]"
 
@@ -26,18 +30,24 @@ _NOISY = ("aiosqlite", "alembic", "apscheduler", "httpcore", "httpx", "slack_bol
 
 
 def redact(value: object) -> object:
-    """The value with everything hidden that looks like a secret; containers are walked."""
-    if isinstance(value, str):
-        return _SECRETS.sub(HIDDEN, value)
-    if isinstance(value, Mapping):
-        return {key: redact(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [redact(item) for item in value]
-    return value
+    """The value with everything hidden that looks like a secret. Containers are walked; what is neither text nor a
+    figure is written out first, since its text could hold one."""
+    match value:
+        case str():
+            return _SECRETS.sub(HIDDEN, value)
+        case None | bool() | int() | float() | date():
+            return value
+        case Mapping():
+            return {redact(key): redact(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [redact(item) for item in value]
+        case _:
+            return redact(repr(value))
 
 
 def _redacting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: redact(value) for key, value in event.items()}
+    """Entries of structlog itself, which begin with an underscore, are never printed and stay what they are."""
+    return {key: value if key.startswith("_") else redact(value) for key, value in event.items()}
 
 
 def configure(level: str, form: str) -> None:

@@ -155,6 +155,10 @@ class Jobs(Protocol):
     async def card_drawn(self, workspace: str, ask_id: str, version: int) -> None:
         """The card was edited and shows that version."""
 
+    async def thread_gone(self, workspace: str, ask_id: str, root_ts: str) -> None:
+        """Slack no longer has the thread of this ask: forget its root, unless that is another one by now, and intend a
+        new card for the ask, which becomes the new root."""
+
     async def card_lost(self, workspace: str, ask_id: str) -> None:
         """The card's message is gone: a new one is to be posted."""
 
@@ -498,6 +502,10 @@ class ChatUnknown(ChatError):
 
 class ChatRefused(ChatError):
     """Slack will not do this here (not in channel, archived, no such channel, restricted)."""
+
+
+class ThreadGone(ChatRefused):
+    """The thread's root message was deleted, and with it the thread: nothing can be posted into it any more."""
 
 
 class ChatUnauthorized(ChatError):

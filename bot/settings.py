@@ -26,7 +26,9 @@ class BadSetting(Exception):
 class Settings(BaseSettings):
     """Every name is the environment's, in lower case."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     slack_bot_token: SecretStr | None = None
     slack_app_token: SecretStr | None = None

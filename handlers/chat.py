@@ -69,7 +69,8 @@ class SlackChat:
             answer = await self._history(ask, oldest, cursor)
             for message in answer.get("messages") or []:
                 payload = (message.get("metadata") or {}).get("event_payload") or {}
-                if payload.get("ask") == ask.id:
+                # A deleted root with replies stays as a tombstone: nobody can read or edit a card there.
+                if payload.get("ask") == ask.id and message.get("subtype") != "tombstone":
                     return str(message["ts"])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:

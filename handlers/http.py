@@ -38,6 +38,8 @@ _DRAINED_BYTES = 4_000_000
 """Of a body that is too large, so much more is read and thrown away: who is still sending when the connection closes
 sees a broken connection instead of the answer."""
 
+_DRAIN_SECONDS = 1.0
+
 _SETTLE_SECONDS = 2.0
 _RETRY_HEADERS = {b"x-slack-retry-num", b"x-slack-retry-reason"}
 _Json = dict[str, Any]
@@ -168,31 +170,27 @@ def _refusal(status: int) -> Response:
 
 
 async def _read(headers: tuple[tuple[bytes, bytes], ...], receive: Receive) -> bytes:
-    """The whole body, counted as it comes: what Content-Length says is only a reason to refuse early."""
+    """The whole body, counted as it comes: what Content-Length says is only a reason to be shorter with it."""
     announced = next((value for name, value in headers if name == b"content-length"), b"")
+    too_large = announced.isdigit() and (len(announced) > 12 or int(announced) > LARGEST_BODY)
+    body, size = bytearray(), 0
     try:
-        async with asyncio.timeout(READ_SECONDS):
-            if announced.isdigit() and (len(announced) > 12 or int(announced) > LARGEST_BODY):
-                await _drain(receive)
-                raise _Refused(413, "body too large")
-            body = bytearray()
+        async with asyncio.timeout(_DRAIN_SECONDS if too_large else READ_SECONDS):
             async for chunk in _chunks(receive):
-                body += chunk
-                if len(body) > LARGEST_BODY:
+                size += len(chunk)
+                if size > LARGEST_BODY:
+                    too_large = True
                     body.clear()
-                    await _drain(receive)
-                    raise _Refused(413, "body too large")
-            return bytes(body)
+                if size > LARGEST_BODY + _DRAINED_BYTES:
+                    break
+                if not too_large:
+                    body += chunk
     except TimeoutError:
-        raise _Refused(408, "body too slow") from None
-
-
-async def _drain(receive: Receive) -> None:
-    drained = 0
-    async for chunk in _chunks(receive):
-        drained += len(chunk)
-        if drained > _DRAINED_BYTES:
-            return
+        if not too_large:
+            raise _Refused(408, "body too slow") from None
+    if too_large:
+        raise _Refused(413, "body too large")
+    return bytes(body)
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
@@ -229,4 +227,6 @@ def _object(text: bytes) -> _Json:
         raise _Refused(400, "unreadable JSON") from None
     if not isinstance(value, dict):
         raise _Refused(400, "not a JSON object")
+    if not isinstance(value.get("event", {}), dict):
+        raise _Refused(400, "not an event")
     return value

@@ -4,8 +4,10 @@
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from handlers.commands import COMMAND
+from handlers.http import PATH
 
 _SCOPES = (
     "app_mentions:read",
@@ -38,9 +40,38 @@ _LONG_DESCRIPTION = (
 )
 
 
-def manifest(*, history: bool = True) -> dict[str, Any]:
-    """The manifest for Socket Mode. Without ``history`` the app cannot read channels, and hears only replies that
-    name it (``THREAD_REPLIES=mention``)."""
+_ON_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class BadAddress(ValueError):
+    """Slack cannot send requests there."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"{address} is no https address that Slack could send requests to, such as https://bot.example."
+        )
+
+
+def request_url(address: str) -> str:
+    """Where Slack sends its requests when the server is reached at ``address`` (``https://bot.example``, or with the
+    whole path already). Plain http is for this machine alone. Raises BadAddress."""
+    try:
+        parts = urlsplit(address)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _ON_THIS_MACHINE)
+    except ValueError as error:
+        raise BadAddress(address) from error
+    if not secure or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        raise BadAddress(address)
+    return address.rstrip("/").removesuffix(PATH) + PATH
+
+
+def manifest(*, history: bool = True, http: str | None = None) -> dict[str, Any]:
+    """The manifest for Socket Mode, or with ``http`` for HTTP mode with the server at that address (BadAddress).
+    Without ``history`` the app cannot read channels, and hears only replies that name it
+    (``THREAD_REPLIES=mention``)."""
+    url = request_url(http) if http is not None else None
+    told_at = {} if url is None else {"request_url": url}
     scopes = [scope for scope in _SCOPES if history or not scope.endswith(":history")]
     events = [event for event in _EVENTS if history or not event.startswith("message.")]
     return {
@@ -64,15 +95,16 @@ def manifest(*, history: bool = True) -> dict[str, Any]:
                     "description": "Draft a short video from a prompt",
                     "usage_hint": "a red panda surfing --takes 3 --ratio 9:16 | --estimate PROMPT | help",
                     "should_escape": True,
+                    **({} if url is None else {"url": url}),
                 }
             ],
         },
         "oauth_config": {"scopes": {"bot": scopes}},
         "settings": {
-            "event_subscriptions": {"bot_events": events},
-            "interactivity": {"is_enabled": True},
+            "event_subscriptions": {**told_at, "bot_events": events},
+            "interactivity": {"is_enabled": True, **told_at},
             "org_deploy_enabled": False,
-            "socket_mode_enabled": True,
+            "socket_mode_enabled": url is None,
             "token_rotation_enabled": False,
         },
     }

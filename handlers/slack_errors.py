@@ -1,13 +1,14 @@
 """Slack's errors, translated once into what they mean for us."""
 
 import asyncio
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone
+from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone, ThreadGone
 
 REFUSING = frozenset(
     {
@@ -27,7 +28,6 @@ REFUSING = frozenset(
         "user_not_in_channel",
         "messages_tab_disabled",
         "invalid_channel",
-        "thread_not_found",
         "cannot_reply_to_message",
         "invalid_blocks",
         "invalid_arguments",
@@ -60,6 +60,12 @@ GONE = frozenset(
     {"message_not_found", "file_not_found", "file_deleted", "files_not_found", "no_item_specified", "bad_timestamp"}
 )
 
+THREAD_GONE = "thread_not_found"
+"""A root without replies was deleted: with replies it stays as a tombstone, and so does its thread."""
+
+LONGEST_WAIT_SECONDS = 600.0
+"""Slack asks for a minute at most; what is far beyond is a broken header."""
+
 AMBIGUOUS = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable"})
 """Slack may have done it all the same."""
 
@@ -86,6 +92,8 @@ def _from_answer(error: SlackApiError) -> ChatError:
         return ChatError("ratelimited", _seconds(getattr(response, "headers", {}) or {}))
     if code in UNAUTHORIZED:
         return ChatUnauthorized(code)
+    if code == THREAD_GONE:
+        return ThreadGone(code)
     if code in GONE:
         return MessageGone(code)
     if code in REFUSING:
@@ -96,9 +104,11 @@ def _from_answer(error: SlackApiError) -> ChatError:
 
 
 def _seconds(headers: object) -> float:
-    pairs = headers.items() if isinstance(headers, dict) else []
+    """What Retry-After says, as far as it can be meant. slack_sdk hands on aiohttp's mapping, which is no dict."""
+    pairs = headers.items() if isinstance(headers, Mapping) else []
     text = next((value for name, value in pairs if str(name).lower() == "retry-after"), "1")
     try:
-        return max(0.0, float(text))
+        seconds = float(text)
     except (TypeError, ValueError):
         return 1.0
+    return 1.0 if math.isnan(seconds) else min(max(0.0, seconds), LONGEST_WAIT_SECONDS)

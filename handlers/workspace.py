@@ -1,11 +1,18 @@
 """The connection to one Slack workspace: who we are there, the Web API, and the way in: Socket Mode or HTTP."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.ports import ChatError
 from handlers.doors import Identity
 from handlers.http import SlackEndpoint
 from handlers.slack_errors import translated
@@ -13,6 +20,17 @@ from handlers.slack_errors import translated
 _CALL_TIMEOUT_SECONDS = 15
 _PING_SECONDS = 5.0
 """Also how long slack_sdk waits between tries to connect."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Introduction:
+    """What one call tells of the bot token. ``identity`` is None when Slack did not take it, for ``refusal``;
+    ``date`` is the time at Slack, when it answered at all."""
+
+    identity: Identity | None
+    refusal: ChatError | None
+    scopes: frozenset[str]
+    date: datetime | None
 
 
 class SlackWorkspace:
@@ -36,9 +54,28 @@ class SlackWorkspace:
         """Ask Slack who the token is. Raises ChatError or a subclass."""
         with translated():
             answer = await self.client.auth_test()
-        return Identity(
-            workspace=str(answer["team_id"]), bot_user=str(answer["user_id"]), bot_id=str(answer.get("bot_id") or "")
+        return _identity(answer.data)
+
+    async def introduce(self) -> Introduction:
+        """Who the token is and what it may do, for whoever looks for mistakes; raises nothing of Slack's."""
+        try:
+            with translated():
+                answer = await self.client.auth_test()
+        except ChatError as refusal:
+            cause = refusal.__cause__
+            headers = getattr(cause.response, "headers", {}) if isinstance(cause, SlackApiError) else {}
+            return Introduction(identity=None, refusal=refusal, scopes=frozenset(), date=_date(headers))
+        return Introduction(
+            identity=_identity(answer.data),
+            refusal=None,
+            scopes=frozenset(answer.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")),
+            date=_date(answer.headers),
         )
+
+    async def try_socket(self) -> None:
+        """Ask for a socket's address, as Socket Mode begins, and do not open it. Raises ChatError or a subclass."""
+        with translated():
+            await self.client.apps_connections_open(app_token=self._app_token)
 
     async def listen(self, app: AsyncApp) -> None:
         """Take requests from now on. In Socket Mode this returns when the socket is open; slack_sdk tries until it is,
@@ -63,3 +100,17 @@ class SlackWorkspace:
             await self.endpoint.close()
         if self._socket is not None:
             await self._socket.client.close()  # type: ignore[no-untyped-call] # as above
+
+
+def _identity(answer: Any) -> Identity:
+    return Identity(
+        workspace=str(answer["team_id"]), bot_user=str(answer["user_id"]), bot_id=str(answer.get("bot_id") or "")
+    )
+
+
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    text = next((value for name, value in headers.items() if name.lower() == "date"), "")
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        return None

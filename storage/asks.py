@@ -142,6 +142,16 @@ class SqlAsks:
     async def card_drawn(self, workspace: str, ask_id: str, version: int) -> None:
         await self._change(workspace, ask_id, card_version=version)
 
+    async def thread_gone(self, workspace: str, ask_id: str, root_ts: str) -> None:
+        thread_of_ask = select(AskRow.thread_id).where(*_ask(workspace, ask_id)).scalar_subquery()
+        still_this = (
+            col(ThreadRow.workspace) == workspace,
+            col(ThreadRow.id) == thread_of_ask,
+            col(ThreadRow.root_ts) == root_ts,
+        )
+        await self._sql.run(update(ThreadRow).where(*still_this).values(root_ts=None))
+        await self._change(workspace, ask_id, card_posting=True, card_ts=None, card_version=0)
+
     async def card_lost(self, workspace: str, ask_id: str) -> None:
         await self._change(workspace, ask_id, card_posting=False, card_ts=None, card_version=0)
 

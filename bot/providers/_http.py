@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ from bot.ports import OrderNotSent, OrderUnknown
 
 LARGEST_ANSWER = 1_000_000
 """Bytes read of an API answer; an endless one must not fill the memory."""
+
+_LINK = re.compile(r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/@]*@)?([^\s/?#]+)[/?#]\S*", re.IGNORECASE)
+"""Scheme, whoever may stand before the host, host; and a path or a query behind it."""
 
 READ_DEADLINE_SECONDS = 20.0
 """Whole deadline of a status request: httpx's read timeout alone does not fire on a drip."""
@@ -131,5 +135,7 @@ def as_text(value: object) -> str:
 
 
 def failure_text(message: str, code: str) -> str:
-    """The provider's words and code, for a person."""
-    return f"{message} ({code})" if message and code else message or code
+    """The provider's words and code, for a person. Of a link in them only the host is kept: whoever has a signed link
+    has the file."""
+    words = _LINK.sub(r"\1\2/…", message)
+    return f"{words} ({code})" if words and code else words or code

@@ -238,6 +238,20 @@ class HiAPI:
             return TaskUnreadable(why=answer)
         return decode_task(answer, self._clock.now())
 
+    async def check(self) -> Failure | None:
+        """Whether the API can be reached and takes the key, by listing one task, which costs nothing. None when it
+        does; KEY_REFUSED when it refuses the key, else PROVIDER with what is known."""
+        answer = await get(self._reading, f"{self._tasks}?page=1&size=1", headers=self._headers)
+        if isinstance(answer, str):
+            return Failure(kind=FailureKind.PROVIDER, detail=f"it cannot be reached ({answer})")
+        envelope = as_mapping(answer.json())
+        status = _effective_status(answer.status, envelope)
+        if status == 200 and envelope:
+            return None
+        if status in {401, 403}:
+            return _refusal(status, envelope)
+        return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {answer.status}")
+
     async def close(self) -> None:
         """Close the connections."""
         await self._billing.aclose()

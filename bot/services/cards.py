@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
@@ -10,10 +11,14 @@ from bot.domain.job import Ask, Job, State
 from bot.domain.lifecycle import Refused
 from bot.domain.notice import Notice
 from bot.domain.patience import CARD_GAP, CARD_READ_BACK_WAIT, backoff
-from bot.ports import Card, ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone
+from bot.ports import Card, ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone, ThreadGone
 from bot.services.bench import Bench, Later
 
 log = structlog.get_logger(__name__)
+
+_WORTH_REDRAWING = timedelta(days=1)
+"""A card that Slack does not let us edit is tried again while anything on it is younger: in an archived channel it
+would be for ever."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,8 @@ class Cards:
             except ChatUnknown as error:
                 log.info("card.unknown", ask=ask.id, error=error.code)
                 return Later(seconds=CARD_READ_BACK_WAIT.total_seconds())
+            except ThreadGone:
+                return await self._root_gone(ask)
             except ChatRefused as error:
                 return await self._refused(card, error)
         async with self.bench.storage.begin() as tx:
@@ -74,9 +81,19 @@ class Cards:
             log.warning("card.cannot_read_back", ask=ask.id, error=error.code)
             return None
 
+    async def _root_gone(self, ask: Ask) -> Later:
+        """Somebody deleted the root of the thread: the card is posted into the channel and becomes the new one."""
+        log.info("thread.gone", ask=ask.id)
+        async with self.bench.storage.begin() as tx:
+            await tx.jobs.thread_gone(ask.workspace, ask.id, ask.root_ts or "")
+        return Later(seconds=0.0)
+
     async def _refused(self, card: Card, error: ChatRefused) -> Later | None:
-        """Slack lets us post nothing here: nothing is ordered, the money is free again, and the asker is told."""
+        """Slack lets us post nothing here: nothing is ordered, the money is free again, and the asker is told. A card
+        that was deleted over paid work is tried again instead: clips are still to come."""
         log.info("card.refused", ask=card.ask.id, error=error.code)
+        if any(not job.finished and job.state not in {State.WAITING, State.QUEUED} for job in card.jobs):
+            return self._again(card.ask, error, first=5.0)
         failure = Failure(kind=FailureKind.NOT_IN_CHANNEL, detail=error.code)
         for job in card.jobs:
             if job.state in {State.WAITING, State.QUEUED}:
@@ -107,9 +124,13 @@ class Cards:
             log.info("card.gone", ask=ask.id)
             async with self.bench.storage.begin() as tx:
                 await tx.jobs.card_lost(ask.workspace, ask.id)
+                # Intended at once: what the lost card did not say yet may be the last word of the ask.
+                await tx.jobs.card_intended(ask.workspace, ask.id)
             return Later(seconds=0.0)
         except ChatRefused as error:
             log.warning("card.not_drawn", ask=ask.id, error=error.code)
+            if any(card.now - job.updated_at < _WORTH_REDRAWING for job in card.jobs):
+                return self._again(ask, error, first=5.0)
         async with self.bench.storage.begin() as tx:
             await tx.jobs.card_drawn(ask.workspace, ask.id, ask.version)
         self._done(ask)

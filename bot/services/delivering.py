@@ -18,9 +18,11 @@ from bot.ports import (
     ChatError,
     ChatRefused,
     ChatUnauthorized,
+    ChatUnknown,
     ClipPost,
     ClipsUnavailable,
     MessageGone,
+    ThreadGone,
 )
 from bot.services.answers import Refusal
 from bot.services.bench import Bench, Later, StepResult
@@ -33,6 +35,7 @@ log = structlog.get_logger(__name__)
 _VANISHED_GRACE = timedelta(seconds=3)
 """A share asked for this long ago and still without a file was never processed."""
 
+_REFUSALS = frozenset({Trouble.SLACK_REFUSES_PLACE, Trouble.SLACK_REFUSES_APP})
 _REFUSED_FIRST_SECONDS = 15.0
 _REFUSED_CEILING_SECONDS = 1800.0
 _AWAY_CEILING_SECONDS = 60.0
@@ -70,17 +73,16 @@ class Delivering:
     async def deliver(self, job: Job, ask: Ask) -> StepResult:
         """Send the clip, or see whether what was sent stands."""
         try:
+            if job.file_id is None and ask.root_ts is None:
+                # Without its root the clip would stand in the channel; the card that is being posted becomes it.
+                return Later(seconds=1.0)
             if job.file_id is None:
                 return await self._send(job, ask)
             return await self._verify(job, job.file_id)
-        except ChatUnauthorized as error:
-            return await self._hindered(job, ask, Trouble.SLACK_REFUSES_APP, error, _REFUSED_CEILING_SECONDS)
-        except ChatRefused as error:
-            return await self._hindered(job, ask, Trouble.SLACK_REFUSES_PLACE, error, _REFUSED_CEILING_SECONDS)
         except ChatError as error:
-            return await self._hindered(job, ask, Trouble.SLACK_AWAY, error, _AWAY_CEILING_SECONDS)
+            return await self._hindered(job, ask, _trouble_of(error), error)
         except (ClipsUnavailable, KeyError) as error:
-            return await self._hindered(job, ask, Trouble.STORE_FULL, error, _AWAY_CEILING_SECONDS)
+            return await self._hindered(job, ask, Trouble.STORE_FULL, error)
 
     async def _send(self, job: Job, ask: Ask) -> StepResult:
         post = await self._post(job, ask)
@@ -91,17 +93,23 @@ class Delivering:
         intended = await self._move(job, Uploaded(file_id=slot.file_id), detail=slot.file_id)
         try:
             await self.bench.chat.share(slot.file_id, post)
-        except (ChatRefused, ChatUnauthorized) as error:
-            # Slack said no: nothing of it stands or can appear. The next try begins with a new file.
-            log.warning("share.refused", job=job.id, error=error.code)
-            await self._forget_file(slot.file_id)
-            await self._tell_once(job, ask)
-            trouble = Trouble.SLACK_REFUSES_APP if isinstance(error, ChatUnauthorized) else Trouble.SLACK_REFUSES_PLACE
-            due = self.bench.clock.now() + self._wait(job, _REFUSED_CEILING_SECONDS, first=_REFUSED_FIRST_SECONDS)
-            return await self._move(intended, Unshared(due_at=due, trouble=trouble), detail=error.code)
-        except ChatError as error:
+        except ChatUnknown as error:
             log.info("share.unknown", job=job.id, error=error.code)
+        except ChatError as error:
+            return await self._not_shared(intended, ask, slot.file_id, error)
         return Later(seconds=share_check_gap(timedelta()).total_seconds())
+
+    async def _not_shared(self, job: Job, ask: Ask, file_id: str, error: ChatError) -> Job:
+        """Slack said no: nothing of the file stands or can appear. The next try begins with a new one."""
+        log.warning("share.refused", job=job.id, error=error.code)
+        await self._forget_file(file_id)
+        if isinstance(error, ThreadGone):
+            return await self._await_new_root(job, ask)
+        trouble = _trouble_of(error)
+        if trouble in _REFUSALS:
+            await self._tell_once(job, ask)
+        unshared = Unshared(due_at=self.bench.clock.now() + self._wait(job, trouble, error), trouble=trouble)
+        return await self._move(job, unshared, detail=error.code)
 
     async def _verify(self, job: Job, file_id: str) -> StepResult:
         now = self.bench.clock.now()
@@ -123,6 +131,16 @@ class Delivering:
             job, Unshared(due_at=now, trouble=Trouble.SLACK_DROPPED_FILE), detail="dropped by Slack"
         )
 
+    async def _await_new_root(self, job: Job, ask: Ask) -> Job:
+        """Somebody deleted the root of the thread: a new card is posted first, then the clip into its thread."""
+        log.info("thread.gone", job=job.id)
+        async with self.bench.storage.begin() as tx:
+            await tx.jobs.thread_gone(ask.workspace, ask.id, ask.root_ts or "")
+            unshared = Unshared(due_at=self.bench.clock.now())
+            moved = await self.bench.moves.write(tx, job, self.bench.ownership, unshared, detail="the thread is gone")
+        self.bench.moves.announce(job, moved)
+        return moved
+
     async def _post(self, job: Job, ask: Ask) -> ClipPost:
         async with self.bench.storage.read() as tx:
             parent = await tx.jobs.job(ask.workspace, ask.parent_job) if ask.parent_job else None
@@ -134,18 +152,13 @@ class Delivering:
         except ChatError as error:
             log.info("file.not_deleted", file=file_id, error=error.code)
 
-    async def _hindered(self, job: Job, ask: Ask, trouble: Trouble, error: Exception, ceiling: float) -> StepResult:
+    async def _hindered(self, job: Job, ask: Ask, trouble: Trouble, error: Exception) -> StepResult:
         code = error.code if isinstance(error, ChatError) else type(error).__name__
         log.warning("clip.not_delivered", job=job.id, trouble=trouble.value, error=code, tries=job.tries + 1)
         if trouble is Trouble.SLACK_REFUSES_PLACE:
             await self._tell_once(job, ask)
-        refused = trouble in {Trouble.SLACK_REFUSES_PLACE, Trouble.SLACK_REFUSES_APP}
-        asked = error.retry_after_seconds if isinstance(error, ChatError) else None
-        wait = max(
-            self._wait(job, ceiling, first=_REFUSED_FIRST_SECONDS if refused else 0.5),
-            timedelta(seconds=asked or 0.0),
-        )
-        return await self._move(job, Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble), detail=code)
+        due = self.bench.clock.now() + self._wait(job, trouble, error)
+        return await self._move(job, Hindered(due_at=due, trouble=trouble), detail=code)
 
     async def _tell_once(self, job: Job, ask: Ask) -> None:
         if job.trouble is Trouble.SLACK_REFUSES_PLACE:
@@ -155,8 +168,24 @@ class Delivering:
         except ChatError as error:
             log.info("notice.not_told", ask=ask.id, error=error.code)
 
-    def _wait(self, job: Job, ceiling: float, *, first: float) -> timedelta:
-        return backoff(job.tries + 1, self.bench.clock.chance(), first=first, ceiling=ceiling)
+    def _wait(self, job: Job, trouble: Trouble, error: Exception) -> timedelta:
+        """Longer where somebody has to mend something first, and never shorter than Slack asked for."""
+        refused = trouble in _REFUSALS
+        first = _REFUSED_FIRST_SECONDS if refused else 0.5
+        ceiling = _REFUSED_CEILING_SECONDS if refused else _AWAY_CEILING_SECONDS
+        asked = error.retry_after_seconds if isinstance(error, ChatError) else None
+        own = backoff(job.tries + 1, self.bench.clock.chance(), first=first, ceiling=ceiling)
+        return max(own, timedelta(seconds=asked or 0.0))
 
     async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
         return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
+
+
+def _trouble_of(error: ChatError) -> Trouble:
+    match error:
+        case ChatUnauthorized():
+            return Trouble.SLACK_REFUSES_APP
+        case ChatRefused():
+            return Trouble.SLACK_REFUSES_PLACE
+        case _:
+            return Trouble.SLACK_AWAY

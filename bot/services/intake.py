@@ -461,6 +461,9 @@ class Intake:
             job = await self._job(tx, sender, job_id, verb)
             if job.state not in states or (job.state is _KEPT and job.clip_key is None):
                 raise NothingToDo(verb)
+            if job.wish is Wish.ORDER_AGAIN:
+                # Its money is held and its press used up: it must not be forgotten for another one's sake.
+                raise NothingToDo(verb)
             await tx.jobs.wish(job.workspace, job.id, wish, sender.person)
         self._wake()
         return Flagged(job=job)

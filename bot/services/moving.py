@@ -7,6 +7,7 @@ import structlog
 
 from bot.domain.job import Evidence, EvidenceKind, Job, Ownership, State, TimelineEntry, Wish
 from bot.domain.lifecycle import (
+    Accepted,
     Declined,
     Event,
     Refused,
@@ -109,6 +110,9 @@ async def _settle_money(tx: Transaction, job: Job, event: Event, at: datetime) -
         case Reordered():
             # Nobody knows whether the first order was charged; it counts as spent, and the second has its own hold.
             await tx.ledger.settle(*key, job.price_micro_usd, at)
+        case Accepted() if job.state is State.UNCERTAIN:
+            # Found after all: what *Order again* may have set aside meanwhile is not needed.
+            await tx.ledger.release(job.workspace, job.id, job.attempt + 1, at)
         case _:
             return
 

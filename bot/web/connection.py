@@ -12,6 +12,8 @@ HEADERS_SECONDS = 5.0
 LARGEST_HEADERS = 32_000
 """Bytes of a request before its body; Slack sends about one thousand."""
 
+_LINGER_SECONDS = 1.0
+
 
 class GuardedConnection(HttpToolsProtocol):
     """Hangs up on headers that are slow, and answers 431 to headers that are large."""
@@ -21,6 +23,7 @@ class GuardedConnection(HttpToolsProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._header_bytes = 0
         self._in_headers = True
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         super().connection_made(transport)
@@ -31,6 +34,8 @@ class GuardedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         if self._in_headers:
             room = LARGEST_HEADERS - self._header_bytes
             head, data = data[:room], data[room:]
@@ -41,6 +46,7 @@ class GuardedConnection(HttpToolsProtocol):
             # The count begins anew where headers end, so that this speaks of headers alone.
             if self._header_bytes >= LARGEST_HEADERS and not self.transport.is_closing():
                 self._refuse_headers()
+                return
         if data and not self.transport.is_closing():
             super().data_received(data)
 
@@ -68,4 +74,8 @@ class GuardedConnection(HttpToolsProtocol):
         self.transport.write(
             b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         )
-        self.transport.close()
+        # Who is still sending when we close sees a broken connection instead of the answer: read on for a moment.
+        self._refused = True
+        self.transport.write_eof()
+        self._forget_deadline()
+        self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)

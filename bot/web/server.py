@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import uvicorn
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp
 from bot.web.connection import GuardedConnection
 
 _STOP_SECONDS = 2
+_BACKLOG = 1024
 
 MOST_CONNECTIONS = 500
 """Further ones are answered 503, so that memory and files stay bounded."""
@@ -50,13 +52,19 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     server = _QuietServer(config)
-    try:
-        listener = config.bind_socket()
-    except SystemExit as error:
-        raise CannotListen(host, port) from error
+    listener = _listener(host, port)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
         yield int(listener.getsockname()[1])
     finally:
         server.should_exit = True
         await task
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Connections are taken from here on, and wait until the server has started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise CannotListen(host, port) from error

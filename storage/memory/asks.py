@@ -108,6 +108,13 @@ class MemoryAsks:
     async def card_drawn(self, workspace: str, ask_id: str, version: int) -> None:
         self._change(workspace, ask_id, card_version=version)
 
+    async def thread_gone(self, workspace: str, ask_id: str, root_ts: str) -> None:
+        ask = self._tables.asks.get((workspace, ask_id))
+        thread = None if ask is None else self._tables.threads[workspace, ask.thread_id]
+        if thread is not None and thread.root_ts == root_ts:
+            self._put_thread(replace(thread, root_ts=None))
+        self._change(workspace, ask_id, card_posting=True, card_ts=None, card_version=0)
+
     async def card_lost(self, workspace: str, ask_id: str) -> None:
         self._change(workspace, ask_id, card_posting=False, card_ts=None, card_version=0)
 

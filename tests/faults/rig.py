@@ -19,11 +19,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from tests.sandbox.driver import Json, NeverHappened, Workspace
+from tests.sandbox.driver import Json, NeverHappened, Workspace, channel_in
 from tests.scenarios.bot import QUICK, Bot, Stage
 from tests.support.history import Card, History, cards_of, standing
+
+T = TypeVar("T")
+
+Harm = tuple[str, str, Json]
+"""A fault without its point: phase, kind, and the details of the kind."""
 
 FIRST_PROGRESS_SECONDS = 2.0
 """How soon after a start the first work on an unfinished job is to be seen."""
@@ -213,7 +218,7 @@ class Rig:
 
         return await self._until(look, within=within, what=f"{asks} cards say how it ended")
 
-    async def _until(self, look: Callable[[Json], Any], *, within: float, what: str) -> Any:
+    async def _until(self, look: Callable[[Json], T | None], *, within: float, what: str) -> T:
         try:
             return await self.studio.wait_until(look, timeout=within, what=what)
         except NeverHappened as never:
@@ -223,15 +228,27 @@ class Rig:
             ) from never
 
     async def private(self, user: str, words: str) -> list[Json]:
-        """What that person was told alone, with these words in it: ephemerals and direct messages."""
-        return _private(await self.studio.state(), user, words)
+        """What that person was told alone in this case, with these words in it."""
+        return self._private(await self.studio.state(), user, words)
+
+    def _private(self, state: Json, user: str, words: str) -> list[Json]:
+        """Ephemerals of this case's channel, and direct messages that quote its prompt."""
+        (person,) = [one["id"] for one in state["users"].values() if one["name"] == user]
+        ephemerals = [one for one in channel_in(state, self.channel)["ephemerals"] if one["user"] == person]
+        direct = [
+            message
+            for channel in state["channels"].values()
+            if channel["kind"] == "im" and person in channel["members"]
+            for message in channel["messages"]
+            if self.marker in message["text"]
+        ]
+        return [one for one in [*ephemerals, *direct] if words in one["text"] and not one["deleted"]]
 
     async def told(self, user: str, words: str, *, within: float = 20.0) -> Json:
         """Wait until that person was told so alone."""
         what = f"{user} is told “{words}”"
-        found = await self._until(lambda state: _private(state, user, words), within=within, what=what)
-        first: Json = found[0]
-        return first
+        found = await self._until(lambda state: self._private(state, user, words), within=within, what=what)
+        return found[0]
 
     async def logged(self, event: str, *, within: float = 20.0) -> None:
         """Wait until the bot of this life has logged the event."""
@@ -296,19 +313,6 @@ class Rig:
             if time.monotonic() > deadline:
                 raise NeverHappened(f"{count} orders are sent; the log ends: {self.bot.log()[-4000:]}", within)
             await asyncio.sleep(0.02)
-
-
-def _private(state: Json, user: str, words: str) -> list[Json]:
-    (person,) = [one["id"] for one in state["users"].values() if one["name"] == user]
-    shown = [
-        message
-        for channel in state["channels"].values()
-        for message in [
-            *(one for one in channel["ephemerals"] if one["user"] == person),
-            *(channel["messages"] if channel["kind"] == "im" and person in channel["members"] else []),
-        ]
-    ]
-    return [one for one in shown if words in one["text"] and not one["deleted"]]
 
 
 def next_case() -> int:

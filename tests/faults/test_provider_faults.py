@@ -2,19 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import pytest
 
-from tests.faults.rig import Rig
+from tests.faults.rig import Harm, Rig
+from tests.sandbox.driver import Json
 
 storm = pytest.mark.storm
 RESUMED_WITHIN = 30.0
 """Seconds after a top-up in which waiting clips start by themselves."""
 
-BUSY_FORMS = {
+BUSY_FORMS: Mapping[str, str | Callable[[], str] | None] = {
     "whole seconds": "1",
     "fraction": "0.4",
     "HTTP date": lambda: format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True),
@@ -30,7 +31,7 @@ BUSY_FORMS = {
 
 @pytest.mark.parametrize("form", [pytest.param(one, marks=storm, id=one) for one in BUSY_FORMS])
 async def test_a_busy_provider_is_waited_for_whatever_it_says(rig: Rig, form: str) -> None:
-    value: Any = BUSY_FORMS[form]
+    value = BUSY_FORMS[form]
     posts = await rig.posts()
     await rig.start()
     await rig.arm("hiapi:create", "before", "ratelimit", retry_after=value() if callable(value) else value)
@@ -86,7 +87,7 @@ async def _topped_up(rig: Rig, *, asks: int) -> None:
     await rig.books_balance(await rig.check(clips=asks, asks=asks))
 
 
-REFUSALS = {
+REFUSALS: Mapping[str, tuple[Json, str]] = {
     "bad request": ({"status": 400}, "could not read the order"),
     "forbidden": ({"status": 404}, "could not read the order"),
     "envelope": (
@@ -137,7 +138,7 @@ async def test_a_failed_render_names_its_class_and_frees_its_money(rig: Rig, rea
     await rig.books_balance(await rig.check(clips=0))
 
 
-ODD_TASKS = {
+ODD_TASKS: Mapping[str, tuple[str, Json]] = {
     "unknown word": ("unknown_status", {"reads": 4}),
     "regress": ("regress", {}),
     "late visible": ("late_visible", {"seconds": 3}),
@@ -196,7 +197,7 @@ async def test_a_task_id_that_another_clip_has_is_not_believed(rig: Rig) -> None
 
 # --- while it is asked -----------------------------------------------------------------------------------------------
 
-POLLS = {
+POLLS: Mapping[str, Harm] = {
     "500": ("before", "status", {"status": 500}),
     "502 page": ("before", "html", {"status": 502}),
     "200 page": ("before", "html", {}),
@@ -242,7 +243,7 @@ async def test_a_status_request_that_hangs_is_given_up_and_asked_again(rig: Rig)
 
 # --- downloads -------------------------------------------------------------------------------------------------------
 
-DOWNLOADS = {
+DOWNLOADS: Mapping[str, Harm] = {
     "truncated": ("amid", "truncate", {"fraction": 0.5}),
     "half": ("amid", "half_body", {}),
     "chunked cut": ("amid", "half_body", {"chunked": True}),
@@ -291,8 +292,8 @@ async def test_a_link_that_expired_is_asked_for_afresh(rig: Rig) -> None:
 
 
 async def test_a_download_that_redirects_elsewhere_is_not_followed(rig: Rig) -> None:
-    visits: list[object] = []
-    server = await asyncio.start_server(lambda reader, writer: visits.append(writer.close()), "127.0.0.1", 0)
+    visits: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: visits.append(writer), "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
         await rig.start()
@@ -303,12 +304,21 @@ async def test_a_download_that_redirects_elsewhere_is_not_followed(rig: Rig) -> 
 
 
 async def test_a_clip_over_the_limit_is_stopped_and_said_to_be_charged(rig: Rig) -> None:
-    """A body without an end is cut at the limit; nothing of it stays on our disk."""
+    """What looks like a film is cut at the limit; nothing of it stays on our disk."""
+    film = "\0\0\0\x10ftypisom\0\0\0\0" + "\0\x20\0\0mdat" + "frames " * 300_000
     await rig.start(MAX_CLIP_MB="1")
-    await rig.arm("hiapi:download", "before", "endless", times=-1)
+    await rig.arm("hiapi:download", "before", "status", times=-1, status=200, body=film)
     await rig.accepted()
     card = await rig.says("*failed*")
     assert "larger than Dailies may store" in card.text
     assert "$0.32 was charged" in card.text
     await rig.books_balance(await rig.check(clips=0, charges=1))
     assert not list((rig.bot.media / "unfinished").iterdir())
+
+
+@storm
+async def test_a_body_without_an_end_that_is_no_film_is_given_up_and_fetched_again(rig: Rig) -> None:
+    await rig.start()
+    await rig.arm("hiapi:download", "before", "endless", times=2)
+    await rig.accepted()
+    await rig.delivered()

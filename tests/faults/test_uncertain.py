@@ -1,15 +1,17 @@
 """The billed POST whose answer is lost: asked again under its key, or, without a verified key, left to a person."""
 
+from collections.abc import Mapping
+
 import pytest
 
-from tests.faults.rig import Rig
+from tests.faults.rig import Harm, Rig
 from tests.sandbox.driver import Json, buttons
 
 NO_KEY = {"HIAPI_IDEMPOTENCY": "false"}
 WITHIN_PROMISE = 60.0
 """Seconds in which an unknown outcome is shown with its buttons."""
 
-LOST_ANSWERS = {
+LOST_ANSWERS: Mapping[str, Harm] = {
     "reset": ("amid", "reset", {}),
     "fin": ("amid", "close", {}),
     "half a body": ("amid", "half_body", {}),

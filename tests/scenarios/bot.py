@@ -9,6 +9,7 @@ environment and can be killed, stopped and started again.
 """
 
 import asyncio
+import json
 import os
 import signal
 import sqlite3
@@ -18,13 +19,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import httpx
 
 from tests.sandbox.driver import CHANNEL, Json, NeverHappened, Workspace, channel_in, start_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
 PRICES = '[hiapi.mini]\n"480p" = 0.08\n"720p" = 0.15\n'
 """What the pretend provider charges."""
+
+Mode = Literal["socket", "http"]
+"""How Slack reaches the bot."""
 
 QUICK = {"share_delay": 0.05, "retry_schedule": [0, 0.3, 1.0]}
 _STOP_SECONDS = 15.0
@@ -88,6 +94,17 @@ class Bot:
         self.process.send_signal(signal.SIGTERM)
         return await self.gone()
 
+    async def origin(self, within: float = _STOP_SECONDS) -> str:
+        """Where this life of it serves HTTP, as it says in its log."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline and self.running():
+            whole = self.logs[-1].read_text(encoding="utf-8", errors="replace").rpartition("\n")[0]
+            for line in whole.splitlines():
+                if line.startswith("{") and (said := json.loads(line))["event"] == "dailies.started":
+                    return f"http://127.0.0.1:{said['port']}"
+            await asyncio.sleep(0.05)
+        raise NeverHappened(f"the bot says where it serves: {self.log()[-2000:]}", within)
+
     def running(self) -> bool:
         """Whether it has not ended."""
         return self.process is not None and self.process.returncode is None
@@ -127,14 +144,36 @@ class Stage:
 
     studio: Workspace
     bot: Bot
+    mode: Mode = "socket"
 
     async def start_bot(self, **more: str) -> None:
         """Start the bot (again), tell the faults its pid, and wait until it listens."""
+        if self.mode == "http":
+            await self._start_over_http(**more)
+            return
         before = len((await self.studio.state())["sockets"])
         await self.bot.start(**more)
         await self.studio.bot_is(self.bot.pid)
         if before == 0:
             await self.studio.connected(1)
+
+    async def _start_over_http(self, **more: str) -> None:
+        """Slack is told the bot's new port, as an operator would after moving it, and looks whether it answers."""
+        await self.bot.start(**more)
+        await self.studio.bot_is(self.bot.pid)
+        origin = await self.bot.origin()
+        await self.reached(origin)
+        await self.studio.configure(delivery={"mode": "http", "url": f"{origin}/slack/events"})
+        await self.studio.post("/verify_url")
+
+    async def reached(self, origin: str, within: float = _STOP_SECONDS) -> None:
+        """Wait until the bot at that origin has found Slack and takes its requests."""
+        deadline = time.monotonic() + within
+        async with httpx.AsyncClient(trust_env=False) as http:
+            while (await http.get(f"{origin}/readyz")).json()["parts"]["slack"] != "up":
+                if time.monotonic() > deadline:
+                    raise NeverHappened("the bot takes Slack's requests", within)
+                await asyncio.sleep(0.05)
 
     async def clip_messages(self, channel: str = CHANNEL) -> list[Json]:
         """The messages with clips that stand, oldest first."""
@@ -193,7 +232,7 @@ class Stage:
     async def at_rest(self, *, timeout: float = 30.0) -> None:
         """Wait until every job has ended."""
         running = "select 1 from jobs where state not in ('delivered', 'failed', 'cancelled')"
-        await self.until_rows(f"select 1 where not exists ({running})", timeout=timeout)  # noqa: S608 - as above
+        await self.until_rows(f"select 1 where not exists ({running})", timeout=timeout)
 
     async def person_id(self, name: str) -> str:
         """The user id behind a name."""
@@ -204,7 +243,7 @@ class Stage:
         """Our ledger's sums in micro-dollars: held, settled, released."""
         names = ("held_micro_usd", "settled_micro_usd", "released_micro_usd")
         columns = ", ".join(f"coalesce(sum({name}), 0) as {name}" for name in names)
-        return self.bot.rows(f"select {columns} from ledger")[0]  # noqa: S608 - names are the constants above
+        return self.bot.rows(f"select {columns} from ledger")[0]
 
 
 def number_of(message: Json) -> int:
@@ -232,15 +271,21 @@ def environment(place: Path, sandbox: Mapping[str, str], **more: str) -> dict[st
 
 @asynccontextmanager
 async def stage(
-    place: Path, *, sandbox: Mapping[str, Any] | None = None, start: bool = True, **settings: str
+    place: Path,
+    *,
+    sandbox: Mapping[str, Any] | None = None,
+    start: bool = True,
+    mode: Mode = "socket",
+    **settings: str,
 ) -> AsyncIterator[Stage]:
     """A sandbox and, when ``start``, the bot in it; both end with the block. ``settings`` are the bot's."""
     async with AsyncExitStack() as stack:
         studio = await stack.enter_async_context(start_sandbox(data=place / "sandbox", **{**QUICK, **(sandbox or {})}))
         home = place / "bot"
         home.mkdir()
-        bot = Bot(place=home, environment=environment(home, studio.environment, **settings))
-        play = Stage(studio=studio, bot=bot)
+        given = {"SLACK_APP_TOKEN": ""} if mode == "http" else {}
+        bot = Bot(place=home, environment=environment(home, studio.environment, **given, **settings))
+        play = Stage(studio=studio, bot=bot, mode=mode)
         await play.provider(render_seconds=[0.2, 0.4])
         stack.push_async_callback(_end, bot)
         if start:

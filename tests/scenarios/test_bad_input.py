@@ -267,7 +267,7 @@ async def told_after(play: Stage, count: int) -> Json:
 async def traces(play: Stage) -> Json:
     """Everything that an ask leaves behind when it is taken."""
     tables = ("asks", "jobs", "ledger", "attempts")
-    counts = {name: play.bot.rows(f"select count(*) as n from {name}")[0]["n"] for name in tables}  # noqa: S608
+    counts = {name: play.bot.rows(f"select count(*) as n from {name}")[0]["n"] for name in tables}
     requests = await play.studio.get("/providers/hiapi/requests")
     ours = [one["ts"] for one in await play.studio.messages() if one.get("bot_id")]
     return {**counts, "orders": requests.get("create", 0), "messages": ours}

@@ -36,7 +36,8 @@ RENEWAL = re.compile(r"renews <!date\^(\d+)\^")
 async def test_of_thirty_asks_at_once_exactly_the_seven_that_fit_under_the_cap_are_made(
     tmp_path: Path, setting: str, people: tuple[str, ...], channels: tuple[str, ...], of_whom: str
 ) -> None:
-    async with stage(tmp_path, **{setting: CAP_USD, "PROVIDER_CONCURRENCY": "10"}) as play:
+    async with stage(tmp_path, start=False) as play:
+        await play.start_bot(**{setting: CAP_USD, "PROVIDER_CONCURRENCY": "10"})
         await play.provider(fidelity="cached", render_seconds=[0.05, 0.1])
 
         answers = await asyncio.gather(

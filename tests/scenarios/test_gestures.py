@@ -126,7 +126,7 @@ async def test_one_rocket_delivered_often_and_again_after_a_restart_makes_one_fi
         await own.start_bot()
 
         again = await own.studio.post("/redeliver", last=20)
-        assert again["redelivered"] > 0
+        assert again["redelivered"]
         await heard(own)
         await own.at_rest()
 
@@ -389,7 +389,5 @@ def jobs_of(play: Stage, prompt: str) -> list[Json]:
 async def payer_of(play: Stage, prompt: str, number: int) -> str:
     """Whose allowance a job was settled against."""
     (job,) = [job for job in jobs_of(play, prompt) if job["number"] == number]
-    (row,) = await play.until_rows(
-        "select person from ledger where job_id = ? and settled_micro_usd > 0", job["id"]
-    )
+    (row,) = await play.until_rows("select person from ledger where job_id = ? and settled_micro_usd > 0", job["id"])
     return str(row["person"])

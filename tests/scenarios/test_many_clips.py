@@ -20,24 +20,27 @@ CLIPS = ASKS * TAKES
 WARM_UP = 8
 """Clips before anything is measured: the first ones load modules and fill pools."""
 
-FLAT_KB = 16_384
+FLAT_KB = 8_192
 """How much larger the bot may be over the last third than over the first: what pools and the allocator keep."""
 
 MOST_FILES = 200
 """Open files and sockets of the bot, with forty orders in flight."""
 
-LARGE = 64 * 1024 * 1024
-LARGE_RISE_KB = 8_192
-"""How much a clip of 64 MB may add to the bot's peak: a few chunks in either direction."""
+LARGE = 96 * 1024 * 1024
+LARGE_RISE_KB = 20_480
+"""How much that clip may add to the peak of an ordinary one: batches and socket buffers in both directions, which are
+the same for any size. Held in memory once, it would add five times as much."""
 
 STAMP = uuid.UUID("0c7a5f6e-5d3b-4f53-9a0f-6b1c2d9e4a70").bytes
 """The box in which the pretend provider writes whose clip a file is."""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 async def test_two_hundred_clips_arrive_once_each_as_their_own_and_the_bot_stays_small(tmp_path: Path) -> None:
-    async with stage(tmp_path, PROVIDER_CONCURRENCY="40", CONFIRM_ABOVE_USD="100") as play:
-        await play.provider(fidelity="cached", render_seconds=[0.2, 1.0])
+    settings = {"PROVIDER_CONCURRENCY": "40", "CONFIRM_ABOVE_USD": "100", "POLL_INTERVAL_SECONDS": "1"}
+    async with stage(tmp_path, start=False) as play:
+        await play.start_bot(**settings)
+        await play.provider(fidelity="cached", render_seconds=[0.2, 0.9])
         await play.studio.slash("maya", f"/clip a warm-up --takes {WARM_UP}")
         await play.clips(WARM_UP)
         await play.at_rest()
@@ -45,13 +48,12 @@ async def test_two_hundred_clips_arrive_once_each_as_their_own_and_the_bot_stays
         async with watching(play.bot.pid) as seen:
             for number in range(ASKS):
                 answer = await play.studio.slash("maya", f"/clip shot {number} of the reel --takes {TAKES}")
-                assert answer["acked"], answer
-            await play.at_rest(timeout=90)
+                assert "is accepted" in answer["payload"]["text"], answer
+            await play.at_rest(timeout=150)
 
         await each_clip_is_its_own(play, CLIPS + WARM_UP)
         assert len(await play.ledger()) == CLIPS + WARM_UP
         assert play.sums()["held_micro_usd"] == 0
-        print("RSS", seen.resident_kb, max(seen.files), seen.growth_kb())
         assert seen.growth_kb() <= FLAT_KB, seen.resident_kb
         assert max(seen.files) <= MOST_FILES
 
@@ -60,23 +62,18 @@ async def test_two_hundred_clips_arrive_once_each_as_their_own_and_the_bot_stays
 async def test_a_very_large_clip_passes_through_without_being_held_in_memory(tmp_path: Path) -> None:
     async with stage(tmp_path) as play:
         await play.provider(fidelity="cached")
-        await play.studio.slash("maya", "/clip a warm-up")
-        await play.clips(1)
-        await play.at_rest()
-        baseline = resident_kb(play.bot.pid, "VmRSS")
-        forget_peak(play.bot.pid)
+        await peak_kb(play, "a warm-up")
+        ordinary = await peak_kb(play, "an ordinary clip")
         await play.studio.fault("hiapi:outcome", "do", "padded", bytes=LARGE)
 
-        await play.studio.slash("maya", "/clip an epic")
-        large = (await play.clips(2))[1]
-        await play.at_rest()
+        peak = await peak_kb(play, "an epic")
 
+        large = (await play.clips(3))[-1]
         assert large["files"][0]["size"] > LARGE
         (job,) = play.bot.rows("select * from jobs where recipe like '%an epic%'")
         contents = await play.studio.file(large["files"][0]["id"])
         assert hashlib.sha256(contents).hexdigest() == job["clip_sha256"]
-        print("PEAK", resident_kb(play.bot.pid, "VmHWM") - baseline)
-        assert resident_kb(play.bot.pid, "VmHWM") - baseline <= LARGE_RISE_KB
+        assert peak - ordinary <= LARGE_RISE_KB
 
 
 async def each_clip_is_its_own(play: Stage, count: int) -> None:
@@ -132,6 +129,14 @@ async def watching(pid: int) -> AsyncIterator[Seen]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def peak_kb(play: Stage, prompt: str) -> int:
+    """The bot's peak while it makes and delivers one clip."""
+    forget_peak(play.bot.pid)
+    await play.studio.slash("maya", f"/clip {prompt}")
+    await play.until_rows("select 1 from jobs where recipe like ? and state = 'delivered'", f"%{prompt}%")
+    return resident_kb(play.bot.pid, "VmHWM")
 
 
 def resident_kb(pid: int, name: str) -> int:

@@ -151,8 +151,8 @@ class History:
         }
         for root, number in sorted(said - shown, key=str):
             yield f"a card says that #{number} was delivered, and it does not stand in the thread of {root}"
-        for root, number in sorted(shown - said, key=str):
-            yield f"#{number} stands in the thread of {root}, and no card says that it was delivered"
+        for thread, number in sorted(shown - said, key=str):
+            yield f"#{number} stands in the thread of {thread}, and no card says that it was delivered"
 
     def _altered(self, rendered: Path) -> Iterator[str]:
         for clip in self.clips:

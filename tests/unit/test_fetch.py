@@ -106,6 +106,7 @@ def resolves(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
     def to(*addresses: str) -> list[str]:
         def found(host: str, port: int, *_: object, **__: object) -> list[tuple[Any, ...]]:
+            host.encode("idna")  # as the real one does: it raises for labels that are too long
             names.append(host)
             return [
                 (socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port))
@@ -131,9 +132,14 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Request]:
     return sent
 
 
-async def download(fetcher: GuardedFetcher, url: str) -> bytes:
+async def download(fetcher: GuardedFetcher, url: str, each: Callable[[bytes], None] | None = None) -> bytes:
+    received = bytearray()
     async with fetcher.open(url) as chunks:
-        return b"".join([chunk async for chunk in chunks])
+        async for chunk in chunks:
+            received += chunk
+            if each is not None:
+                each(chunk)
+    return bytes(received)
 
 
 # --- where we go -----------------------------------------------------------------------------------------------------
@@ -235,8 +241,9 @@ async def test_the_connection_goes_to_the_checked_address_with_the_hosts_own_nam
     ],
 )
 async def test_a_link_that_is_no_plain_https_is_refused_without_a_connection(
-    strict: GuardedFetcher, connections: list[httpx.Request], url: str
+    strict: GuardedFetcher, resolves: Callable[..., list[str]], connections: list[httpx.Request], url: str
 ) -> None:
+    resolves("8.8.8.8")
     with pytest.raises(LinkRefused):
         await download(strict, url)
     assert connections == []
@@ -264,11 +271,15 @@ async def test_a_name_with_no_addresses_at_all_has_none(
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(
-    ("allowed", "place", "may"),
+    "case",
     [
         ("media.test", "media.test", True),
         ("media.test", "media.test:9000", True),
         ("media.test", "MEDIA.test", True),
+        ("Media.Test:9000", "media.test:9000", True),
+        ("[::1]", "[::1]:9000", True),
+        ("[::1]:9000", "[::1]:9000", True),
+        ("[::1]:9000", "[::1]:9001", False),
         ("media.test:9000", "media.test:9000", True),
         ("media.test:9000", "media.test:9001", False),
         ("media.test:9000", "media.test", False),
@@ -282,10 +293,9 @@ async def test_an_allowed_host_is_taken_as_it_is_and_no_other(
     resolves: Callable[..., list[str]],
     connections: list[httpx.Request],
     scheme: str,
-    allowed: str,
-    place: str,
-    may: bool,
+    case: tuple[str, str, bool],
 ) -> None:
+    allowed, place, may = case
     resolves("127.0.0.1")
     fetcher = GuardedFetcher(clock=clock, allowed_hosts=frozenset({allowed}))
     with pytest.raises(FetchError) as caught:
@@ -353,7 +363,7 @@ async def test_a_redirect_is_refused_and_not_followed(fetcher: GuardedFetcher, s
         assert inside.accepted == 0
 
 
-@pytest.mark.parametrize("status", [201, 204, 206, 304, 400, 401, 416, 429, 500, 502, 503, 520])
+@pytest.mark.parametrize("status", [201, 204, 206, 400, 401, 416, 429, 500, 502, 503, 520])
 async def test_any_other_status_may_pass(fetcher: GuardedFetcher, status: int) -> None:
     async with serving(answering(status, b"")) as server:
         with pytest.raises(FetchError, match=f"HTTP {status}") as caught:
@@ -408,14 +418,14 @@ async def test_headers_have_a_deadline(
             await download(fetcher, server.origin)
 
 
-def slow(clock: SettableClock, *, seconds: float, size: int) -> loopback.Answer:
-    """Sends so many bytes for ever, each after so many seconds of the clock."""
+def slow(clock: SettableClock) -> loopback.Answer:
+    """Sends a byte for ever, each after a second of the clock."""
 
     async def answer(writer: asyncio.StreamWriter, _: Asked) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
-            clock.advance(seconds)
-            writer.write(bytes(size))
+            clock.advance(1)
+            writer.write(b"x")
             await writer.drain()
             await asyncio.sleep(0.001)
 
@@ -423,7 +433,7 @@ def slow(clock: SettableClock, *, seconds: float, size: int) -> loopback.Answer:
 
 
 async def test_a_drip_is_given_up(fetcher: GuardedFetcher, clock: SettableClock) -> None:
-    async with serving(slow(clock, seconds=1, size=1)) as server:
+    async with serving(slow(clock)) as server:
         with pytest.raises(FetchError, match="slower than 20,000 bytes a second"):
             await download(fetcher, server.origin)
         async with asyncio.timeout(5):
@@ -440,9 +450,9 @@ async def test_a_slow_start_is_no_drip(fetcher: GuardedFetcher, clock: SettableC
 
 
 async def test_a_download_has_a_whole_deadline_however_fast(fetcher: GuardedFetcher, clock: SettableClock) -> None:
-    async with serving(slow(clock, seconds=1, size=60_000)) as server:
+    async with serving(endless(b"HTTP/1.1 200 OK\r\n\r\n")) as server:
         with pytest.raises(FetchError, match="longer than 600 s"):
-            await download(fetcher, server.origin)
+            await download(fetcher, server.origin, each=lambda chunk: clock.advance(len(chunk) / 40_000))
 
 
 async def test_leaving_an_endless_body_closes_the_connection(fetcher: GuardedFetcher) -> None:

@@ -473,12 +473,15 @@ BROKEN: dict[str, loopback.Answer] = {
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
 async def test_nothing_makes_submit_or_look_raise(answer: loopback.Answer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_http, "SUBMIT_DEADLINE", timedelta(seconds=0.3))
-    monkeypatch.setattr(_http, "READ_DEADLINE_SECONDS", 0.3)
+    if answer is silent:
+        monkeypatch.setattr(_http, "SUBMIT_DEADLINE", timedelta(seconds=0.3))
+        monkeypatch.setattr(_http, "READ_DEADLINE_SECONDS", 0.3)
     async with serving(answer) as server, vendor(server.origin) as hiapi:
         assert isinstance(await hiapi.submit(hiapi.order(a_recipe(), "j1-1")), OrderUnknown)
         assert isinstance(await hiapi.look(TASK), TaskUnreadable)
-    assert [asked.method for asked in server.asked] == ["POST", "GET"]
+    # On a busy machine the shortened deadline may pass before a request arrives.
+    assert answer is silent or [asked.method for asked in server.asked] == ["POST", "GET"]
+    assert len(server.asked) <= 2, "nothing is sent again by itself"
 
 
 async def test_a_vendor_that_is_away_was_sent_nothing() -> None:

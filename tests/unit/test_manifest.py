@@ -25,6 +25,7 @@ from handlers.actions import PRESSES
 from handlers.app import build_app
 from handlers.blocks.kit import action_id
 from handlers.doors import Doors, Identity
+from handlers.manifest import BadAddress, request_url
 from handlers.manifest import manifest as printed
 from storage import MemoryStorage
 
@@ -181,6 +182,56 @@ def test_the_app_listens_to_every_command_and_event_that_the_manifest_names_and_
     assert [command for command in (*commands, "/other") if taker(app, {"command": command})] == commands
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://bot.example",
+        "https://bot.example/",
+        "https://bot.example/slack/events",
+        "https://bot.example/slack/events/",
+    ],
+)
+def test_over_http_every_request_goes_to_the_one_door(address: str, validator: jsonschema.Draft7Validator) -> None:
+    over_http = printed(http=address)
+    url = "https://bot.example/slack/events"
+
+    assert [error.message for error in validator.iter_errors(over_http)] == []
+    assert over_http["settings"]["socket_mode_enabled"] is False
+    assert over_http["settings"]["event_subscriptions"]["request_url"] == url
+    assert over_http["settings"]["interactivity"]["request_url"] == url
+    assert [command["url"] for command in over_http["features"]["slash_commands"]] == [url]
+
+
+def test_the_mode_changes_nothing_else_of_the_manifest(manifest: Manifest) -> None:
+    over_http = printed(http="https://bot.example")
+    over_http["settings"]["socket_mode_enabled"] = True
+    del over_http["settings"]["event_subscriptions"]["request_url"]
+    del over_http["settings"]["interactivity"]["request_url"]
+    for command in over_http["features"]["slash_commands"]:
+        del command["url"]
+
+    assert over_http == manifest
+
+
+def test_a_proxys_own_path_stays_before_ours() -> None:
+    assert request_url("https://example.org/bots/dailies") == "https://example.org/bots/dailies/slack/events"
+
+
+@pytest.mark.parametrize("address", ["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"])
+def test_without_tls_only_this_machine_is_an_address(address: str) -> None:
+    assert request_url(address) == f"{address}/slack/events"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "bot.example", "http://bot.example", "ftp://bot.example", "https://", "https://[", "https://me:word@bot.example",
+     "https://bot.example?x=1", "https://bot.example#x"],
+)  # fmt: skip
+def test_what_slack_could_not_reach_safely_is_refused(address: str) -> None:
+    with pytest.raises(BadAddress):
+        request_url(address)
+
+
 def test_every_button_that_is_drawn_has_a_listener() -> None:
     drawn = {action_id(label) for label in re.findall(r'button\(\s*"([A-Z][^"]*)"', CARD.read_text(encoding="utf-8"))}
 
@@ -188,13 +239,16 @@ def test_every_button_that_is_drawn_has_a_listener() -> None:
 
 
 def test_every_web_api_method_that_is_called_is_covered_by_a_scope() -> None:
-    """The client's methods are named as Slack's, with underscores; auth.test needs no scope."""
+    """The client's methods are named as Slack's, with underscores; opening a socket is the app token's right."""
     source = "".join(path.read_text(encoding="utf-8") for path in HANDLERS.glob("*.py"))
     called = {f"{family}.{verb}" for family, verb in re.findall(r"client\.([a-z]+)_(\w+)\(", source)}
     called -= {"api.call"}
     called |= set(re.findall(r'api_call\("([\w.]+)"', source))
 
-    assert called - {"auth.test"} == {method for use in USES.values() for method in use.methods}
+    # apps.connections.open takes the app-level token, whose scope stands in no manifest.
+    assert called - {"auth.test", "apps.connections_open"} == {
+        method for use in USES.values() for method in use.methods
+    }
 
 
 def test_without_the_history_scopes_nothing_is_asked_that_would_need_them() -> None:

@@ -190,7 +190,7 @@ class HttpDelivery:
 async def _note_sent(
     _: aiohttp.ClientSession, context: SimpleNamespace, __: aiohttp.TraceRequestChunkSentParams
 ) -> None:
-    """aiohttp tells right before it writes; whoever waits for the event runs after that."""
+    """Called by aiohttp right before it writes; whoever waits for the event runs after that."""
     if isinstance(context.trace_request_ctx, asyncio.Event):
         context.trace_request_ctx.set()
 

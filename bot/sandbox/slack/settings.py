@@ -109,11 +109,15 @@ class Settings:
         return dataclasses.asdict(self)
 
 
-def _coerced(name: str, value: Any) -> Any:
+def _structure(name: str, value: Any) -> Any:
     if name == "delivery":
         return DeliverySettings(**value)
-    if name == "rate_limits":
-        return {method: RateLimit(**limit) for method, limit in value.items()}
+    return {method: RateLimit(**limit) for method, limit in value.items()}
+
+
+def _coerced(name: str, value: Any) -> Any:
+    if name in {"delivery", "rate_limits"}:
+        return _structure(name, value)
     if name == "retry_schedule":
         return tuple(float(wait) for wait in value)
     if name in {"scopes", "subscriptions", "commands"}:

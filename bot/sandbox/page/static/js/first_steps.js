@@ -1,0 +1,63 @@
+/** What a newcomer can try, ticked off as it happens. */
+
+import { h, icon, iconButton, Slot } from "./dom.js";
+import { recall, remember } from "./memory.js";
+import { store } from "./store.js";
+
+const FIRST_LINE = "/clip a red panda surfing --takes 2";
+
+/** @typedef {import("./store.js").Channel} Channel */
+
+export class FirstSteps {
+  /** @param {(text: string) => void} put puts a text into the composer */
+  constructor(put) {
+    this.put = put;
+    this.slot = new Slot(h("section", { class: "steps", "aria-label": "First steps" }));
+    this.root = this.slot.element;
+  }
+
+  /** @param {Channel} channel @param {boolean} isHome */
+  update(channel, isHome) {
+    const shown = channel.name === "dailies" && !isHome && recall("steps-dismissed") !== "yes" && store.isMember(channel);
+    const done = shown ? progress(channel) : [];
+    this.slot.update([shown, done], () => (shown ? this.draw(done) : null));
+  }
+
+  /** @param {boolean[]} done */
+  draw(done) {
+    const all = done.every(Boolean);
+    const first = h("button", { type: "button", class: "try", data: { key: "try" }, onclick: () => this.put(FIRST_LINE) }, h("code", {}, FIRST_LINE));
+    return [
+      h("header", {}, h("h3", {}, all ? "That is how Dailies works" : "First steps"), h("span", { class: "grow" }), iconButton("close", "Dismiss the first steps", () => this.dismiss())),
+      h(
+        "ol",
+        {},
+        step(done[0], "Ask for two drafts: ", first),
+        step(done[1], "Open the card's thread and react with 🚀 to the draft you like. Its final is rendered."),
+        step(done[2], "Reply ", h("code", {}, "#1 9:16"), " in the thread. A variant in another shape arrives."),
+      ),
+    ];
+  }
+
+  dismiss() {
+    remember("steps-dismissed", "yes");
+    store.changed();
+  }
+}
+
+/** @param {boolean} done @param {...any} words */
+function step(done, ...words) {
+  return h("li", { class: done ? "done" : "" }, h("span", { class: "tick", role: "img", "aria-label": done ? "done" : "to do" }, done ? icon("check") : null), h("span", {}, words));
+}
+
+/** What of the three has happened in the channel. @param {Channel} channel @returns {boolean[]} */
+function progress(channel) {
+  const done = [false, false, false];
+  for (const message of channel.messages.values()) {
+    if (message.user === store.bot) {
+      if (!message.thread_ts) done[0] = true;
+      if (message.reactions?.some((one) => one.name === "rocket" && one.users.some((id) => id !== store.bot))) done[1] = true;
+    } else if (message.thread_ts && channel.messages.get(message.thread_ts)?.user === store.bot) done[2] = true;
+  }
+  return done;
+}

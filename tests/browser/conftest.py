@@ -1,0 +1,133 @@
+"""A real browser on the demo page, without a network and with an empty profile.
+
+Chromium comes from the system (Debian: ``apt-get install chromium``); ``CHROMIUM`` names another one.
+"""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.server import Sandbox
+from tests.browser.visitor import Visitor
+from tests.sandbox.driver import Workspace
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--autoplay-policy=no-user-gesture-required",
+)
+PATIENCE = 10_000  # milliseconds for anything to appear
+expect.set_options(timeout=PATIENCE)
+
+
+def chromium() -> str:
+    """The path of the system's Chromium."""
+    named = os.environ.get("CHROMIUM")
+    found = named or next((path for name in NAMES if (path := shutil.which(name))), None)
+    assert found, f"these tests need a browser: install chromium, or set CHROMIUM; none of {', '.join(NAMES)}"
+    return found
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A browser of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
+        yield browser
+        await browser.close()
+
+
+class Watch:
+    """Notes whatever a page should not do."""
+
+    def __init__(self) -> None:
+        self.complaints: list[str] = []
+        self.origins: set[str] = set()
+
+    def over(self, context: BrowserContext) -> None:
+        """Watches every page of a context."""
+        context.on("request", self._requested)
+        context.on("page", self._opened)
+
+    def _requested(self, request: Request) -> None:
+        scheme, _, rest = request.url.partition("://")
+        if scheme in {"http", "https", "ws", "wss"}:
+            self.origins.add(rest.split("/")[0])
+
+    def _opened(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: self.complaints.append(f"a dialog opened: {dialog.message}"))
+        page.on("console", self._said)
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and "status of 400" not in message.text:
+            self.complaints.append(message.text)
+
+
+@pytest.fixture
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A fresh profile. In the end: no script failed, and nothing was asked of any other server."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE)
+    watch = Watch()
+    watch.over(context)
+    yield context
+    await context.close()
+    assert watch.complaints == []
+    assert len(watch.origins) <= 1
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    """The server, in this process."""
+    server = Sandbox(data_dir=tmp_path, config={"share_delay": 0.02, "retry_schedule": [0, 0.05, 0.1]})
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def studio(sandbox: Sandbox) -> AsyncIterator[Workspace]:
+    """Its people, to act beside the browser and to look at what came of it."""
+    people = Workspace(
+        slack=sandbox.slack_origin, providers=sandbox.providers_origin, environment=sandbox.environment()
+    )
+    yield people
+    await people.close()
+
+
+@pytest.fixture
+def web(studio: Workspace) -> AsyncWebClient:
+    """The bot's hands: Slack's own client with the bot's token."""
+    return AsyncWebClient(
+        token=studio.environment["SLACK_BOT_TOKEN"], base_url=studio.environment["SLACK_API_URL"]
+    )
+
+
+@pytest.fixture
+async def app(web: AsyncWebClient, studio: Workspace) -> AsyncIterator[AsyncApp]:
+    """A connected Bolt app without listeners: each test adds its own."""
+    app = AsyncApp(client=web, raise_error_for_unhandled_request=False)
+    handler = AsyncSocketModeHandler(app, studio.environment["SLACK_APP_TOKEN"], ping_interval=1)
+    await handler.connect_async()  # type: ignore[no-untyped-call] # Bolt leaves it untyped
+    await studio.connected()
+    yield app
+    await handler.close_async()  # type: ignore[no-untyped-call] # as above
+
+
+@pytest.fixture
+async def visitor(context: BrowserContext, studio: Workspace) -> Visitor:
+    """Somebody who has opened the page on a laptop."""
+    return await Visitor.arrive(await context.new_page(), studio.slack)

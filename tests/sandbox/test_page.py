@@ -1,0 +1,239 @@
+"""What the demo page stands on: who may drive it, how files are served, what the live feed sends."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.sandbox.server import Sandbox
+from tests.sandbox.driver import Refused, Workspace
+
+Json = dict[str, Any]
+ACT = {"user": "maya", "channel": "#dailies", "text": "hello"}
+
+
+@pytest.fixture
+async def visitor(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that sends what a browser would."""
+    async with httpx.AsyncClient(base_url=sandbox.slack_origin, trust_env=False) as client:
+        yield client
+
+
+async def news(live: aiohttp.ClientWebSocketResponse, *parts: str) -> Json:
+    """The next message of the feed that has all of these parts."""
+    async with asyncio.timeout(10):
+        while True:
+            message: Json = json.loads(await live.receive_str())
+            if all(part in message for part in parts):
+                return message
+
+
+@pytest.fixture
+async def live(sandbox: Sandbox) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """The feed, after its first state."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{sandbox.slack_origin}/page/live") as socket,
+    ):
+        first = await news(socket)
+        assert first["type"] == "state"
+        yield socket
+
+
+async def test_the_page_may_load_nothing_from_elsewhere_and_be_framed_by_nobody(visitor: httpx.AsyncClient) -> None:
+    page = await visitor.get("/")
+    script = await visitor.get("/page/static/js/main.js")
+
+    for answer in (page, script):
+        policy = answer.headers["Content-Security-Policy"].split("; ")
+        assert "default-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert not any("unsafe" in rule or "*" in rule for rule in policy)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "text/html" in page.headers["Content-Type"]
+    assert "javascript" in script.headers["Content-Type"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "rebound.example"},
+    ],
+    ids=lambda headers: " ".join(f"{name} {value}" for name, value in headers.items()),
+)
+async def test_another_web_page_cannot_act(
+    visitor: httpx.AsyncClient, studio: Workspace, headers: dict[str, str]
+) -> None:
+    answers = [
+        await visitor.post("/control/message", json=ACT, headers=headers),
+        await visitor.post("/control/bot/kill", headers=headers),
+        await visitor.delete("/control/faults", headers=headers),
+        await visitor.post("/control/providers/hiapi/settings", json={"balance": 0}, headers=headers),
+        await visitor.post("/api/chat.postMessage", data={"channel": "#dailies", "text": "hi"}, headers=headers),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403] * 5
+    assert await studio.messages() == []
+
+
+async def test_the_page_itself_and_programs_without_a_browser_may_act(
+    visitor: httpx.AsyncClient, sandbox: Sandbox, studio: Workspace
+) -> None:
+    own = {"Origin": sandbox.slack_origin, "Sec-Fetch-Site": "same-origin"}
+
+    assert (await visitor.post("/control/message", json=ACT, headers=own)).status_code == 200
+    assert (await visitor.post("/control/message", json=ACT)).status_code == 200
+    assert len(await studio.messages()) == 2
+
+
+async def test_another_web_page_cannot_listen(sandbox: Sandbox) -> None:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.ws_connect(f"{sandbox.slack_origin}/page/live", origin="https://evil.example")
+
+    assert refused.value.status == 403
+
+
+async def test_a_clip_is_served_with_ranges_and_a_page_only_for_download(
+    studio: Workspace, visitor: httpx.AsyncClient
+) -> None:
+    await studio.say("maya", "files", files=[("clip.mp4", bytes(range(200))), ("bad.html", b"<script>1</script>")])
+    (message,) = await studio.messages()
+    clip, page = (f"/page/file/{file['id']}/{file['name']}" for file in message["files"])
+
+    part = await visitor.get(clip, headers={"Range": "bytes=10-19"})
+    html = await visitor.get(page)
+
+    assert (part.status_code, part.content) == (206, bytes(range(10, 20)))
+    assert part.headers["Content-Type"] == "video/mp4"
+    assert html.headers["Content-Type"] == "application/octet-stream"
+    assert html.headers["Content-Disposition"] == "attachment"
+    assert "sandbox" in html.headers["Content-Security-Policy"]
+    assert (await visitor.get("/page/file/F0NONE/x.mp4")).status_code == 404
+
+
+async def test_a_change_sends_only_what_changed(studio: Workspace, live: aiohttp.ClientWebSocketResponse) -> None:
+    first = await studio.say("maya", "one")
+    assert [one["text"] for one in (await news(live, "messages"))["messages"]] == ["one"]
+
+    await studio.say("ben", "two", thread=first)
+    change = await news(live, "messages")
+    assert [one["text"] for one in change["messages"]] == ["one", "two"]
+    assert change["messages"][0]["replies"]["count"] == 1
+    assert "users" not in change
+
+    await studio.react("ben", first, "rocket")
+    (changed,) = (await news(live, "messages"))["messages"]
+    assert [one["name"] for one in changed["reactions"]] == ["rocket"]
+
+    await studio.edit("maya", first, "changed")
+    (changed,) = (await news(live, "messages"))["messages"]
+    assert (changed["text"], changed["edited"]) == ("changed", True)
+
+
+async def test_deletions_members_and_troubles_are_told(
+    studio: Workspace, live: aiohttp.ClientWebSocketResponse
+) -> None:
+    ts = await studio.say("maya", "one")
+    await news(live, "messages")
+    await studio.delete("maya", ts)
+    assert (await news(live, "messages"))["messages"] == [{"channel": "C0DAILIES1", "ts": ts, "deleted": True}]
+
+    await studio.post("/channel", action="join", channel="#lobby", user="dailies")
+    (lobby,) = (await news(live, "channels"))["channels"]
+    assert "U0DAILIES1" in lobby["members"]
+
+    await studio.fault("slack:share", "do", "drop")
+    assert [fault["point"] for fault in (await news(live, "bench"))["bench"]["faults"]] == ["slack:share"]
+    await studio.heal()
+    assert (await news(live, "bench"))["bench"]["faults"] == []
+
+
+async def test_a_second_page_takes_nothing_from_the_first(
+    sandbox: Sandbox, studio: Workspace, live: aiohttp.ClientWebSocketResponse
+) -> None:
+    await studio.say("maya", "for both")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{sandbox.slack_origin}/page/live") as second,
+    ):
+        whole = await news(second, "messages")
+        assert (whole["type"], [one["text"] for one in whole["messages"]]) == ("state", ["for both"])
+        assert [one["text"] for one in (await news(live, "messages"))["messages"]] == ["for both"]
+
+        await studio.say("ben", "later")
+        for socket in (second, live):
+            assert [one["text"] for one in (await news(socket, "messages"))["messages"]] == ["later"]
+
+
+async def test_a_change_among_thousands_of_messages_is_one_message_on_the_wire(
+    studio: Workspace, live: aiohttp.ClientWebSocketResponse
+) -> None:
+    for number in range(30):
+        await asyncio.gather(*(studio.say("maya", f"{number}-{more}") for more in range(100)))
+    last = await studio.say("maya", "the last")
+    seen: list[str] = []
+    while "the last" not in seen:
+        seen += [one["text"] for one in (await news(live, "messages"))["messages"]]
+
+    await studio.react("ben", last, "eyes")
+    change = await news(live, "messages")
+
+    assert len(seen) == len(set(seen)) == 3001
+    assert len(json.dumps(change)) < 2000
+
+
+async def test_the_bench_counts_what_the_providers_charged(
+    studio: Workspace, live: aiohttp.ClientWebSocketResponse
+) -> None:
+    await studio.post("/providers/hiapi/top_up", usd=5)
+
+    account = (await news(live, "bench"))["bench"]["providers"]["hiapi"]
+    assert account["balance_micro_usd"] == 10_005_000_000
+    assert (account["charges"], account["at_work"], account["ledger"]) == (0, 0, [])
+
+
+async def test_the_bot_can_be_killed_by_a_click(studio: Workspace) -> None:
+    with pytest.raises(Refused, match="cannot_kill"):
+        await studio.post("/bot/kill")
+
+    victim = await asyncio.create_subprocess_exec("sleep", "60")
+    await studio.bot_is(victim.pid)
+    killed, code = await asyncio.gather(studio.post("/bot/kill"), victim.wait())
+
+    assert (killed, code) == ({"killed": True}, -9)
+
+
+async def test_a_person_dismisses_only_what_they_see(studio: Workspace, web: AsyncWebClient) -> None:
+    shown = await web.chat_postEphemeral(channel="C0DAILIES1", user="U0MAYA0001", text="psst")
+    ts = shown["message_ts"]
+
+    with pytest.raises(Refused, match="message_not_found"):
+        await studio.post("/dismiss", user="ben", channel="#dailies", ts=ts)
+    assert len(await studio.ephemerals("maya")) == 1
+    await studio.post("/dismiss", user="maya", channel="#dailies", ts=ts)
+    assert await studio.ephemerals("maya") == []
+
+
+async def test_commands_and_shortcuts_are_described(studio: Workspace, live: aiohttp.ClientWebSocketResponse) -> None:
+    shortcut = {"name": "New clip", "type": "global", "callback_id": "new_clip", "description": "Draft one"}
+    hints = {"/clip": {"description": "Draft", "usage_hint": "PROMPT"}}
+    await studio.configure(commands=["/clip", "/other"], command_hints=hints, shortcuts=[shortcut])
+
+    settings = (await news(live, "settings"))["settings"]
+    assert settings["commands"] == [
+        {"command": "/clip", "description": "Draft", "usage_hint": "PROMPT"},
+        {"command": "/other", "description": "", "usage_hint": ""},
+    ]
+    assert settings["shortcuts"] == [shortcut]
+    assert settings["has_home"] is False

@@ -1,0 +1,170 @@
+"""What is due when: one entry a key, each line with its own places, the most urgent first."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.services.agenda import PLACES, Agenda, Key, Line
+
+
+def key(name: str) -> Key:
+    return Key(kind="job", workspace="T1", id=name)
+
+
+def started(agenda: Agenda, now: float) -> list[str]:
+    return [one.id for one, _ in agenda.start_due(now)]
+
+
+@pytest.fixture
+def agenda() -> Agenda:
+    return Agenda()
+
+
+def test_a_key_starts_when_it_is_due_and_not_before(agenda: Agenda) -> None:
+    agenda.put(key("a"), Line.POLL, 10.0)
+    assert agenda.next_due() == 10.0
+    assert started(agenda, 9.9) == []
+    assert agenda.start_due(10.0) == [(key("a"), Line.POLL)]
+    assert agenda.next_due() is None
+
+
+def test_a_key_starts_once_until_it_is_put_again(agenda: Agenda) -> None:
+    agenda.put(key("a"), Line.POLL, 0.0)
+    assert started(agenda, 1.0) == ["a"]
+    assert started(agenda, 2.0) == []
+    agenda.finish(key("a"))
+    assert started(agenda, 3.0) == []
+    assert not agenda.knows(key("a"))
+
+
+def test_what_is_put_again_replaces_what_was_planned(agenda: Agenda) -> None:
+    agenda.put(key("a"), Line.POLL, 5.0)
+    agenda.put(key("a"), Line.FETCH, 7.0)
+    assert len(agenda) == 1
+    assert started(agenda, 6.0) == []
+    assert agenda.start_due(7.0) == [(key("a"), Line.FETCH)]
+
+
+def test_what_is_put_earlier_is_earlier(agenda: Agenda) -> None:
+    agenda.put(key("a"), Line.POLL, 50.0)
+    agenda.put(key("a"), Line.POLL, 5.0)
+    assert agenda.next_due() == 5.0
+    assert started(agenda, 5.0) == ["a"]
+    assert started(agenda, 50.0) == []
+
+
+def test_what_is_put_while_it_runs_starts_after_it_ended(agenda: Agenda) -> None:
+    agenda.put(key("a"), Line.POLL, 0.0)
+    agenda.start_due(0.0)
+    agenda.put(key("a"), Line.POLL, 9.0)
+    agenda.put(key("a"), Line.FETCH, 0.0)
+    assert agenda.knows(key("a"))
+    assert started(agenda, 1.0) == []
+    agenda.finish(key("a"))
+    assert agenda.start_due(1.0) == [(key("a"), Line.FETCH)]
+
+
+def test_a_dropped_key_does_not_start(agenda: Agenda) -> None:
+    agenda.put(key("a"), Line.POLL, 0.0)
+    agenda.put(key("b"), Line.POLL, 1.0)
+    agenda.drop(key("a"))
+    agenda.drop(key("unknown"))
+    assert not agenda.knows(key("a"))
+    assert (len(agenda), agenda.next_due()) == (1, 1.0)
+    assert started(agenda, 5.0) == ["b"]
+
+
+def test_a_key_dropped_while_it_waits_for_a_place_does_not_start() -> None:
+    agenda = Agenda({**PLACES, Line.FETCH: 1})
+    for name in "ab":
+        agenda.put(key(name), Line.FETCH, 0.0)
+    assert started(agenda, 0.0) == ["a"]
+    agenda.drop(key("b"))
+    agenda.finish(key("a"))
+    assert started(agenda, 1.0) == []
+
+
+@pytest.mark.parametrize("line", Line)
+def test_each_line_has_its_own_places(line: Line) -> None:
+    """A provider that hangs does not keep finished clips from the thread."""
+    agenda = Agenda()
+    for full in Line:
+        for number in range(PLACES[full] + 5):
+            agenda.put(Key(kind=full.value, workspace="T1", id=str(number)), full, 0.0)
+    begun = agenda.start_due(0.0)
+    assert sum(one is line for _, one in begun) == PLACES[line]
+    assert agenda.start_due(1.0) == []
+    agenda.finish(Key(kind=line.value, workspace="T1", id="0"))
+    assert [one for _, one in agenda.start_due(1.0)] == [line]
+
+
+def test_every_line_has_places() -> None:
+    assert set(PLACES) == set(Line)
+    assert min(PLACES.values()) >= 1
+
+
+def test_the_most_urgent_of_those_due_goes_first() -> None:
+    agenda = Agenda({**PLACES, Line.FETCH: 1})
+    agenda.put(key("late expiry"), Line.FETCH, 0.0, urgency=900.0)
+    agenda.put(key("early expiry"), Line.FETCH, 1.0, urgency=100.0)
+    agenda.put(key("not yet due"), Line.FETCH, 50.0, urgency=1.0)
+    order = []
+    for _ in range(2):
+        (only,) = started(agenda, 2.0)
+        order.append(only)
+        agenda.finish(key(only))
+    assert order == ["early expiry", "late expiry"]
+    assert started(agenda, 50.0) == ["not yet due"]
+
+
+def test_without_urgency_those_due_first_go_first_and_then_those_put_first(agenda: Agenda) -> None:
+    agenda.put(key("c"), Line.POLL, 2.0)
+    agenda.put(key("a"), Line.POLL, 1.0)
+    agenda.put(key("b"), Line.POLL, 1.0)
+    assert started(agenda, 3.0) == ["a", "b", "c"]
+
+
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "drop", "finish", "start"]),
+        st.sampled_from("abcd"),
+        st.sampled_from([Line.POLL, Line.FETCH]),
+        st.floats(0, 10),
+    ),
+    max_size=60,
+)
+
+
+@given(acts=ACTS)
+def test_nothing_is_lost_doubled_or_early_whatever_happens(acts: list[tuple[str, str, Line, float]]) -> None:
+    """Against the plainest model: what is planned, what runs, and what is to follow it."""
+    agenda = Agenda({**PLACES, Line.POLL: 2, Line.FETCH: 1})
+    planned: dict[str, tuple[Line, float]] = {}
+    running: dict[str, Line] = {}
+    follows: dict[str, tuple[Line, float]] = {}
+    now = 0.0
+    for act, name, line, number in acts:
+        if act == "put":
+            agenda.put(key(name), line, now + number)
+            (follows if name in running else planned)[name] = (line, now + number)
+        elif act == "drop":
+            agenda.drop(key(name))
+            planned.pop(name, None)
+        elif act == "finish" and name in running:
+            agenda.finish(key(name))
+            del running[name]
+            if name in follows:
+                planned[name] = follows.pop(name)
+        elif act == "start":
+            now += number
+            for begun, in_line in agenda.start_due(now):
+                due_line, due = planned.pop(begun.id)
+                assert (in_line, due <= now) == (due_line, True)
+                running[begun.id] = in_line
+            for kind, places in ((Line.POLL, 2), (Line.FETCH, 1)):
+                busy = sum(one is kind for one in running.values())
+                waiting = sum(one is kind and due <= now for one, due in planned.values())
+                assert busy <= places
+                assert busy == places or not waiting
+    assert len(agenda) == len(planned) + len(running)
+    assert all(agenda.knows(key(name)) for name in {*planned, *running})

@@ -1,0 +1,163 @@
+"""What the operator sets: read from the environment or ``.env``, checked, and never shown where it is secret."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from bot.configuration import make_policy
+from bot.domain.budget import Caps
+from bot.settings import Settings, micro_usd
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no ``.env`` lies."""
+    monkeypatch.chdir(tmp_path)
+
+
+def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("SLACK_API_URL", "http://127.0.0.1:1/api", "http://127.0.0.1:1/api/"),
+        ("SLACK_API_URL", "http://127.0.0.1:1/api/", "http://127.0.0.1:1/api/"),
+        ("HTTP_PORT", "0", 0),
+        ("HIAPI_IDEMPOTENCY", "false", False),
+        ("HIAPI_CONCURRENCY", "2", 2),
+        ("POLL_INTERVAL_SECONDS", "0.5", 0.5),
+        ("BUDGET_USER_DAY_USD", "2.50", 2.5),
+        ("BUDGET_USER_DAY_USD", "0", 0.0),
+        ("PROVIDERS", "hiapi, muapi ,", ("hiapi", "muapi")),
+        ("REACTION_PROMOTE", ":rocket:,ship", ("rocket", "ship")),
+        ("REACTION_CANCEL", "", ("x",)),
+        ("REACTION_CANCEL", " , ", ()),
+        ("ADMIN_USERS", "U1,U2", ("U1", "U2")),
+        ("ALLOWED_FETCH_HOSTS", "127.0.0.1:9000, [::1]:9000", ("127.0.0.1:9000", "[::1]:9000")),
+        ("THREAD_REPLIES", "Mention", "mention"),
+        ("LOG_LEVEL", "DEBUG", "debug"),
+        ("LOG_FORMAT", "JSON", "json"),
+        ("LOG_FORMAT", "", None),
+        ("PRICE_FILE", "prices.toml", Path("prices.toml")),
+        ("MAX_CLIP_MB", "1", 1),
+    ],
+)
+def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
+    assert getattr(read(monkeypatch, **{name: text}), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("HTTP_PORT", "65536"),
+        ("HTTP_PORT", "-1"),
+        ("HTTP_PORT", "http"),
+        ("HIAPI_IDEMPOTENCY", "perhaps"),
+        ("HIAPI_CONCURRENCY", "0"),
+        ("PROVIDER_CONCURRENCY", "0"),
+        ("PROVIDER_CONCURRENCY", "1.5"),
+        ("POLL_INTERVAL_SECONDS", "0"),
+        ("JOB_TIMEOUT_SECONDS", "0"),
+        ("JOB_TIMEOUT_SECONDS", "inf"),
+        ("BUDGET_WORKSPACE_MONTH_USD", "-1"),
+        ("BUDGET_WORKSPACE_MONTH_USD", "inf"),
+        ("BUDGET_WORKSPACE_MONTH_USD", "nan"),
+        ("BUDGET_CHANNEL_MONTH_USD", "ten"),
+        ("BUDGET_USER_DAY_USD", "$5"),
+        ("CONFIRM_ABOVE_USD", "-0.01"),
+        ("PROMOTE_UNDO_SECONDS", "-1"),
+        ("REACTION_PROMOTE", ","),
+        ("THREAD_REPLIES", "sometimes"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("MAX_CLIP_MB", "0"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(monkeypatch, **{name: text})
+    assert [fault["loc"] for fault in caught.value.errors()] == [(name.lower(),)]
+
+
+def test_a_file_is_read_and_the_environment_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("HTTP_PORT=4000\nMAX_CLIP_MB=7\nUNKNOWN=1\n", encoding="utf-8")
+    settings = read(monkeypatch, HTTP_PORT="5000")
+    assert (settings.http_port, settings.max_clip_mb) == (5000, 7)
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {
+        "SLACK_BOT_TOKEN": "xoxb-made-up",
+        "SLACK_APP_TOKEN": "xapp-made-up",
+        "SLACK_SIGNING_SECRET": "made-up",
+        "HIAPI_API_KEY": "made-up",
+        "DATABASE_URL": "postgresql://u:made-up@127.0.0.1/d",
+    }
+    settings = read(monkeypatch, **secrets)
+    assert "made-up" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    for name, secret in secrets.items():
+        value = getattr(settings, name.lower())
+        assert isinstance(value, SecretStr)
+        assert value.get_secret_value() == secret
+
+
+def test_settings_do_not_change() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError):
+        settings.http_port = 1  # type: ignore[misc] # mypy knows it as well
+
+
+@pytest.mark.parametrize(
+    ("dollars", "micro"), [(None, None), (0.0, 0), (0.32, 320_000), (1.1, 1_100_000), (0.0000014, 1)]
+)
+def test_dollars_become_whole_micro_dollars(dollars: float | None, micro: int | None) -> None:
+    assert micro_usd(dollars) == micro
+
+
+def test_the_policy_is_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = make_policy(
+        read(
+            monkeypatch,
+            BUDGET_WORKSPACE_MONTH_USD="100",
+            BUDGET_CHANNEL_MONTH_USD="20",
+            BUDGET_USER_DAY_USD="1.5",
+            CONFIRM_ABOVE_USD="0",
+            PROMOTE_UNDO_SECONDS="5",
+            ADMIN_USERS="U1,U2",
+            REACTION_PROMOTE="ship",
+            HIAPI_CONCURRENCY="2",
+            PROVIDER_CONCURRENCY="9",
+            JOB_TIMEOUT_SECONDS="60",
+            POLL_INTERVAL_SECONDS="0.5",
+            MAX_CLIP_MB="3",
+        )
+    )
+    assert policy.caps == Caps(
+        workspace_month_micro_usd=100_000_000, channel_month_micro_usd=20_000_000, person_day_micro_usd=1_500_000
+    )
+    facts: dict[str, Any] = {
+        "confirm_above_micro_usd": 0,
+        "undo": timedelta(seconds=5),
+        "admins": frozenset({"U1", "U2"}),
+        "promote_emoji": ("ship",),
+        "job_timeout": timedelta(seconds=60),
+        "poll_interval": timedelta(seconds=0.5),
+        "largest_clip_bytes": 3_000_000,
+    }
+    assert {name: getattr(policy, name) for name in facts} == facts
+    assert (policy.places("hiapi"), policy.places("muapi")) == (2, 9)
+
+
+def test_without_settings_there_is_no_cap_and_a_question_above_a_dollar() -> None:
+    policy = make_policy(Settings())
+    assert (policy.caps, policy.confirm_above_micro_usd, policy.poll_interval) == (Caps(), 1_000_000, None)
+    assert policy.undo == timedelta(seconds=20)
