@@ -27,7 +27,6 @@ CARD_EVENT = "dailies_card"
 
 _READ_BACK_PAGES = 3
 _SEND_TIMEOUT_SECONDS = 60.0
-_SEND_CHUNK = 64 * 1024
 
 
 class SlackChat:

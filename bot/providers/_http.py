@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -30,6 +30,10 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def without(self, secret: str) -> "Answer":
+        """The same with our key hidden, should the provider repeat it in its words."""
+        return replace(self, body=self.body.replace(secret.encode(), b"[hidden]")) if secret else self
 
     def json(self) -> object:
         """The decoded body; None when it is not JSON."""

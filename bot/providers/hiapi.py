@@ -91,10 +91,11 @@ def decode_order(answer: Answer, now: datetime) -> OrderOutcome:
     """What became of a ``POST /v1/tasks``. The envelope's own ``code`` counts when HTTP says 200 and it does not."""
     envelope = as_mapping(answer.json())
     task_id = as_text(as_mapping(envelope.get("data")).get("taskId"))
+    if task_id and 200 <= answer.status < 300:
+        return OrderAccepted(task_id=task_id)  # whatever else it says: a task that has a name may be charged
     status = _effective_status(answer.status, envelope)
     if 200 <= status < 300:
-        without_id = OrderUnknown(why=f"HTTP {answer.status} without a task id")
-        return OrderAccepted(task_id=task_id) if task_id else without_id
+        return OrderUnknown(why=f"HTTP {answer.status} without a task id")
     if status == 409:
         return OrderInFlight(retry_after_seconds=retry_after(answer.headers, now))
     if status == 429:
@@ -212,6 +213,7 @@ class HiAPI:
         idempotent: bool = True,
     ) -> None:
         self._tasks = base_url.rstrip("/").removesuffix("/v1") + "/v1/tasks"
+        self._key = key
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
         self._clock = clock
         self._model = model
@@ -229,14 +231,14 @@ class HiAPI:
         answer = await post_billed(self._billing, self._tasks, body=order.body, headers=headers)
         if isinstance(answer, OrderNotSent | OrderUnknown):
             return answer
-        return decode_order(answer, self._clock.now())
+        return decode_order(answer.without(self._key), self._clock.now())
 
     async def look(self, task_id: str) -> TaskReport:
         """Ask once how the task is."""
         answer = await get(self._reading, f"{self._tasks}/{quote(task_id, safe='')}", headers=self._headers)
         if isinstance(answer, str):
             return TaskUnreadable(why=answer)
-        return decode_task(answer, self._clock.now())
+        return decode_task(answer.without(self._key), self._clock.now())
 
     async def check(self) -> Failure | None:
         """Whether the API can be reached and takes the key, by listing one task, which costs nothing. None when it

@@ -297,7 +297,8 @@ class Intake:
         async with self._storage.read() as tx:
             ask = await tx.jobs.ask(draft.workspace, draft.ask_id)
             thread = await tx.jobs.thread(draft.workspace, draft.thread_id)
-        if draft.state is not State.DELIVERED or ask.kind is AskKind.PROMOTION:
+        # A clip that people may see already is promotable, also while we still look for its message.
+        if draft.state not in {State.DELIVERED, State.DELIVERING} or ask.kind is AskKind.PROMOTION:
             raise NotPromotable(draft)
         recipe = promote(draft.recipe, self._policy.final)
         if recipe == draft.recipe:
@@ -349,7 +350,12 @@ class Intake:
         if plan.door is Door.REACTION:
             await tx.jobs.support(ask.workspace, ask.id, Supporter(person=sender.person, at=now))
         first = await tx.jobs.take_numbers(thread.workspace, thread.id, plan.takes)
-        jobs = tuple(self._new_job(ask, plan, take, first, now) for take in range(1, plan.takes + 1))
+        # Ids of one millisecond are in no order of their own; sorted, the takes are ordered as they are numbered.
+        ids = sorted(self._new_id(now) for _ in range(plan.takes))
+        jobs = tuple(
+            self._new_job(ask, plan, job_id, take=take, number=first + take - 1)
+            for take, job_id in enumerate(ids, start=1)
+        )
         for job in jobs:
             await tx.jobs.add(
                 job,
@@ -406,7 +412,7 @@ class Intake:
             reply_url=sender.reply_url,
         )
 
-    def _new_job(self, ask: Ask, plan: _Plan, take: int, first: int, now: datetime) -> Job:
+    def _new_job(self, ask: Ask, plan: _Plan, job_id: str, *, take: int, number: int) -> Job:
         reasons = {
             None: None,
             Gate.CONFIRMATION: WaitReason.CONFIRMATION,
@@ -414,12 +420,12 @@ class Intake:
         }
         return Job(
             workspace=ask.workspace,
-            id=self._new_id(now),
+            id=job_id,
             ask_id=ask.id,
             thread_id=ask.thread_id,
             channel=ask.channel,
             person=ask.person,
-            number=first + take - 1,
+            number=number,
             take=take,
             takes=plan.takes,
             recipe=plan.recipe,
@@ -429,9 +435,9 @@ class Intake:
             wait_reason=reasons[plan.gate],
             price_micro_usd=plan.route.price.micro_usd,
             price_assumed=plan.route.price.assumed,
-            created_at=now,
-            updated_at=now,
-            due_at=ask.decide_by or now,
+            created_at=ask.created_at,
+            updated_at=ask.created_at,
+            due_at=ask.decide_by or ask.created_at,
         )
 
     async def _hold(self, tx: Transaction, jobs: Iterable[Job], now: datetime) -> None:

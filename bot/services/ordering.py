@@ -127,6 +127,8 @@ class Ordering:
 
     async def _refuse_over_cap(self, job: Job, ask: Ask, over: OverCap) -> StepResult:
         refused = await self._move(job, Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over))))
+        if job.take > 1:
+            return refused  # said once for the whole ask
         try:
             await self.bench.chat.tell(ask, Notice.OVER_CAP, refused)
         except ChatError as error:

@@ -4,6 +4,8 @@ import pytest
 
 from tests.faults.rig import Rig
 
+pytestmark = pytest.mark.timeout(180)
+
 PAIRS = [
     ("slack:chat.postMessage", "amid", "slack:chat.postMessage", "before"),
     ("slack:chat.postMessage", "amid", "slack:conversations.history", "amid"),

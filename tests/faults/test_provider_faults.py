@@ -11,6 +11,8 @@ import pytest
 from tests.faults.rig import Harm, Rig
 from tests.sandbox.driver import Json
 
+pytestmark = pytest.mark.timeout(180)
+
 storm = pytest.mark.storm
 RESUMED_WITHIN = 30.0
 """Seconds after a top-up in which waiting clips start by themselves."""
@@ -48,7 +50,6 @@ async def test_while_a_busy_provider_is_waited_for_the_card_says_so(rig: Rig) ->
     await rig.delivered()
 
 
-@pytest.mark.timeout(120)
 async def test_an_empty_account_is_waited_for_with_one_order_at_a_time(rig: Rig) -> None:
     """402: three asks wait, nothing is held, the provider is probed and not stormed; after a top-up all start."""
     posts = await rig.posts()
@@ -63,7 +64,6 @@ async def test_an_empty_account_is_waited_for_with_one_order_at_a_time(rig: Rig)
 
 
 @storm
-@pytest.mark.timeout(120)
 async def test_a_refused_key_is_waited_for_and_mended(rig: Rig) -> None:
     posts = await rig.posts()
     await rig.start()
@@ -173,7 +173,6 @@ async def test_a_task_that_never_ends_is_late_with_a_sorry_and_keeps_its_hold(ri
 
 
 @storm
-@pytest.mark.timeout(120)
 async def test_a_task_that_the_provider_forgot_is_said_to_be_charged(rig: Rig) -> None:
     await rig.start()
     await rig.arm("hiapi:outcome", "do", "lost")
@@ -233,7 +232,6 @@ async def test_different_bad_answers_in_a_row_delay_a_clip_and_no_more(rig: Rig)
 
 
 @storm
-@pytest.mark.timeout(90)
 async def test_a_status_request_that_hangs_is_given_up_and_asked_again(rig: Rig) -> None:
     await rig.start()
     await rig.arm("hiapi:get", "before", "hang")

@@ -7,6 +7,8 @@ import pytest
 
 from tests.faults.rig import Harm, Rig
 
+pytestmark = pytest.mark.timeout(180)
+
 storm = pytest.mark.storm
 
 CALLS = (
@@ -36,7 +38,6 @@ HARM: Mapping[str, Harm] = {
 # --- every call, once ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "harm", [pytest.param(one, marks=() if one in {"429", "reset done"} else storm, id=one) for one in HARM]
 )
@@ -51,7 +52,6 @@ async def test_every_call_may_go_wrong_once(rig: Rig, harm: str) -> None:
 
 
 @storm
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("harm", HARM)
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_call_may_go_wrong_twice(rig: Rig, call: str, harm: str) -> None:
@@ -63,7 +63,6 @@ async def test_a_call_may_go_wrong_twice(rig: Rig, call: str, harm: str) -> None
 
 
 @storm
-@pytest.mark.timeout(90)
 async def test_a_card_whose_answer_never_comes_stands_once(rig: Rig) -> None:
     """Slack has posted it and says nothing: it is found in the channel, not posted again."""
     await rig.start()
@@ -86,13 +85,12 @@ async def test_a_share_that_slack_has_no_time_for_is_sent_again_when_it_asked(ri
     await rig.start()
     await rig.arm("slack:files.completeUploadExternal", "before", "ratelimit", retry_after="2")
     await rig.accepted()
-    await rig.delivered(within=15)
+    await rig.delivered(within=22)
 
 
 # --- shares ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(90)
 async def test_a_share_that_slack_drops_is_sent_again_within_a_minute(rig: Rig) -> None:
     await rig.start()
     await rig.arm("slack:share", "do", "drop")
@@ -102,7 +100,6 @@ async def test_a_share_that_slack_drops_is_sent_again_within_a_minute(rig: Rig) 
 
 
 @storm
-@pytest.mark.timeout(120)
 async def test_a_share_that_comes_late_does_not_stand_beside_another(rig: Rig) -> None:
     """After 45 seconds Slack would show the first file: it was deleted before the second was sent."""
     await rig.start()
@@ -134,7 +131,6 @@ async def _deleted_files(rig: Rig) -> int:
 # --- the place -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(90)
 @pytest.mark.parametrize("how", ["kicked", pytest.param("archived", marks=storm)])
 async def test_a_clip_that_may_not_be_posted_is_kept_told_and_posted_when_it_may(rig: Rig, how: str) -> None:
     await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
@@ -161,7 +157,6 @@ async def test_where_the_card_may_not_be_posted_nothing_is_ordered(rig: Rig) -> 
     assert await rig.posts() == posts
 
 
-@pytest.mark.timeout(90)
 async def test_a_revoked_token_keeps_the_clip_until_there_is_a_good_one(rig: Rig) -> None:
     await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
     await rig.start()
@@ -177,7 +172,6 @@ async def test_a_revoked_token_keeps_the_clip_until_there_is_a_good_one(rig: Rig
 
 
 @storm
-@pytest.mark.timeout(120)
 async def test_slack_may_be_away_for_twenty_seconds(rig: Rig) -> None:
     await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
     await rig.start()
@@ -223,7 +217,6 @@ async def test_a_card_deleted_over_its_clips_is_posted_again_once(rig: Rig) -> N
     await rig.books_balance(history)
 
 
-@pytest.mark.timeout(90)
 async def test_a_last_word_is_said_on_a_new_card_when_the_old_one_was_deleted(rig: Rig) -> None:
     """The render fails: with the card gone nobody would ever hear of it."""
     await rig.studio.post("/providers/hiapi/settings", render_seconds=2)
@@ -238,7 +231,6 @@ async def test_a_last_word_is_said_on_a_new_card_when_the_old_one_was_deleted(ri
 
 
 @storm
-@pytest.mark.timeout(90)
 async def test_a_card_that_could_not_be_edited_is_edited_when_it_can(rig: Rig) -> None:
     """The render fails while the app is shut out; let in again, the card says so within a minute."""
     await rig.studio.post("/providers/hiapi/settings", render_seconds=2)
@@ -254,7 +246,6 @@ async def test_a_card_that_could_not_be_edited_is_edited_when_it_can(rig: Rig) -
 
 
 @storm
-@pytest.mark.timeout(90)
 async def test_a_deleted_root_is_replaced_also_across_a_kill(rig: Rig) -> None:
     await rig.studio.post("/providers/hiapi/settings", render_seconds=2)
     await rig.start()

@@ -7,6 +7,8 @@ import pytest
 from tests.faults.rig import Harm, Rig
 from tests.sandbox.driver import Json, buttons
 
+pytestmark = pytest.mark.timeout(180)
+
 NO_KEY = {"HIAPI_IDEMPOTENCY": "false"}
 WITHIN_PROMISE = 60.0
 """Seconds in which an unknown outcome is shown with its buttons."""
@@ -65,7 +67,6 @@ async def test_without_a_key_a_lost_answer_is_shown_and_never_sent_again(rig: Ri
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(120)
 async def test_without_a_key_a_hanging_provider_is_uncertain_within_the_promise(rig: Rig) -> None:
     """The longest case: the POST is given its whole deadline, and the card still says it within a minute."""
     await rig.start(**NO_KEY)

@@ -3,7 +3,7 @@
 import { confirmed } from "./dialog.js";
 import { h, icon } from "./dom.js";
 import { control } from "./inputs.js";
-import { textObject, words } from "./mrkdwn.js";
+import { textObject, wordsOf } from "./mrkdwn.js";
 import { openMenu } from "./popup.js";
 
 /** @typedef {import("./blocks.js").Surface} Surface */
@@ -59,8 +59,8 @@ function overflow(spec, block, surface) {
       data: { key: `${block.block_id}/${spec.action_id}`, action: spec.action_id },
       onclick: () => {
         const choices = spec.options.map((/** @type {any} */ option) => ({
-          label: words(option.text.text),
-          detail: option.description ? words(option.description.text) : undefined,
+          label: wordsOf(option.text),
+          detail: option.description ? wordsOf(option.description) : undefined,
           choose: () => void press(spec, block, surface, option.value, shown),
         }));
         openMenu(shown, choices, "More actions");
@@ -74,7 +74,7 @@ function overflow(spec, block, surface) {
 /** A menu or other input whose change is an action. @param {any} spec @param {any} block @param {Surface} surface */
 function chooser(spec, block, surface) {
   const made = control(spec, {
-    label: spec.placeholder ? words(spec.placeholder.text) : spec.action_id ?? "Choose",
+    label: spec.placeholder ? wordsOf(spec.placeholder) : spec.action_id ?? "Choose",
     onchange: () => {
       const value = made?.value();
       const chosen = Array.isArray(value) ? value[value.length - 1] : value;

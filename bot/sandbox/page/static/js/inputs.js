@@ -5,7 +5,7 @@
 
 import { told, control as request } from "./control.js";
 import { h } from "./dom.js";
-import { textObject, words } from "./mrkdwn.js";
+import { textObject, wordsOf } from "./mrkdwn.js";
 import { store } from "./store.js";
 
 /** @typedef {import("./fields.js").Control} Control */
@@ -28,7 +28,7 @@ export function inputBlock(block, surface) {
       if (chosen !== undefined) void surface.click({ action_id: spec.action_id, block_id: block.block_id, value: String(chosen) });
     }
   };
-  const input = control(spec, { id, label: words(block.label.text), onchange: tell });
+  const input = control(spec, { id, label: wordsOf(block.label), onchange: tell });
   if (!input) return h("div", { class: "unknown" }, `An input of the type “${spec.type}”, which this page does not draw.`);
   surface.fields?.add(block.block_id, spec.action_id, input);
   const isGroup = input.element.tagName === "FIELDSET";
@@ -75,7 +75,7 @@ function textInput(spec, wiring, tag, type) {
     "aria-label": wiring.id ? undefined : wiring.label,
     type: tag === "input" ? type : undefined,
     rows: tag === "textarea" ? 4 : undefined,
-    placeholder: spec.placeholder ? words(spec.placeholder.text) : undefined,
+    placeholder: spec.placeholder ? wordsOf(spec.placeholder) : undefined,
     minlength: spec.min_length,
     maxlength: spec.max_length,
     min: spec.min_value,
@@ -98,13 +98,13 @@ function flattened(spec) {
 
 /** @param {any} spec @param {Wiring} wiring @param {any[]} options @param {any[]} groups @param {string | undefined} initial @returns {Control} */
 function select(spec, wiring, options, groups, initial) {
-  const option = (/** @type {any} */ one) => h("option", { value: one.value }, words(one.text.text));
+  const option = (/** @type {any} */ one) => h("option", { value: one.value }, wordsOf(one.text));
   const element = h(
     "select",
     { id: wiring.id, "aria-label": wiring.id ? undefined : wiring.label, autofocus: spec.focus_on_load, data: { key: spec.action_id ?? "", action: spec.action_id ?? "" }, onchange: () => wiring.onchange?.() },
-    initial === undefined || wiring.id ? h("option", { value: "" }, spec.placeholder ? words(spec.placeholder.text) : "Choose…") : null,
+    initial === undefined || wiring.id ? h("option", { value: "" }, spec.placeholder ? wordsOf(spec.placeholder) : "Choose…") : null,
     options.map(option),
-    groups.map((group) => h("optgroup", { label: words(group.label.text) }, group.options.map(option))),
+    groups.map((group) => h("optgroup", { label: wordsOf(group.label) }, group.options.map(option))),
   );
   element.value = initial ?? "";
   return { element, value: () => element.value, restore: (value) => (element.value = value), focus: () => element.focus() };

@@ -128,7 +128,7 @@ function controlSequence(inner) {
   if (target.startsWith("#")) return channelLink(target.slice(1), label);
   if (target.startsWith("!date^")) return date(target, label);
   if (target.startsWith("!")) return h("span", { class: "mention" }, `@${label.replace(/^@/, "") || target.slice(1).split("^")[0]}`);
-  return link(unescape(target), label);
+  return LINK.test(target) ? link(unescape(target), label) : unescape(`<${inner}>`);
 }
 
 /** @param {string} id @param {string} [label] */
@@ -184,7 +184,12 @@ export function plainWithEmoji(text) {
     .map((part) => (/^:.+:$/.test(part) && character(part.slice(1, -1)) ? emojiElement(part.slice(1, -1)) : unescape(part)));
 }
 
-/** @param {string} text mrkdwn in plain words, for labels and announcements */
+/** @param {{type: string, text: string} | null | undefined} object a text object in plain words, for labels */
+export function wordsOf(object) {
+  return h("div", {}, textObject(object)).textContent ?? "";
+}
+
+/** @param {string} text mrkdwn in plain words, for announcements */
 export function words(text) {
   return h("div", {}, mrkdwn(text)).textContent ?? "";
 }

@@ -1,0 +1,99 @@
+"""The drawer: the providers' ledger, trouble made and healed, the bot killed."""
+
+import asyncio
+
+import httpx
+from playwright.async_api import expect
+
+from bot.sandbox.server import Sandbox
+from tests.browser.visitor import Visitor
+from tests.sandbox.driver import Workspace
+
+
+async def order(sandbox: Sandbox, studio: Workspace, *, key: str) -> httpx.Response:
+    """One clip, ordered at the pretend provider as a bot would."""
+    task = {"model": "bytedance/seedance-2-0-mini", "input": {"prompt": f"a mug {key}", "duration": 4}}
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return await client.post(
+            f"{studio.environment['HIAPI_BASE_URL']}/v1/tasks",
+            json=task,
+            headers={
+                "Authorization": f"Bearer {studio.environment['HIAPI_API_KEY']}",
+                "Idempotency-Key": key,
+            },
+        )
+
+
+async def test_troubles_are_made_listed_and_healed(visitor: Visitor, studio: Workspace) -> None:
+    await visitor.open_drawer()
+    await expect(visitor.drawer).to_contain_text("None: everything works.")
+    down = visitor.drawer.get_by_role("button", name="Is down")
+
+    await down.click()
+    await expect(down).to_have_attribute("aria-pressed", "true")
+    await visitor.drawer.get_by_role("button", name="Drops the next share").click()
+    await visitor.drawer.get_by_role("button", name="Delivers events twice").click()
+    await visitor.drawer.get_by_role("button", name="Is out of credits").click()
+    listed = visitor.drawer.get_by_role("listitem")
+    await expect(listed).to_have_count(4)
+    await expect(visitor.page.get_by_label("3 active troubles")).to_be_visible()
+    rules = {(rule["point"], rule["action"]["kind"], rule["times"]) for rule in await studio.faults()}
+    assert rules == {
+        ("hiapi:*", "status", -1),
+        ("slack:share", "drop", 1),
+        ("slack:event", "duplicate", -1),
+    }
+    assert (await studio.get("/providers/hiapi/ledger"))["balance_micro_usd"] == 0
+
+    await down.click()
+    await expect(listed).to_have_count(3)
+    await visitor.drawer.get_by_role("button", name="Heal all").click()
+    await expect(visitor.drawer).to_contain_text("None: everything works.")
+    assert await studio.faults() == []
+    assert (await studio.get("/providers/hiapi/ledger"))["balance_micro_usd"] == 100_000_000
+
+
+async def test_charges_are_counted_against_clips(visitor: Visitor, sandbox: Sandbox, studio: Workspace) -> None:
+    await visitor.open_drawer()
+    verdict = visitor.drawer.locator("#verdict")
+    await expect(verdict).to_have_text("0 charges, 0 clips")
+    await studio.post("/providers/hiapi/settings", render_seconds=60)
+
+    assert (await order(sandbox, studio, key="one")).status_code == 200
+    await expect(verdict).to_have_text("1 charge, 0 clips")
+    await expect(visitor.drawer).to_contain_text("1 clip being rendered.")
+    await expect(visitor.drawer.get_by_role("row", name="a mug one")).to_contain_text("at work")
+
+
+async def test_troubles_that_others_made_are_shown_as_they_are(visitor: Visitor, studio: Workspace) -> None:
+    await studio.fault("slack:chat.update", "before", "ratelimit", retry_after="3", times=2)
+    await visitor.open_drawer()
+
+    await expect(visitor.drawer.get_by_role("listitem")).to_have_text("slack:chat.update, before: ratelimit (2×)")
+
+
+async def test_the_bot_is_killed_only_after_a_question(visitor: Visitor, studio: Workspace) -> None:
+    victim = await asyncio.create_subprocess_exec("sleep", "60")
+    await visitor.open_drawer()
+    kill = visitor.drawer.get_by_role("button", name="Kill the bot")
+    await expect(kill).to_be_disabled()
+    await studio.bot_is(victim.pid)
+
+    await kill.click()
+    await visitor.page.get_by_role("button", name="Let it live").click()
+    assert victim.returncode is None
+    await kill.click()
+    await visitor.page.get_by_role("button", name="Kill it").click()
+
+    assert await asyncio.wait_for(victim.wait(), 10) == -9
+    await expect(kill).to_be_disabled()
+
+
+async def test_the_first_steps_can_be_waved_away_for_good(visitor: Visitor) -> None:
+    steps = visitor.page.get_by_role("region", name="First steps")
+    await steps.get_by_role("button", name="Dismiss the first steps").click()
+    await expect(steps).to_be_hidden()
+    await visitor.page.reload()
+
+    await expect(visitor.composer).to_be_visible()
+    await expect(steps).to_be_hidden()
