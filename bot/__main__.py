@@ -71,7 +71,7 @@ def demo(
     if headless is not None:
         asyncio.run(demonstration.run_headless(headless, out))
     else:
-        asyncio.run(demonstration.run_story())
+        asyncio.run(demonstration.run_page())
 
 
 @cli.command()

@@ -23,6 +23,8 @@ PERSON = "maya"
 WHOLE_DEADLINE_SECONDS = 120.0
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 12.0
+_MOURNING_SECONDS = 2.0
+"""How long a killed bot stays away, so that it can be seen."""
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
 _PRICES = '[hiapi.mini]\n"480p" = 0.08\n"720p" = 0.15\n'
 """What the pretend provider charges; the real one publishes no price."""
@@ -38,7 +40,7 @@ class Studio:
 
     slack: str
     http: httpx.AsyncClient
-    log: Path
+    bot: "_Bot"
 
     async def post(self, path: str, **body: Any) -> dict[str, Any]:
         """Act as a person."""
@@ -67,7 +69,7 @@ class Studio:
                     seq = changes.json()["seq"]
         except TimeoutError:
             limit = f"{WHOLE_DEADLINE_SECONDS:.0f} s"
-            raise DemoFailed(f"{what} did not happen within {limit}.\n{_tail(self.log)}") from None
+            raise DemoFailed(f"{what} did not happen within {limit}.\n{_tail(self.bot.log)}") from None
 
     async def file(self, file_id: str) -> bytes:
         """The bytes of a file as they stand in the thread."""
@@ -94,35 +96,33 @@ def _write(path: Path, contents: bytes) -> Path:
     return path
 
 
-async def run_story() -> None:
-    """Drafts, a reaction, a reply, as a transcript; then the demo goes on until Ctrl-C."""
+async def run_page() -> None:
+    """The workspace in the browser, until Ctrl-C. A bot that was killed from the page is started again, so that anyone
+    can watch what a restart does."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with studio() as demo:
-        _note(f"A pretend Slack workspace listens at {demo.slack}; no account, no key, no money.")
-        story = asyncio.create_task(_story(demo))
+        _note(f"Open {demo.slack}/ in a browser. No account, no key, no money; Ctrl-C ends it.")
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({story, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if story.done():
-            story.result()
-            _note(f"Every message is at {demo.slack}/control/state. Ctrl-C ends the demo.")
-            await stopping
-        story.cancel()
+        watching = asyncio.create_task(_keep_alive(demo))
+        await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopping, watching):
+            task.cancel()
+        if watching.done() and not watching.cancelled():
+            watching.result()
 
 
-async def _story(demo: Studio) -> None:
-    await _type(demo, "/clip a red panda surfing --takes 2")
-    await demo.until("Two clips", lambda messages: len(_clips(messages)) >= 2)
-    first, second = (await _told(demo, 0))[:2]
-    _say(PERSON, f"reacts with :rocket: to {second['text'].split(' ')[0]}")
-    await demo.post("/react", user=PERSON, channel=CHANNEL, ts=second["ts"], name="rocket")
-    await demo.until("The final", lambda messages: len(_clips(messages)) >= 3)
-    await _told(demo, 2)
-    _say(PERSON, "replies: #1 9:16")
-    await demo.post("/message", user=PERSON, channel=CHANNEL, thread_ts=first["thread_ts"], text="#1 9:16")
-    await demo.until("The variant", lambda messages: len(_clips(messages)) >= 4)
-    await _told(demo, 3)
+async def _keep_alive(demo: Studio) -> None:
+    """Start the bot again whenever it was killed. One that ends by itself cannot be helped: raises DemoFailed."""
+    while True:
+        code = await demo.bot.ended()
+        if code != -signal.SIGKILL:
+            raise DemoFailed(f"The bot ended with code {code}.\n{_tail(demo.bot.log)}")
+        _note("The bot was killed; it is started again.")
+        await asyncio.sleep(_MOURNING_SECONDS)
+        await demo.bot.start()
+        await demo.post("/bot", pid=demo.bot.pid)
 
 
 async def _type(demo: Studio, line: str) -> None:
@@ -130,18 +130,11 @@ async def _type(demo: Studio, line: str) -> None:
     command, _, text = line.partition(" ")
     answer = await demo.post("/slash", user=PERSON, channel=CHANNEL, command=command, text=text)
     if not answer["acked"]:
-        raise DemoFailed(f"The bot did not answer the command ({answer['error']}).\n{_tail(demo.log)}")
+        raise DemoFailed(f"The bot did not answer the command ({answer['error']}).\n{_tail(demo.bot.log)}")
     said = str((answer.get("payload") or {}).get("text", ""))
     _say("dailies, privately", said)
     if "Nothing was charged" in said:
         raise DemoFailed("The prompt was not taken.")
-
-
-async def _told(demo: Studio, since: int) -> list[dict[str, Any]]:
-    found = _clips(await demo.messages())
-    for clip in found[since:]:
-        _say("dailies", clip["text"])
-    return found
 
 
 def _clips(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -164,11 +157,13 @@ async def studio() -> AsyncIterator[Studio]:
         place = Path(folder)
         async with contextlib.AsyncExitStack() as stack:
             ready = await stack.enter_async_context(_sandbox(place))
-            log = place / "bot.log"
-            bot = await stack.enter_async_context(_bot(place, ready["env"], log))
+            bot = _Bot(place, ready["env"])
+            stack.push_async_callback(bot.end)
+            await bot.start()
             http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=30))
-            demo = Studio(slack=str(ready["slack"]), http=http, log=log)
-            await _connected(demo, bot)
+            demo = Studio(slack=str(ready["slack"]), http=http, bot=bot)
+            await demo.post("/bot", pid=bot.pid)
+            await _connected(demo)
             yield demo
 
 
@@ -194,36 +189,58 @@ async def _sandbox(place: Path) -> AsyncIterator[dict[str, Any]]:
         await _end(process)
 
 
-@contextlib.asynccontextmanager
-async def _bot(place: Path, sandbox: Mapping[str, str], log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The bot's process; like the sandbox it ends with us, even when we are killed."""
-    prices = place / "prices.toml"
-    prices.write_text(_PRICES, encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bot", "run", "--exit-with-parent"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=log.open("wb"),
-        cwd=place,
-        env=_environment(
-            {
-                **sandbox,
-                "DATABASE_URL": f"sqlite:///{place / 'dailies.db'}",
-                "MEDIA_URL": f"file:{place / 'media'}",
-                "PRICE_FILE": str(prices),
-                "HTTP_PORT": "0",
-                "PROMOTE_UNDO_SECONDS": "5",
-            }
-        ),
-    )
-    try:
-        yield process
-    finally:
-        await _end(process)
+class _Bot:
+    """``dailies run`` as a child that can be killed and started again; it ends with us, even when we are killed."""
+
+    def __init__(self, place: Path, sandbox: Mapping[str, str]) -> None:
+        prices = place / "prices.toml"
+        prices.write_text(_PRICES, encoding="utf-8")
+        self.log = place / "bot.log"
+        self._place = place
+        self._settings = {
+            **sandbox,
+            "DATABASE_URL": f"sqlite:///{place / 'dailies.db'}",
+            "MEDIA_URL": f"file:{place / 'media'}",
+            "PRICE_FILE": str(prices),
+            "HTTP_PORT": "0",
+            "PROMOTE_UNDO_SECONDS": "5",
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it; returns at once."""
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "bot", "run", "--exit-with-parent"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=log,
+                cwd=self._place,
+                env=_environment(self._settings),
+            )
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.returncode if self._process else None
+
+    async def ended(self) -> int:
+        """Wait until it has ended; its exit code."""
+        return await self._process.wait() if self._process else 0
+
+    async def end(self) -> None:
+        """End it."""
+        if self._process:
+            await _end(self._process)
 
 
-async def _connected(demo: Studio, bot: asyncio.subprocess.Process) -> None:
+async def _connected(demo: Studio) -> None:
     """Wait until the bot's socket stands in the workspace."""
     try:
         async with asyncio.timeout(_READY_SECONDS):
@@ -231,11 +248,11 @@ async def _connected(demo: Studio, bot: asyncio.subprocess.Process) -> None:
                 state = (await demo.http.get(f"{demo.slack}/control/state", params={"channel": CHANNEL})).json()
                 if state["sockets"]:
                     return
-                if bot.returncode is not None:
-                    raise DemoFailed(f"The bot ended with code {bot.returncode}.\n{_tail(demo.log)}")
+                if demo.bot.code is not None:
+                    raise DemoFailed(f"The bot ended with code {demo.bot.code}.\n{_tail(demo.bot.log)}")
                 await demo.http.get(f"{demo.slack}/control/changes", params={"after": state["seq"], "timeout": 1})
     except TimeoutError:
-        raise DemoFailed(f"The bot did not connect.\n{_tail(demo.log)}") from None
+        raise DemoFailed(f"The bot did not connect.\n{_tail(demo.bot.log)}") from None
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ https://docs.slack.dev/apis/events-api/using-http-request-urls
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -176,15 +176,16 @@ async def _read(headers: tuple[tuple[bytes, bytes], ...], receive: Receive) -> b
     body, size = bytearray(), 0
     try:
         async with asyncio.timeout(_DRAIN_SECONDS if too_large else READ_SECONDS):
-            async for chunk in _chunks(receive):
+            while size <= LARGEST_BODY + _DRAINED_BYTES:
+                chunk, more = await _chunk(receive)
                 size += len(chunk)
                 if size > LARGEST_BODY:
                     too_large = True
                     body.clear()
-                if size > LARGEST_BODY + _DRAINED_BYTES:
-                    break
                 if not too_large:
                     body += chunk
+                if not more:
+                    break
     except TimeoutError:
         if not too_large:
             raise _Refused(408, "body too slow") from None
@@ -193,14 +194,12 @@ async def _read(headers: tuple[tuple[bytes, bytes], ...], receive: Receive) -> b
     return bytes(body)
 
 
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _Left
-        yield message.get("body", b"")
-        more = message.get("more_body", False)
+async def _chunk(receive: Receive) -> tuple[bytes, bool]:
+    """The next piece of the body, and whether more follows. Raises _Left."""
+    message = await receive()
+    if message["type"] != "http.request":
+        raise _Left
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _payload(content_type: str, content_encoding: str, body: bytes) -> _Json:

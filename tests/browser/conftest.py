@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -40,9 +41,17 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One browser serves all tests of a worker, so that they share its event loop. Profiles are their own."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """A browser of its own."""
+    """A browser without a profile."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
         yield browser
@@ -76,7 +85,7 @@ class Watch:
             self.complaints.append(message.text)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """A fresh profile. In the end: no script failed, and nothing was asked of any other server."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
@@ -89,7 +98,7 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     assert len(watch.origins) <= 1
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
     """The server, in this process."""
     server = Sandbox(data_dir=tmp_path, config={"share_delay": 0.02, "retry_schedule": [0, 0.05, 0.1]})
@@ -98,7 +107,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
     await server.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def studio(sandbox: Sandbox) -> AsyncIterator[Workspace]:
     """Its people, to act beside the browser and to look at what came of it."""
     people = Workspace(
@@ -111,12 +120,10 @@ async def studio(sandbox: Sandbox) -> AsyncIterator[Workspace]:
 @pytest.fixture
 def web(studio: Workspace) -> AsyncWebClient:
     """The bot's hands: Slack's own client with the bot's token."""
-    return AsyncWebClient(
-        token=studio.environment["SLACK_BOT_TOKEN"], base_url=studio.environment["SLACK_API_URL"]
-    )
+    return AsyncWebClient(token=studio.environment["SLACK_BOT_TOKEN"], base_url=studio.environment["SLACK_API_URL"])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def app(web: AsyncWebClient, studio: Workspace) -> AsyncIterator[AsyncApp]:
     """A connected Bolt app without listeners: each test adds its own."""
     app = AsyncApp(client=web, raise_error_for_unhandled_request=False)
@@ -127,7 +134,7 @@ async def app(web: AsyncWebClient, studio: Workspace) -> AsyncIterator[AsyncApp]
     await handler.close_async()  # type: ignore[no-untyped-call] # as above
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def visitor(context: BrowserContext, studio: Workspace) -> Visitor:
     """Somebody who has opened the page on a laptop."""
     return await Visitor.arrive(await context.new_page(), studio.slack)

@@ -12,7 +12,8 @@ from tests.sandbox.driver import Workspace
 
 async def order(sandbox: Sandbox, studio: Workspace, *, key: str) -> httpx.Response:
     """One clip, ordered at the pretend provider as a bot would."""
-    task = {"model": "bytedance/seedance-2-0-mini", "input": {"prompt": f"a mug {key}", "duration": 4}}
+    given = {"prompt": f"a mug {key}", "resolution": "480p", "duration": 4}
+    task = {"model": "seedance-2.0-mini", "input": given}
     async with httpx.AsyncClient(trust_env=False) as client:
         return await client.post(
             f"{studio.environment['HIAPI_BASE_URL']}/v1/tasks",

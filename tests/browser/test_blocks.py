@@ -243,9 +243,7 @@ async def test_the_home_tab_shows_what_the_app_published(
     assert (await next_of(pressed))["view"]["type"] == "home"
 
 
-async def test_a_message_shortcut_takes_its_message_along(
-    app: AsyncApp, studio: Workspace, visitor: Visitor
-) -> None:
+async def test_a_message_shortcut_takes_its_message_along(app: AsyncApp, studio: Workspace, visitor: Visitor) -> None:
     told = heard(app, "shortcut", "animate")
     await studio.configure(
         shortcuts=[{"name": "Animate this", "type": "message", "callback_id": "animate", "description": "A clip"}]

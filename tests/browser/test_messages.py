@@ -4,7 +4,7 @@ import base64
 import re
 from typing import Any
 
-from playwright.async_api import BrowserContext, WebSocketRoute, expect
+from playwright.async_api import BrowserContext, FilePayload, WebSocketRoute, expect
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -122,13 +122,12 @@ async def test_files_are_attached_taken_off_and_shown(visitor: Visitor, studio: 
     async with visitor.page.expect_file_chooser() as choosing:
         await visitor.channel.get_by_role("button", name="Attach files").click()
     chooser = await choosing.value
-    await chooser.set_files(
-        [
-            {"name": "mug.png", "mimeType": "image/png", "buffer": PIXEL},
-            {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"},
-            {"name": "wrong.txt", "mimeType": "text/plain", "buffer": b"wrong"},
-        ]
-    )
+    files: list[FilePayload] = [
+        {"name": "mug.png", "mimeType": "image/png", "buffer": PIXEL},
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"},
+        {"name": "wrong.txt", "mimeType": "text/plain", "buffer": b"wrong"},
+    ]
+    await chooser.set_files(files)
     await visitor.channel.get_by_role("button", name="Remove wrong.txt").click()
     await visitor.say("look")
 

@@ -60,12 +60,15 @@ async def test_file_names_are_text_and_a_page_among_files_is_only_downloaded(
 
 async def test_blocks_ephemerals_and_attachments_are_text(web: AsyncWebClient, visitor: Visitor) -> None:
     plain = {"type": "plain_text", "text": f"plain {IMAGE}"}
-    mrkdwn = {"type": "mrkdwn", "text": f"mrkdwn {IMAGE} <https://example.com/\"onmouseover=hacked|{IMAGE}>"}
+    mrkdwn = {"type": "mrkdwn", "text": f'mrkdwn {IMAGE} <https://example.com/"onmouseover=hacked|{IMAGE}>'}
     options = [{"text": {"type": "plain_text", "text": SCRIPT}, "value": "1", "description": plain}]
     blocks: list[dict[str, Any]] = [
         {"type": "header", "text": plain},
         {"type": "section", "text": mrkdwn, "fields": [plain, mrkdwn]},
-        {"type": "context", "elements": [mrkdwn, {"type": "image", "image_url": "https://x.example/x", "alt_text": IMAGE}]},
+        {
+            "type": "context",
+            "elements": [mrkdwn, {"type": "image", "image_url": "https://x.example/x", "alt_text": IMAGE}],
+        },
         {
             "type": "actions",
             "elements": [

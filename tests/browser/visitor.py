@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import BrowserContext, Locator, Page, expect
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,3 +82,13 @@ class Visitor:
         """Look behind the scenes."""
         await self.page.locator("#behind-the-scenes").click()
         await expect(self.drawer).to_be_visible()
+
+
+@asynccontextmanager
+async def visiting(context: BrowserContext, origin: str) -> AsyncIterator[Visitor]:
+    """Somebody on a page that closes with the block: before a server that ends later."""
+    page = await context.new_page()
+    try:
+        yield await Visitor.arrive(page, origin)
+    finally:
+        await page.close()

@@ -7,7 +7,7 @@ from tests.faults.rig import Rig
 pytestmark = pytest.mark.timeout(180)
 
 PAIRS = [
-    ("slack:chat.postMessage", "amid", "slack:chat.postMessage", "before"),
+    ("slack:chat.postMessage", "before", "slack:chat.postMessage", "amid"),
     ("slack:chat.postMessage", "amid", "slack:conversations.history", "amid"),
     ("slack:chat.postMessage", "amid", "hiapi:create", "amid"),
     ("hiapi:create", "before", "hiapi:create", "amid"),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import av
 import pytest
 
+from tests.sandbox.driver import Workspace
 from tests.scenarios.bot import ROOT
 
 REAL_KEYS = {
@@ -52,10 +54,7 @@ async def test_headless_writes_a_whole_clip_and_leaves_the_callers_keys_alone(tm
 @pytest.mark.timeout(60)
 async def test_the_demo_takes_its_children_with_it_even_when_it_is_killed(tmp_path: Path) -> None:
     process = await demo(place=tmp_path)
-    assert process.stderr is not None
-    async with asyncio.timeout(40):
-        while b"/clip" not in await process.stderr.readline():
-            assert process.returncode is None
+    await address(process)
     children = descendants(process.pid)
     assert len(children) >= 2
 
@@ -65,6 +64,34 @@ async def test_the_demo_takes_its_children_with_it_even_when_it_is_killed(tmp_pa
     async with asyncio.timeout(15):
         while [pid for pid in children if alive(pid)]:
             await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(90)
+async def test_a_bot_that_is_killed_from_the_page_comes_back_and_finishes(tmp_path: Path) -> None:
+    """What the page's drawer does: a prompt, a SIGKILL amid its render, and the clip all the same, for one charge."""
+    process = await demo(place=tmp_path)
+    people = Workspace(slack=await address(process), providers="", environment={})
+    try:
+        await people.slash("maya", "/clip a lighthouse at dusk")
+        await people.wait_until(lambda state: state["providers"]["hiapi"]["ledger"], what="the order is taken")
+        await people.post("/bot/kill")
+
+        await people.message_where(lambda one: bool(one.get("files")), timeout=60, what="the clip stands")
+        assert len((await people.state())["providers"]["hiapi"]["ledger"]) == 1
+    finally:
+        await people.close()
+        process.terminate()
+        await process.wait()
+
+
+async def address(process: asyncio.subprocess.Process) -> str:
+    """Where the demo says that it can be opened."""
+    assert process.stderr is not None
+    async with asyncio.timeout(40):
+        while line := (await process.stderr.readline()).decode():
+            if found := re.search(r"Open (http://127\.0\.0\.1:\d+)/", line):
+                return found[1]
+    raise AssertionError(f"the demo ended with {process.returncode}")
 
 
 def assert_plays(path: Path) -> None:

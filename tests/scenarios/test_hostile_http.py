@@ -20,6 +20,7 @@ from tests.scenarios.bot import Stage, stage
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATH = "/slack/events"
+TIME, SIGN = "X-Slack-Request-Timestamp", "X-Slack-Signature"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MARK = "a-lighthouse-that-nobody-may-see"
@@ -42,7 +43,7 @@ class Door:
         """Slack's two headers for a body."""
         timestamp = str(int(time.time() if at is None else at))
         sign = signature(self.secret if secret is None else secret, timestamp.encode(), body)
-        return {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": sign.decode()}
+        return {TIME: timestamp, SIGN: sign.decode()}
 
     async def send(self, *pieces: bytes, pause: float = 0.0, within: float = 10.0) -> list[int]:
         """Send these bytes, with a pause between them; the statuses of all answers until the bot hangs up."""
@@ -133,61 +134,43 @@ def event() -> bytes:
     return json.dumps(wrapped).encode()
 
 
+def forged(headers: dict[str, str] | list[tuple[str, str]]) -> bytes:
+    """The command with these headers of Slack's."""
+    return http(command(), type_=FORM, more=headers)
+
+
 Make = Callable[[Door], bytes]
 
 UNVERIFIED: dict[str, Make] = {
     "no headers of Slack's": lambda door: http(command(), type_=FORM),
-    "no timestamp": lambda door: http(
-        command(), type_=FORM, more={"X-Slack-Signature": door.signed(command())["X-Slack-Signature"]}
-    ),
-    "no signature": lambda door: http(
-        command(), type_=FORM, more={"X-Slack-Request-Timestamp": str(int(time.time()))}
-    ),
-    "another secret": lambda door: http(command(), type_=FORM, more=door.signed(command(), secret=b"guessed")),
-    "an empty secret": lambda door: http(command(), type_=FORM, more=door.signed(command(), secret=b"")),
+    "no timestamp": lambda door: forged({SIGN: door.signed(command())[SIGN]}),
+    "no signature": lambda door: forged({TIME: str(int(time.time()))}),
+    "another secret": lambda door: forged(door.signed(command(), secret=b"guessed")),
+    "an empty secret": lambda door: forged(door.signed(command(), secret=b"")),
     "another body": lambda door: http(command() + b"&x=1", type_=FORM, more=door.signed(command())),
     "an empty body for a signed one": lambda door: http(b"", type_=FORM, more=door.signed(command())),
-    "a timestamp that was not signed": lambda door: http(
-        command(), type_=FORM, more=door.signed(command()) | {"X-Slack-Request-Timestamp": str(int(time.time()) - 1)}
+    "a timestamp that was not signed": lambda door: forged(door.signed(command()) | {TIME: str(int(time.time()) - 30)}),
+    "a timestamp that is no number": lambda door: forged(door.signed(command()) | {TIME: MARK}),
+    "a timestamp with a fraction": lambda door: forged(door.signed(command()) | {TIME: f"{time.time():.3f}"}),
+    "a timestamp of four thousand digits": lambda door: forged(door.signed(command()) | {TIME: "9" * 4400}),
+    "a timestamp beyond ASCII": lambda door: forged(door.signed(command()) | {TIME: "1²³"}),
+    "a signature beyond ASCII": lambda door: forged(door.signed(command()) | {SIGN: f"v0={'é' * 64}"}),
+    "a signature in capitals": lambda door: forged(
+        {name: value.upper() for name, value in door.signed(command()).items()}
     ),
-    "a timestamp that is no number": lambda door: http(
-        command(), type_=FORM, more=door.signed(command()) | {"X-Slack-Request-Timestamp": MARK}
+    "a signature of another version": lambda door: forged(
+        door.signed(command()) | {SIGN: door.signed(command())[SIGN].replace("v0", "v1")}
     ),
-    "a timestamp with a fraction": lambda door: http(
-        command(), type_=FORM, more=door.signed(command()) | {"X-Slack-Request-Timestamp": f"{time.time():.3f}"}
+    "a signature cut short": lambda door: forged(door.signed(command()) | {SIGN: door.signed(command())[SIGN][:-1]}),
+    "two signatures, one of them good": lambda door: forged(
+        [(SIGN, f"v0={'0' * 64}"), *door.signed(command()).items()]
     ),
-    "a timestamp of four thousand digits": lambda door: http(
-        command(), type_=FORM, more=door.signed(command()) | {"X-Slack-Request-Timestamp": "9" * 4400}
-    ),
-    "a timestamp beyond ASCII": lambda door: http(
-        command(), type_=FORM, more=door.signed(command()) | {"X-Slack-Request-Timestamp": "1²³"}
-    ),
-    "a signature beyond ASCII": lambda door: http(
-        command(), type_=FORM, more=door.signed(command()) | {"X-Slack-Signature": f"v0={'é' * 64}"}
-    ),
-    "a signature in capitals": lambda door: http(
-        command(), type_=FORM, more={name: value.upper() for name, value in door.signed(command()).items()}
-    ),
-    "a signature of another version": lambda door: http(
-        command(), type_=FORM,
-        more=door.signed(command())
-        | {"X-Slack-Signature": door.signed(command())["X-Slack-Signature"].replace("v0", "v1")},
-    ),
-    "a signature cut short": lambda door: http(
-        command(), type_=FORM,
-        more=door.signed(command()) | {"X-Slack-Signature": door.signed(command())["X-Slack-Signature"][:-1]},
-    ),
-    "two signatures, one of them good": lambda door: http(
-        command(), type_=FORM, more=[("X-Slack-Signature", f"v0={'0' * 64}"), *door.signed(command()).items()]
-    ),
-    "two timestamps, one of them good": lambda door: http(
-        command(), type_=FORM, more=[*door.signed(command()).items(), ("X-Slack-Request-Timestamp", "1")]
-    ),
+    "two timestamps, one of them good": lambda door: forged([*door.signed(command()).items(), (TIME, "1")]),
     "an unsigned challenge": lambda door: http(json.dumps({"type": "url_verification", "challenge": MARK}).encode()),
     "an unsigned certificate check": lambda door: http(b"ssl_check=1&token=x", type_=FORM),
     "unsigned and of a wrong type": lambda door: http(command(), type_="text/plain"),
     "unsigned and broken": lambda door: http(b"{" + MARK.encode()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", UNVERIFIED)

@@ -5,11 +5,21 @@ import asyncio
 import contextlib
 import os
 import signal
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
+import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
+from slack_sdk.signature import SignatureVerifier
 
+from bot.sandbox.slack.calls import SIGNING_SECRET
+from handlers.verification import signature
 from tests.sandbox.driver import Json
 from tests.scenarios.bot import Stage, stage
 
@@ -64,6 +74,12 @@ async def test_an_event_that_comes_often_late_or_only_again_has_one_effect(
         await play.studio.react("ben", draft, "rocket")
         await play.clips(2)
         await play.at_rest()
+
+        assert await play.bot.terminate() == 0
+        await play.start_bot()
+        await play.studio.post("/redeliver", last=1)
+        await play.studio.wait_until(lambda state: state["events"][-1]["acked"] or None, what="it is taken again")
+        await play.at_rest()
         assert len(await play.clip_messages()) == 2
         assert len(await play.ledger()) == 2
 
@@ -79,6 +95,88 @@ async def test_a_repeated_event_says_so_and_counts_once(tmp_path: Path) -> None:
         await play.clips(2)
         await play.at_rest()
         assert len(await play.ledger()) == 2
+
+
+async def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(tmp_path: Path) -> None:
+    """The database is locked for longer than Slack waits: 500, no effect, and one effect with a later delivery."""
+    async with stage(tmp_path, mode="http", sandbox={"retry_schedule": [0.1, 0.5, 0.5, 0.5, 0.5, 0.5]}) as play:
+        draft = await drafted(play)
+        await play.at_rest()
+        with locked(play):
+            await play.studio.react("ben", draft, "rocket")
+            await play.studio.wait_until(lambda state: retries(state) >= 1 or None, what="Slack sends it again")
+        await play.clips(2)
+        await play.at_rest()
+        deliveries = [one for one in (await play.studio.state())["envelopes"] if one["type"] == "events_api"]
+        repeated = next(one["event_id"] for one in deliveries if one["retry_attempt"])
+        acknowledged = [one["acked"] for one in deliveries if one["event_id"] == repeated]
+        assert (acknowledged[0], acknowledged[-1]) == (False, True)
+        assert len(await play.ledger()) == 2
+
+
+async def test_a_command_that_a_proxy_repeats_makes_one_job(tmp_path: Path) -> None:
+    """The same bytes under the same signature, twice at once and once more: all are good, and one counts."""
+    async with stage(tmp_path, mode="http") as play:
+        origin = await play.bot.origin()
+        fields = {
+            "command": "/clip",
+            "text": "a red panda surfing",
+            "team_id": "T0DAILIES1",
+            "channel_id": "C0DAILIES1",
+            "user_id": await play.person_id("maya"),
+            "trigger_id": "1.2.once",
+        }
+        body = urlencode(fields).encode()
+        timestamp = str(int(time.time()))
+        signed = signature(play.studio.environment["SLACK_SIGNING_SECRET"].encode(), timestamp.encode(), body)
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Slack-Request-Timestamp": timestamp,
+            "X-Slack-Signature": signed.decode(),
+        }
+        async with httpx.AsyncClient(base_url=origin, trust_env=False) as proxy:
+            twice = await asyncio.gather(
+                *(proxy.post("/slack/events", content=body, headers=headers) for _ in range(2))
+            )
+            again = await proxy.post("/slack/events", content=body, headers=headers)
+        assert [answer.status_code for answer in (*twice, again)] == [200, 200, 200]
+        await play.clips(1)
+        await play.at_rest()
+        assert len(play.bot.rows("select * from jobs")) == 1
+        assert len(await play.ledger()) == 1
+
+
+async def test_the_pretend_slack_signs_numbers_and_stops_as_the_real_one_does(tmp_path: Path) -> None:
+    """Judged by Slack's own verifier in an app that fails twice, and then asks for no more."""
+    heard: list[Json] = []
+
+    async def app(request: web.Request) -> web.Response:
+        body = await request.text()
+        good = SignatureVerifier(SIGNING_SECRET).is_valid_request(body, dict(request.headers))
+        numbers = [request.headers.get(f"X-Slack-Retry-{word}") for word in ("Num", "Reason")]
+        heard.append({"good": good, "retry": numbers, "type": request.content_type, "body": body})
+        if len(heard) == 3:
+            return web.Response(status=500, headers={"X-Slack-No-Retry": "1"})
+        return web.Response(status=503)
+
+    async with stage(tmp_path, mode="http", start=False) as play:
+        server = TestServer(web_app(app))
+        await server.start_server()
+        await play.studio.configure(
+            delivery={"mode": "http", "url": str(server.make_url("/slack/events"))}, retry_schedule=[0, 0, 0, 0]
+        )
+        await play.studio.say("maya", "hello")
+        await play.studio.wait_until(
+            lambda state: (state["events"] and state["events"][-1]["given_up"]) or None, what="Slack gives up"
+        )
+        answer = await play.studio.slash("maya", "/clip a red panda")
+        await server.close()
+
+    assert [one["good"] for one in heard] == [True] * 4
+    assert [one["retry"] for one in heard] == [[None, None], ["1", "http_error"], ["2", "http_error"], [None, None]]
+    assert [one["type"] for one in heard] == ["application/json"] * 3 + ["application/x-www-form-urlencoded"]
+    assert len({one["body"] for one in heard[:3]}) == 1, "the same event each time"
+    assert (answer["acked"], answer["error"]) == (False, "dispatch_failed")
 
 
 async def test_events_while_the_bot_is_down_come_when_it_is_back(tmp_path: Path) -> None:
@@ -165,6 +263,22 @@ def frozen(play: Stage) -> Iterator[None]:
         yield
     finally:
         os.kill(play.bot.pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def locked(play: Stage) -> Iterator[None]:
+    """Nobody else can write the bot's database for the block."""
+    with contextlib.closing(sqlite3.connect(play.bot.database, isolation_level=None)) as connection:
+        connection.execute("begin immediate")
+        yield
+        connection.execute("rollback")
+
+
+def web_app(handler: Handler) -> web.Application:
+    """An app with one door."""
+    application = web.Application()
+    application.router.add_post("/slack/events", handler)
+    return application
 
 
 def retries(state: Json) -> int:

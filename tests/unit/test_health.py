@@ -86,6 +86,15 @@ async def test_the_server_does_not_say_what_it_is_made_of() -> None:
         assert "server" not in (await http.get("/healthz")).headers
 
 
+async def test_a_connection_on_which_nothing_is_said_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEADERS_SECONDS", 0.2)
+    async with serving(health(), HOST, 0) as port:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
 async def test_headers_that_never_end_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HEADERS_SECONDS", 0.2)
     async with serving(health(), HOST, 0) as port:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
@@ -14,6 +15,10 @@ from .feed import Feed
 
 _PAUSE_SECONDS = 0.04
 """A burst of changes goes out as one message."""
+
+_REST = 9
+"""So many times as long as a look took does the next one wait: with thousands of messages, too, the server has
+nine tenths of its time for others."""
 
 _LOOK_SECONDS = 1.0
 """Some things change without a sign (a fault that fired): they are looked at this often."""
@@ -74,11 +79,13 @@ class Live:
         return socket
 
     async def _watch(self) -> None:
-        seen = self._changes.seq
+        seen, pause = self._changes.seq, _PAUSE_SECONDS
         while self._onlookers:
             seen = await self._changes.wait(seen, _LOOK_SECONDS)
-            await asyncio.sleep(_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+            started = time.monotonic()
             self._tell_changes()
+            pause = max(_PAUSE_SECONDS, _REST * (time.monotonic() - started))
 
     def _tell_changes(self) -> None:
         if not self._onlookers:

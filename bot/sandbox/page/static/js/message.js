@@ -71,10 +71,19 @@ function body(message) {
   const surface = {
     click: (/** @type {any} */ action) => act("/click", { channel: message.channel, ts: message.ts, ...action }),
   };
-  const main = message.blocks?.length ? blocks(message.blocks, surface) : message.text ? [h("div", { class: "text" }, mrkdwn(message.text))] : [];
+  const main = message.blocks?.length && !isTyped(message) ? blocks(message.blocks, surface) : message.text ? [h("div", { class: "text" }, mrkdwn(message.text))] : [];
   const attached = (message.attachments ?? []).map((one) => attachment(one, surface));
   if (main.length === 0 && attached.length === 0) return edited;
   return [...main, ...attached, edited];
+}
+
+/**
+ * Whether a person typed it. Slack's editor turns their *signs* into styles before it sends them; here they are typed
+ * as they are, and drawn from the text.
+ * @param {Message} message
+ */
+function isTyped(message) {
+  return !store.person(message.user).is_bot && message.blocks.every((block) => block.type === "rich_text");
 }
 
 /** @param {any} one a legacy attachment @param {import("./blocks.js").Surface} surface */

@@ -20,7 +20,7 @@ export function pickEmoji(anchor, choose) {
 
   function show() {
     const word = search.value.trim().replaceAll(":", "").replaceAll(" ", "_");
-    const names = named(word).filter((name) => character(name));
+    const names = oneOfEach(named(word));
     gestures.replaceChildren(...names.filter((name) => GESTURES.includes(name)).map((name) => cell(name, h("small", {}, GESTURE_WORDS[name]))));
     gestures.hidden = !gestures.hasChildNodes();
     grid.replaceChildren(...names.filter((name) => !GESTURES.includes(name)).map((name) => cell(name)));
@@ -51,4 +51,10 @@ export function pickEmoji(anchor, choose) {
   show();
   const close = openPopup(anchor, content);
   search.focus();
+}
+
+/** @param {string[]} names of several names of one emoji the first */
+function oneOfEach(names) {
+  const seen = new Set();
+  return names.filter((name) => !seen.has(character(name)) && seen.add(character(name)));
 }
