@@ -26,6 +26,8 @@ const SENTENCES = {
   action_not_found: "The message has changed meanwhile; that button is no longer there.",
   too_many_emoji: "This message has as many different emoji as a message can have.",
   too_many_reactions: "You have reacted to this message as often as one person can.",
+  already_reacted: "You have reacted with that emoji already.",
+  no_reaction: "That reaction is gone already.",
   not_own_message: "You can change only what you wrote yourself.",
   no_open_view: "That window is closed already.",
   cannot_kill: "Nobody told the sandbox which process is the bot.",

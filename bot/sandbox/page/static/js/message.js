@@ -42,7 +42,7 @@ export class MessageView {
     this.files.update(message.files ?? [], () => (message.files ?? []).map(fileTile));
     this.reactions.update([message.reactions ?? [], store.me], () => reactions(message));
     const summary = setting.inThread || own ? null : message.replies;
-    this.thread.update([summary, message.thread_ts, setting.inThread], () => threadLine(message, setting));
+    this.thread.update([summary, message.thread_ts, setting.inThread, summary && ago(dateOf(summary.latest))], () => threadLine(message, setting));
     this.tools.update([own, setting.inThread, message.user, store.me, store.settings.shortcuts, message.tombstone], () => (own || message.tombstone ? null : tools(message, setting)));
   }
 }

@@ -68,6 +68,7 @@ class Store {
     }
     if (news.bench) this.bench = news.bench;
     if (news.settings) this.settings = news.settings;
+    if (first) this.markRead();
     return first ? [] : [...fresh, ...shown];
   }
 
@@ -78,6 +79,11 @@ class Store {
       channel.ephemerals.clear();
     }
     this.views.clear();
+  }
+
+  /** What was there before the page was opened does not stand out. */
+  markRead() {
+    for (const channel of this.channels.values()) channel.seen ||= [...channel.messages.keys()].pop() ?? "";
   }
 
   /** @param {any} news */
