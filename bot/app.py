@@ -9,7 +9,7 @@ import structlog
 
 from bot.clock import SystemClock
 from bot.configuration import make_policy, make_providers, slack_access
-from bot.domain.budget import Caps
+from bot.domain.budget import Caps, month_of
 from bot.domain.patience import backoff
 from bot.domain.pricing import PriceTable
 from bot.fetch import GuardedFetcher
@@ -23,6 +23,7 @@ from bot.services.routing import Router
 from bot.services.runner import Runner
 from bot.settings import Settings, read_prices
 from bot.web.health import health_app
+from bot.web.metrics import Figures, metrics_route
 from bot.web.server import serving
 from bot.web.site import Site
 from handlers.app import build_app
@@ -197,8 +198,17 @@ def _site(program: _Program) -> Site:
             "media": lambda: _media_state(program.clips),
         },
         watched={"slack": lambda: _slack_state(program.workspace)},
+        more=[metrics_route(lambda: _figures(program))],
     )
     return Site(exact={} if endpoint is None else {SLACK_PATH: endpoint}, otherwise=health)
+
+
+async def _figures(program: _Program) -> Figures:
+    month = month_of(SystemClock().now(), program.policy.zone)
+    async with program.storage.read() as tx:
+        jobs, usage = await tx.jobs.count_by_state(), await tx.ledger.usage(month)
+    media, slack = await _media_state(program.clips), await _slack_state(program.workspace)
+    return Figures(jobs=jobs, usage=usage, up={"database": True, "media": media == "up", "slack": slack == "up"})
 
 
 async def _database_state(storage: Storage) -> str:

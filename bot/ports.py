@@ -4,7 +4,7 @@ Implementations live at the edges (``storage``, ``handlers.chat``, ``bot.provide
 by one suite a port. A port speaks in values of ``bot.domain``; vendor errors are translated where they happen.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -216,6 +216,9 @@ class Jobs(Protocol):
 
     async def in_flight(self, provider: str) -> int:
         """How many jobs take one of the provider's places, over all workspaces."""
+
+    async def count_by_state(self) -> Mapping[tuple[str, State], int]:
+        """How many jobs there are, by provider and state, over all workspaces."""
 
     async def ahead(self, job: Job) -> int:
         """How many queued jobs of the same provider were accepted before this one."""

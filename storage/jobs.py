@@ -1,10 +1,12 @@
 """``bot.ports.Jobs`` in SQL: jobs here; threads and asks, attempts and evidence in the modules it builds
 on."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, tuple_
+from sqlalchemy import select as select_columns
 from sqlmodel import col, select, update
 
 from bot.domain.job import FINAL, IN_FLIGHT, Ask, Decision, Job, Ownership, State, TimelineEntry, WaitReason, Wish
@@ -134,6 +136,11 @@ class SqlJobs(SqlAsks, SqlAttempts):
     async def in_flight(self, provider: str) -> int:
         words = sorted(state.value for state in IN_FLIGHT)
         return await self._count(col(JobRow.provider) == provider, col(JobRow.state).in_(words))
+
+    async def count_by_state(self) -> Mapping[tuple[str, State], int]:
+        group = (col(JobRow.provider), col(JobRow.state))
+        counted = select_columns(*group, func.count()).group_by(*group)
+        return {(provider, State(state)): int(count) for provider, state, count in await self._sql.rows(counted)}
 
     async def ahead(self, job: Job) -> int:
         queued = (col(JobRow.provider) == job.provider, col(JobRow.state) == State.QUEUED.value)

@@ -1,6 +1,6 @@
 """``/healthz`` and ``/readyz``, for whatever watches the process."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,9 +11,9 @@ Probe = Callable[[], Awaitable[str]]
 """Answers ``up``, or what is wrong, in a few words without secrets."""
 
 
-def health_app(*, needed: Mapping[str, Probe], watched: Mapping[str, Probe]) -> Starlette:
+def health_app(*, needed: Mapping[str, Probe], watched: Mapping[str, Probe], more: Sequence[Route] = ()) -> Starlette:
     """``needed`` parts make the process ready; ``watched`` ones are only named, since being unready would take
-    callbacks away just because Slack is down."""
+    callbacks away just because Slack is down. ``more`` routes are served beside."""
 
     async def healthz(_: Request) -> JSONResponse:
         return JSONResponse({"status": "up"})
@@ -23,6 +23,6 @@ def health_app(*, needed: Mapping[str, Probe], watched: Mapping[str, Probe]) -> 
         ready = all(states[name] == "up" for name in needed)
         return JSONResponse({"ready": ready, "parts": states}, status_code=200 if ready else 503)
 
-    app = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+    app = Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), *more])
     app.router.redirect_slashes = False  # a path is what it says, or it is not there
     return app

@@ -1,7 +1,8 @@
 """``bot.ports.Jobs`` in memory: jobs and what is known of them; threads and asks in the module it builds
 on."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -109,6 +110,9 @@ class MemoryJobs(MemoryAsks):
 
     async def in_flight(self, provider: str) -> int:
         return len(self._where(lambda job: job.provider == provider and job.state in IN_FLIGHT))
+
+    async def count_by_state(self) -> Mapping[tuple[str, State], int]:
+        return Counter((job.provider, job.state) for job in self._tables.jobs.values())
 
     async def ahead(self, job: Job) -> int:
         place = (job.created_at, job.id)

@@ -37,7 +37,7 @@ async def test_troubles_are_made_listed_and_healed(visitor: Visitor, studio: Wor
     await visitor.drawer.get_by_role("button", name="Is out of credits").click()
     listed = visitor.drawer.get_by_role("listitem")
     await expect(listed).to_have_count(4)
-    await expect(visitor.page.get_by_label("3 active troubles")).to_be_visible()
+    await expect(visitor.page.get_by_role("button", name="3 active troubles")).to_be_visible()
     rules = {(rule["point"], rule["action"]["kind"], rule["times"]) for rule in await studio.faults()}
     assert rules == {
         ("hiapi:*", "status", -1),

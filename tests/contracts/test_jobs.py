@@ -320,6 +320,15 @@ async def test_places_are_taken_by_jobs_at_the_provider_in_every_workspace(stora
         assert await tx.jobs.in_flight("muapi") == 1
 
 
+async def test_jobs_are_counted_by_provider_and_state(storage: Storage) -> None:
+    async with storage.begin() as tx:
+        assert await tx.jobs.count_by_state() == {}
+        await put(tx, a_job(state=State.QUEUED), a_job(id="j2", number=2, state=State.QUEUED))
+        await put(tx, a_job(id="j3", number=3, provider="muapi", state=State.LATE))
+        counted = {("hiapi", State.QUEUED): 2, ("muapi", State.LATE): 1}
+        assert await tx.jobs.count_by_state() == counted
+
+
 async def test_ahead_of_a_job_are_queued_ones_of_its_provider_accepted_before(storage: Storage) -> None:
     ours = a_job(id="m", created_at=later(5))
     async with storage.begin() as tx:

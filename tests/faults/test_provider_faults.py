@@ -42,6 +42,7 @@ async def test_a_busy_provider_is_waited_for_whatever_it_says(rig: Rig, form: st
     assert await rig.posts() - posts == 2
 
 
+@storm
 async def test_while_a_busy_provider_is_waited_for_the_card_says_so(rig: Rig) -> None:
     await rig.start()
     await rig.arm("hiapi:create", "before", "ratelimit", retry_after="6")
@@ -50,6 +51,7 @@ async def test_while_a_busy_provider_is_waited_for_the_card_says_so(rig: Rig) ->
     await rig.delivered()
 
 
+@storm
 async def test_an_empty_account_is_waited_for_with_one_order_at_a_time(rig: Rig) -> None:
     """402: three asks wait, nothing is held, the provider is probed and not stormed; after a top-up all start."""
     posts = await rig.posts()
@@ -183,6 +185,7 @@ async def test_a_task_that_the_provider_forgot_is_said_to_be_charged(rig: Rig) -
     await rig.books_balance(await rig.check(clips=0, charges=1))
 
 
+@storm
 async def test_a_task_id_that_another_clip_has_is_not_believed(rig: Rig) -> None:
     """Its clip would be the other's: it is uncertain, and the other is delivered once."""
     await rig.start()
@@ -254,7 +257,7 @@ DOWNLOADS: Mapping[str, Harm] = {
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(one, marks=() if one in {"truncated", "403"} else storm, id=one) for one in DOWNLOADS]
+    "name", [pytest.param(one, marks=() if one == "truncated" else storm, id=one) for one in DOWNLOADS]
 )
 async def test_a_bad_download_is_never_delivered_and_fetched_again(rig: Rig, name: str) -> None:
     phase, kind, action = DOWNLOADS[name]
@@ -289,6 +292,7 @@ async def test_a_link_that_expired_is_asked_for_afresh(rig: Rig) -> None:
     assert await rig.fired() == 3
 
 
+@storm
 async def test_a_download_that_redirects_elsewhere_is_not_followed(rig: Rig) -> None:
     visits: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _, writer: visits.append(writer), "127.0.0.1", 0)
@@ -301,6 +305,7 @@ async def test_a_download_that_redirects_elsewhere_is_not_followed(rig: Rig) -> 
     assert visits == []
 
 
+@storm
 async def test_a_clip_over_the_limit_is_stopped_and_said_to_be_charged(rig: Rig) -> None:
     """What looks like a film is cut at the limit; nothing of it stays on our disk."""
     film = "\0\0\0\x10ftypisom\0\0\0\0" + "\0\x20\0\0mdat" + "frames " * 300_000

@@ -67,13 +67,19 @@ export class ChannelPane {
       h("span", { class: connected ? "pill on" : "pill off", role: "status" }, h("span", { class: connected ? "dot on" : "dot" }), connected ? "Dailies is connected" : "Dailies is not connected"),
       h(
         "button",
-        { type: "button", class: "button behind", id: "behind-the-scenes", "aria-expanded": String(this.page.isDrawerOpen()), "aria-controls": "drawer", data: { key: "drawer" }, onclick: () => this.page.toggleDrawer() },
+        { type: "button", class: "button behind", id: "behind-the-scenes", "aria-label": behindLabel(troubles), "aria-expanded": String(this.page.isDrawerOpen()), "aria-controls": "drawer", data: { key: "drawer" }, onclick: () => this.page.toggleDrawer() },
         icon("sliders"),
         h("span", {}, "Behind the scenes"),
-        troubles ? h("span", { class: "count", "aria-label": `${troubles} active troubles` }, String(troubles)) : null,
+        troubles ? h("span", { class: "count" }, String(troubles)) : null,
       ),
     ];
   }
+}
+
+/** @param {number} troubles how many are active */
+function behindLabel(troubles) {
+  if (troubles === 0) return "Behind the scenes";
+  return `Behind the scenes: ${troubles} active ${troubles === 1 ? "trouble" : "troubles"}`;
 }
 
 /** @param {Channel} channel @param {boolean} isHome */

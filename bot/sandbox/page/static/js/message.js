@@ -36,7 +36,7 @@ export class MessageView {
     this.root.classList.toggle("private", own);
     this.root.classList.toggle("continues", setting.continues);
     const author = store.person(message.user);
-    this.gutter.update([message.user, author.real_name, setting.continues], () => (setting.continues ? smallTime(message) : avatar(message.user)));
+    this.gutter.update([message.user, author.real_name, setting.continues], () => (setting.continues ? gutterTime(message) : avatar(message.user)));
     this.head.update([author, setting.continues, own, message.for, nameOf(message.for ?? "")], () => head(message, setting));
     this.body.update([message.text, message.blocks, message.attachments, message.edited, message.tombstone, store.me], () => body(message));
     this.files.update(message.files ?? [], () => (message.files ?? []).map(fileTile));
@@ -50,6 +50,12 @@ export class MessageView {
 /** @param {Message} message */
 function smallTime(message) {
   return h("time", { title: fully(dateOf(message.ts)) }, clock(dateOf(message.ts)));
+}
+
+/** The time without "AM" or "PM", for which the gutter has no room. @param {Message} message */
+function gutterTime(message) {
+  const date = dateOf(message.ts);
+  return h("time", { title: fully(date) }, clock(date).replace(/\s?[AP]M$/i, ""));
 }
 
 /** @param {Message} message @param {Setting} setting */

@@ -32,7 +32,7 @@ export class Sidebar {
       toggleTheme();
       this.redraw();
     }, { data: { key: "theme" } });
-    return [h("div", { class: "grow" }, h("h1", {}, store.team), h("p", { class: "hint" }, "A pretend workspace")), theme];
+    return [h("div", { class: "grow" }, h("h1", {}, store.team), h("p", { class: "hint" }, "pretend workspace")), theme];
   }
 
   facts() {
