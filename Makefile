@@ -25,7 +25,7 @@ MIGRATIONS_CHECK = \
 # `make test` is a fixed sequence that ends with pytest's summary, with -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types contracts migrations-check manifest-check unit storm \
+.PHONY: help setup test lint format types contracts migrations-check manifest-check browser unit storm \
 	demo demo-headless lock image clean
 
 help: ## this list
@@ -61,7 +61,15 @@ migrations-check: $(VENV)/.dev ## the migrations build exactly the tables that t
 manifest-check: $(VENV)/.dev ## manifest.yml against Slack's schema, and no scope without a use
 	$(BIN)/pytest -q tests/unit/test_manifest.py
 
-unit: $(VENV)/.dev ## pytest alone (WORKERS=…)
+browser: ## a Chromium for the tests of the demo page: through apt as root, otherwise the one that is there
+	@for name in $(CHROMIUM) chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing chromium for the browser tests (once)"; export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
+	else echo "The browser tests need Chromium: sudo apt-get install chromium (or set CHROMIUM=/path/to/it)" >&2; exit 1; fi
+
+unit: $(VENV)/.dev browser ## pytest alone (WORKERS=…)
 	$(BIN)/pytest -n $(WORKERS)
 
 storm: $(VENV)/.dev ## the long rest of the fault matrix: kill -9 and faults at every call (WORKERS=…)

@@ -94,6 +94,21 @@ async def test_a_block_that_the_page_does_not_know_is_named(web: AsyncWebClient,
     await expect(visitor.channel.get_by_text("A block of the type “plan”")).to_be_visible()
 
 
+async def test_a_long_section_is_folded_unless_it_says_expand(web: AsyncWebClient, visitor: Visitor) -> None:
+    text = plain("\n".join(f"line {number}" for number in range(40)))
+    await post(web, {"type": "section", "text": text}, {"type": "section", "text": text, "expand": True})
+    message = visitor.message("line 39")
+    sections, height = message.get_by_text("line 39"), "(section) => section.clientHeight"
+    await expect(sections).to_have_count(2)
+    folded, whole = await sections.nth(0).evaluate(height), await sections.nth(1).evaluate(height)
+
+    await message.get_by_role("button", name="Show more").click()
+
+    assert folded * 3 < whole
+    assert await sections.nth(0).evaluate(height) == whole
+    await expect(message.get_by_role("button", name="Show less")).to_have_attribute("aria-expanded", "true")
+
+
 async def test_texts_fields_and_marks_are_drawn(web: AsyncWebClient, visitor: Visitor) -> None:
     text = "*bold* _italic_ ~gone~ `code` <https://example.com/a|a link> <@U0BEN00002> <#C0LOBBY004> :rocket: 5 &lt; 6"
     fields = [{"type": "mrkdwn", "text": "*Price*\n$0.32"}, {"type": "mrkdwn", "text": "<!date^0^{date_num}|old>"}]

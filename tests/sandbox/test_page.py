@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.page import STATIC
 from bot.sandbox.server import Sandbox
+from bot.sandbox.slack.view_state import state_values
 from tests.sandbox.driver import Refused, Workspace
 
 Json = dict[str, Any]
@@ -249,6 +250,21 @@ async def test_a_person_dismisses_only_what_they_see(studio: Workspace, web: Asy
     assert len(await studio.ephemerals("maya")) == 1
     await studio.post("/dismiss", user="maya", channel="#dailies", ts=ts)
     assert await studio.ephemerals("maya") == []
+
+
+def test_an_input_that_was_emptied_holds_null_and_an_untouched_one_its_initial_value() -> None:
+    options = [{"text": {"type": "plain_text", "text": "480p"}, "value": "480p"}]
+    text = {"type": "plain_text_input", "action_id": "text", "initial_value": "before"}
+    menu = {"type": "static_select", "action_id": "menu", "options": options, "initial_option": options[0]}
+    blocks = [{"type": "input", "block_id": "a", "element": text}, {"type": "input", "block_id": "b", "element": menu}]
+
+    untouched = state_values(blocks, {})
+    emptied = state_values(blocks, {"a": {"text": ""}, "b": {"menu": ""}})
+
+    assert untouched["a"]["text"]["value"] == "before"
+    assert untouched["b"]["menu"]["selected_option"] == options[0]
+    assert emptied["a"]["text"]["value"] is None
+    assert emptied["b"]["menu"]["selected_option"] is None
 
 
 async def test_commands_and_shortcuts_are_described(studio: Workspace, live: aiohttp.ClientWebSocketResponse) -> None:

@@ -23,6 +23,8 @@ SHOWN_INLINE = frozenset(
 """What a browser only ever draws or plays. Anything else (HTML, SVG) could act in the page's name, so that it
 is offered for download."""
 
+_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
+
 
 class FilePage:
     """Serves files by id; ranges are answered, which winding through a video needs."""
@@ -36,7 +38,7 @@ class FilePage:
         if file is None or file.deleted or file.received is None:
             raise web.HTTPNotFound
         kind = mimetype(file)
-        headers = {hdrs.CONTENT_TYPE: kind, "Content-Security-Policy": "default-src 'none'; sandbox"}
+        headers = {hdrs.CONTENT_TYPE: kind, "Content-Security-Policy": _POLICY}
         if kind not in SHOWN_INLINE:
             headers |= {hdrs.CONTENT_TYPE: "application/octet-stream", hdrs.CONTENT_DISPOSITION: "attachment"}
         return web.FileResponse(file.path, headers=headers)

@@ -61,7 +61,7 @@ export class ChannelPane {
     const connected = store.bench.sockets > 0;
     return [
       iconButton("back", "All channels", () => (location.hash = "#/"), { class: "icon-button only-phone" }),
-      h("h2", { class: "title" }, sign, store.label(channel)),
+      h("h2", { class: "title" }, sign, h("span", { class: "name" }, store.label(channel))),
       channel.kind === "im" ? null : h("span", { class: "hint members", title: channel.members.map(nameOf).join(", ") }, icon("people"), String(count)),
       h("span", { class: "grow" }),
       h("span", { class: connected ? "pill on" : "pill off", role: "status" }, h("span", { class: connected ? "dot on" : "dot" }), connected ? "Dailies is connected" : "Dailies is not connected"),
