@@ -206,12 +206,16 @@ async def test_a_second_page_takes_nothing_from_the_first(
 async def test_a_change_among_thousands_of_messages_is_one_message_on_the_wire(
     studio: Workspace, live: aiohttp.ClientWebSocketResponse
 ) -> None:
-    for number in range(20):
-        await asyncio.gather(*(studio.say("maya", f"{number}-{more}") for more in range(100)))
-    last = await studio.say("maya", "the last")
+    async def talk() -> str:
+        for number in range(20):
+            await asyncio.gather(*(studio.say("maya", f"{number}-{more}") for more in range(100)))
+        return await studio.say("maya", "the last")
+
+    talking = asyncio.create_task(talk())
     seen: list[str] = []
     while "the last" not in seen:
         seen += [one["text"] for one in (await news(live, "messages"))["messages"]]
+    last = await talking
 
     await studio.react("ben", last, "eyes")
     change = await news(live, "messages")
