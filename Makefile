@@ -16,12 +16,6 @@ WORKERS ?= 2
 # Universal: for every platform and supported Python; versions that still fit stay.
 LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
-# Prints what the migrations lack and fails; on a database in memory.
-MIGRATIONS_CHECK = \
-	import sqlalchemy, sys; from storage import migrations; \
-	connection = sqlalchemy.create_engine('sqlite://').connect(); \
-	migrations.upgrade(connection); sys.exit('\n'.join(map(str, migrations.differences(connection))) or None)
-
 # `make test` is a fixed sequence that ends with pytest's summary, with -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -56,7 +50,7 @@ contracts: $(VENV)/.dev ## who may import whom
 	$(BIN)/lint-imports --no-logo
 
 migrations-check: $(VENV)/.dev ## the migrations build exactly the tables that the code declares
-	$(BIN)/python -c "$(MIGRATIONS_CHECK)"
+	$(BIN)/python -m storage.migrations check
 
 manifest-check: $(VENV)/.dev ## manifest.yml against Slack's schema, and no scope without a use
 	$(BIN)/pytest -q tests/unit/test_manifest.py

@@ -64,9 +64,9 @@ def test_a_lock_pins_and_hashes_everything_and_names_no_address(lock: Path) -> N
     assert [line for line in requirements if line.startswith("-")] == []
     assert len(requirements) > 40
     for requirement in requirements:
-        assert re.match(r"[a-z0-9-]+==[^ ]+ (; .+? )?--hash=sha256:[0-9a-f]{64}( --hash|$)", requirement), (
-            requirement[:120]
-        )
+        assert re.match(r"[a-z0-9-]+==[^ ]+ (; .+? )?--hash=sha256:[0-9a-f]{64}( --hash|$)", requirement), requirement[
+            :120
+        ]
 
 
 def test_the_development_lock_holds_the_runtime_lock_at_the_same_versions() -> None:
