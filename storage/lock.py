@@ -19,7 +19,9 @@ def exclusive(database: Path) -> Iterator[None]:
     on the old. What it says is only for people; the lock itself is what counts, and the system frees it
     even after kill -9.
     """
-    path = database.with_name(f"{database.name}.lock")
+    # The file itself, whatever it is called: a link to it must not get a lock of its own.
+    real = database.resolve()
+    path = real.with_name(f"{real.name}.lock")
     # Not inherited by child processes (PEP 446), so nobody but us keeps it.
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

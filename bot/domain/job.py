@@ -184,6 +184,7 @@ class Job:
     """The provider's link: a bearer secret, never logged or shown."""
     output_expires_at: datetime | None = None
     cost_micro_usd: int | None = None
+    """What counts as spent for this clip so far, over all its orders; None while nothing does."""
     clip_key: str | None = None
     clip_sha256: str | None = None
     clip_bytes: int | None = None

@@ -131,7 +131,10 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class Reordered:
-    """A person pressed *Order again*: a new attempt, with its own hold."""
+    """A person pressed *Order again*: a new attempt, with a hold of its own."""
+
+    person: str
+    """Who pressed, and pays."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +287,7 @@ def _opened(job: Job, event: Opened, now: datetime) -> Job:
 
 
 def _declined(job: Job, _: Declined, now: datetime) -> Job:
-    return replace(job, state=State.CANCELLED, wait_reason=None, finished_at=now)
+    return replace(job, state=State.CANCELLED, wait_reason=None, finished_at=now, trouble=None)
 
 
 def _starved(job: Job, event: Starved, _: datetime) -> Job:
@@ -339,11 +342,26 @@ def _accepted(job: Job, event: Accepted, now: datetime) -> Job:
 
 
 def _refused(job: Job, event: Refused, now: datetime) -> Job:
-    return replace(job, state=State.FAILED, failure=event.failure, cost_micro_usd=0, finished_at=now)
+    return replace(
+        job, state=State.FAILED, failure=event.failure, cost_micro_usd=_spent(job), finished_at=now, trouble=None
+    )
 
 
-def _reordered(job: Job, _: Reordered, now: datetime) -> Job:
-    return replace(job, state=State.QUEUED, attempt=job.attempt + 1, due_at=now, tries=0, wish=None, wish_by=None)
+def _reordered(job: Job, event: Reordered, now: datetime) -> Job:
+    # Nobody knows whether the order before was charged: it counts as spent, and whoever pressed pays for the new one.
+    return replace(
+        job,
+        state=State.QUEUED,
+        person=event.person,
+        attempt=job.attempt + 1,
+        cost_micro_usd=_spent(job) + job.price_micro_usd,
+        submitted_at=None,
+        due_at=now,
+        tries=0,
+        trouble=None,
+        wish=None,
+        wish_by=None,
+    )
 
 
 def _overdue(job: Job, event: Overdue, _: datetime) -> Job:
@@ -356,22 +374,28 @@ def _rendered(job: Job, event: Rendered, now: datetime) -> Job:
         state=State.DOWNLOADING,
         output_url=event.url,
         output_expires_at=event.expires_at,
-        cost_micro_usd=event.cost_micro_usd,
+        cost_micro_usd=_spent(job) + event.cost_micro_usd,
         rendered_at=now,
         due_at=now,
     )
 
 
 def _failed(job: Job, event: RenderFailed | WrittenOff, now: datetime) -> Job:
+    # A rendered clip's cost is in the sum already.
+    more = 0 if job.state is State.DOWNLOADING else event.cost_micro_usd
     return replace(
         job,
         state=State.FAILED,
         failure=event.failure,
-        cost_micro_usd=event.cost_micro_usd,
+        cost_micro_usd=_spent(job) + more,
         finished_at=now,
         wish=None,
         wish_by=None,
     )
+
+
+def _spent(job: Job) -> int:
+    return job.cost_micro_usd or 0
 
 
 def _hindered(job: Job, event: Hindered, _: datetime) -> Job:
@@ -451,6 +475,7 @@ _TABLE: Mapping[tuple[State, type], _Change] = MappingProxyType(
         (State.DOWNLOADING, Kept): _kept,
         (State.DOWNLOADING, WrittenOff): _failed,
         (State.DELIVERING, Hindered): _hindered,
+        (State.DELIVERING, Kept): _kept,
         (State.DELIVERING, Uploaded): _uploaded,
         (State.DELIVERING, Unshared): _unshared,
         (State.DELIVERING, Shared): _shared,

@@ -8,9 +8,9 @@ class Notice(StrEnum):
 
     NOT_IN_CHANNEL = "not_in_channel"
     """The card could not be posted where the command was typed; nothing was charged."""
+    NO_CARD = "no_card"
+    """Slack did not say whether the card stands, and does not let us look; nothing was ordered or charged."""
     DELIVERY_REFUSED = "delivery_refused"
     """The clip is ready and kept, but Slack does not let it into the thread."""
-    DOWNLOAD_TROUBLE = "download_trouble"
-    """The clip is rendered, and cannot be downloaded so far."""
     OVER_CAP = "over_cap"
     """When the undo window was over, the money no longer fitted under a cap; nothing was charged."""

@@ -29,6 +29,9 @@ CARD_READ_BACK_WAIT = timedelta(seconds=2)
 CREDIT_PROBE = timedelta(seconds=20)
 """A paused provider is asked again this often; the promise is 30 seconds."""
 
+LARGE_CLIP_GAP = timedelta(minutes=10)
+"""A clip over the size limit is tried again this often: the limit may have been raised, and the link still lives."""
+
 LATE_GAP = timedelta(minutes=2)
 """Slow watch over a render that is past its limit."""
 

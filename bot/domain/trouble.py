@@ -16,6 +16,8 @@ class Trouble(StrEnum):
     DOWNLOAD_FAILS = "download_fails"
     NOT_A_CLIP = "not_a_clip"
     """What came from the link is not a whole MP4."""
+    TOO_LARGE = "too_large"
+    """The clip is over the operator's limit, and is not fetched while it is."""
     STORE_FULL = "store_full"
     """Our own media store cannot take or give the bytes."""
     SLACK_AWAY = "slack_away"

@@ -95,6 +95,14 @@ class WhichClip(Refusal):
         super().__init__(f"Which clip is meant: {numbers}?")
 
 
+class NothingChanges(Refusal):
+    """The reply asks for exactly what the clip is: a full price for nothing new, probably not meant."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"Clip #{number} is like that already.")
+
+
 class NotPromotable(Refusal):
     """The clip is not one that can be promoted: not delivered, or a final already."""
 

@@ -16,6 +16,9 @@ from bot.services.bench import Bench, Later
 
 log = structlog.get_logger(__name__)
 
+_UNREADABLE = "cannot_read_back"
+"""The card may stand, and Slack lets us neither see it nor know of the post."""
+
 _WORTH_REDRAWING = timedelta(days=1)
 """A card that Slack does not let us edit is tried again while anything on it is younger: in an archived channel it
 would be for ever."""
@@ -30,6 +33,7 @@ class Cards:
     """Called with an ask's jobs when its card stands: nothing is ordered before."""
     _drawn: dict[str, float] = field(default_factory=dict)
     _tries: dict[str, int] = field(default_factory=dict)
+    _blind: dict[str, int] = field(default_factory=dict)
 
     async def step(self, workspace: str, ask_id: str) -> Later | None:
         """Bring one card up to date."""
@@ -39,7 +43,6 @@ class Cards:
             parent = await tx.jobs.job(workspace, ask.parent_job) if ask.parent_job else None
             ahead = await tx.jobs.ahead(jobs[0]) if jobs and jobs[0].state is State.QUEUED else None
         if ask.card_version >= ask.version:
-            self._forget(ask)
             return None
         card = Card(ask=ask, jobs=jobs, parent=parent, ahead=ahead, now=self.bench.clock.now())
         try:
@@ -53,7 +56,10 @@ class Cards:
         ask = card.ask
         if all(job.finished for job in card.jobs) and not ask.card_posting:
             return await self._settle(ask)
-        posted = await self._read_back(ask) if ask.card_posting else None
+        try:
+            posted = await self._read_back(ask) if ask.card_posting else None
+        except ChatRefused as error:
+            return await self._refused(card, error)
         if posted is None:
             async with self.bench.storage.begin() as tx:
                 await tx.jobs.card_intended(ask.workspace, ask.id)
@@ -73,12 +79,15 @@ class Cards:
         return None
 
     async def _read_back(self, ask: Ask) -> str | None:
-        """Whether the card stands already. Where Slack does not let us read, the post is repeated once: said in
-        docs/architecture.md."""
+        """Whether the card stands already. Where Slack does not let us read, the post is repeated once, and the card
+        may then stand twice: said in docs/architecture.md. Raises ChatRefused when that one is unknown too."""
         try:
             return await self.bench.chat.find_card(ask)
         except (ChatRefused, ChatUnauthorized, MessageGone) as error:
             log.warning("card.cannot_read_back", ask=ask.id, error=error.code)
+            blind = self._blind[ask.id] = self._blind.get(ask.id, 0) + 1
+            if blind > 1:
+                raise ChatRefused(_UNREADABLE) from error
             return None
 
     async def _root_gone(self, ask: Ask) -> Later:
@@ -98,8 +107,9 @@ class Cards:
         for job in card.jobs:
             if job.state in {State.WAITING, State.QUEUED}:
                 await self.bench.moves.move(job, self.bench.ownership, Refused(failure=failure), detail=error.code)
+        notice = Notice.NO_CARD if error.code == _UNREADABLE else Notice.NOT_IN_CHANNEL
         try:
-            await self.bench.chat.tell(card.ask, Notice.NOT_IN_CHANNEL)
+            await self.bench.chat.tell(card.ask, notice)
         except ChatError as untold:
             log.warning("notice.not_told", ask=card.ask.id, error=untold.code)
         return await self._settle(card.ask)
@@ -138,6 +148,8 @@ class Cards:
 
     def _done(self, ask: Ask) -> None:
         self._tries.pop(ask.id, None)
+        self._blind.pop(ask.id, None)
+        self._forget_old()
 
     def _again(self, ask: Ask, error: ChatError, *, first: float) -> Later:
         tries = self._tries[ask.id] = self._tries.get(ask.id, 0) + 1
@@ -145,7 +157,8 @@ class Cards:
         log.info("card.later", ask=ask.id, error=error.code, tries=tries)
         return Later(seconds=max(wait, error.retry_after_seconds or 0.0))
 
-    def _forget(self, ask: Ask) -> None:
-        drawn = self._drawn.get(ask.id)
-        if drawn is not None and self.bench.clock.monotonic() - drawn > CARD_GAP.total_seconds():
-            del self._drawn[ask.id]
+    def _forget_old(self) -> None:
+        """Only the last edits within the gap matter."""
+        past = self.bench.clock.monotonic() - CARD_GAP.total_seconds()
+        for ask_id in [one for one, drawn in self._drawn.items() if drawn < past]:
+            del self._drawn[ask_id]

@@ -8,8 +8,8 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.budget import OverCap
-from bot.domain.job import Ask, Job, Wish
-from bot.domain.lifecycle import DeliveryWished, Event, Hindered, Shared, Unshared, Uploaded
+from bot.domain.job import Ask, Job, State, Wish
+from bot.domain.lifecycle import DeliveryWished, Event, Hindered, Kept, Shared, Unshared, Uploaded
 from bot.domain.notice import Notice
 from bot.domain.patience import SHARE_WAIT, backoff, share_check_gap
 from bot.domain.pricing import NoPrice
@@ -90,7 +90,10 @@ class Delivering:
         slot = await self.bench.chat.reserve(post, size)
         await self.bench.chat.send(slot, size, self.bench.clips.open(key))
         await self.bench.lease.fresh(self.bench.ownership)
-        intended = await self._move(job, Uploaded(file_id=slot.file_id), detail=slot.file_id)
+        intended = await self._intend(job, slot.file_id)
+        if intended.state is State.CANCELLED:
+            await self._forget_file(slot.file_id)
+            return intended
         try:
             await self.bench.chat.share(slot.file_id, post)
         except ChatUnknown as error:
@@ -98,6 +101,17 @@ class Delivering:
         except ChatError as error:
             return await self._not_shared(intended, ask, slot.file_id, error)
         return Later(seconds=share_check_gap(timedelta()).total_seconds())
+
+    async def _intend(self, job: Job, file_id: str) -> Job:
+        """Write the intention to share; for whoever asked to stop meanwhile the clip is kept instead."""
+        async with self.bench.storage.begin() as tx:
+            current = await tx.jobs.job(job.workspace, job.id)
+            event: Event = Uploaded(file_id=file_id)
+            if current.cancel_by:
+                event = Kept(key=job.clip_key or "", sha256=job.clip_sha256 or "", size=job.clip_bytes or 0)
+            moved = await self.bench.moves.write(tx, job, self.bench.ownership, event, detail=file_id)
+        self.bench.moves.announce(job, moved)
+        return moved
 
     async def _not_shared(self, job: Job, ask: Ask, file_id: str, error: ChatError) -> Job:
         """Slack said no: nothing of the file stands or can appear. The next try begins with a new one."""

@@ -32,6 +32,7 @@ from bot.services.answers import (
     Estimated,
     Flagged,
     NoSuchClip,
+    NothingChanges,
     NothingToDo,
     NotPromotable,
     NotYours,
@@ -136,6 +137,8 @@ class Intake:
                 return None
             parent = _chosen(await tx.jobs.in_thread(sender.workspace, thread.id), number)
         recipe = vary(parent.recipe, changes)
+        if recipe == parent.recipe and (changes.takes or 1) == 1:
+            raise NothingChanges(parent.number)
         plan = self._gated(
             _Plan(
                 kind=AskKind.VARIANT,
@@ -155,8 +158,9 @@ class Intake:
         then every clip that is just being shared in the channel is looked at again when its message is known."""
         async with self._storage.begin() as tx:
             job = await tx.jobs.by_message(sender.workspace, sender.channel, message_ts)
-            unknown = () if job else await tx.jobs.being_shared(sender.workspace, sender.channel)
-            for candidate in unknown:
+            card = await tx.jobs.find_card(sender.workspace, sender.channel, message_ts)
+            unknown = () if job or card else await tx.jobs.being_shared(sender.workspace, sender.channel)
+            for candidate in (one for one in unknown if one.wish is None):
                 await tx.jobs.wish(candidate.workspace, candidate.id, Wish.SEE_REACTIONS, sender.person)
         if unknown:
             self._wake()
@@ -198,7 +202,7 @@ class Intake:
             ask = await self._ask(tx, sender, ask_id, "Confirm")
             if ask.gate is not Gate.CONFIRMATION or ask.decision or _over(ask, now):
                 raise NothingToDo("Confirm")
-            if ask.kind is AskKind.DRAFT and sender.person != ask.person:
+            if ask.kind is not AskKind.PROMOTION and sender.person != ask.person:
                 raise NotYours("confirm", f"<@{ask.person}>")
             if not await tx.inbox.take(sender.workspace, sender.key, now):
                 return AlreadyTaken(ask=ask)
@@ -226,7 +230,9 @@ class Intake:
         async with self._storage.begin() as tx:
             ask = await self._ask(tx, sender, ask_id, "Cancel")
             self._must_be(sender, {ask.person}, "cancel this")
-            running = [job for job in await tx.jobs.of_ask(ask.workspace, ask.id) if not job.finished]
+            # What is being shared already cannot be called back.
+            jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
+            running = [job for job in jobs if not job.finished and job.file_id is None]
             if not running:
                 raise NothingToDo("Cancel")
             if ask.gate and not ask.decision:

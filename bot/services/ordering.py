@@ -15,7 +15,7 @@ import structlog
 from bot.domain.budget import OverCap
 from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Attempt, Decision, Door, EvidenceKind, Gate, Job, WaitReason, Wish
+from bot.domain.job import Ask, Attempt, Decision, Door, EvidenceKind, Gate, Job, State, WaitReason, Wish
 from bot.domain.lifecycle import (
     Accepted,
     Declined,
@@ -99,7 +99,7 @@ class Ordering:
                 now = self.bench.clock.now()
                 current = await tx.jobs.ask(ask.workspace, ask.id)
                 if current.decision is None:
-                    for sibling in jobs:
+                    for sibling in (one for one in jobs if not one.finished):
                         hold = hold_for(replace(sibling, person=payer), now)
                         await tx.ledger.hold([hold], caps_for(hold, self.bench.policy, now))
                     await tx.jobs.decide(ask.workspace, ask.id, Decision.GO, payer)
@@ -126,14 +126,19 @@ class Ordering:
         return await self._move(job, Declined())
 
     async def _refuse_over_cap(self, job: Job, ask: Ask, over: OverCap) -> StepResult:
-        refused = await self._move(job, Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over))))
-        if job.take > 1:
-            return refused  # said once for the whole ask
+        """The money no longer fits: the whole ask ends, and its asker is told once."""
+        refused = Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over)))
+        async with self.bench.storage.begin() as tx:
+            waiting = [one for one in await tx.jobs.of_ask(ask.workspace, ask.id) if one.state is State.WAITING]
+            ended = [await self.bench.moves.write(tx, one, self.bench.ownership, refused) for one in waiting]
+        for before, after in zip(waiting, ended, strict=True):
+            self.bench.moves.announce(before, after)
+        ours = next((one for one in ended if one.id == job.id), job)
         try:
-            await self.bench.chat.tell(ask, Notice.OVER_CAP, refused)
+            await self.bench.chat.tell(ask, Notice.OVER_CAP, ours)
         except ChatError as error:
             log.info("notice.not_told", ask=ask.id, error=error.code)
-        return refused
+        return ours
 
     async def _try_credit(self, job: Job) -> StepResult:
         if not self.bench.places.may_probe(job.provider, job.id):
@@ -262,7 +267,10 @@ class Ordering:
         one. What may pass (not sent, throttled, no credit) is asked again; a refusal for good is for people."""
         if isinstance(outcome, OrderRefused) and outcome.failure.kind not in _STARVING:
             return await self._lapse(job, outcome.failure.detail)
-        return await self._move(job, Unknown(due_at=self._after(job)), detail=type(outcome).__name__)
+        due = self._after(job)
+        if isinstance(outcome, OrderThrottled):
+            due = self._after_throttle(job, outcome.retry_after_seconds)
+        return await self._move(job, Unknown(due_at=due), detail=type(outcome).__name__)
 
     async def _accept(self, job: Job, outcome: OrderAccepted) -> Job:
         try:
@@ -308,7 +316,7 @@ class Ordering:
                 return await self._move(job, Accepted(task_id=piece.value), detail=piece.value)
         end = (job.submitted_at or job.created_at) + self._can(job).output_lifetime
         if job.wish is Wish.ORDER_AGAIN:
-            return await self._move(job, Reordered(), detail=job.wish_by or "")
+            return await self._move(job, Reordered(person=job.wish_by or job.person), detail=job.wish_by or "")
         if job.wish is Wish.GIVE_UP or job.cancel_by or self.bench.clock.now() >= end:
             failure = Failure(kind=FailureKind.COUNTED_AS_SPENT)
             return await self._move(job, WrittenOff(failure=failure, cost_micro_usd=job.price_micro_usd))

@@ -20,7 +20,7 @@ from bot.domain.lifecycle import (
     WrittenOff,
 )
 from bot.domain.mp4 import BoxScanner, NotAnMP4
-from bot.domain.patience import LATE_GAP, TASK_GRACE, backoff, poll_gap, throttle_wait
+from bot.domain.patience import LARGE_CLIP_GAP, LATE_GAP, TASK_GRACE, backoff, poll_gap, throttle_wait
 from bot.domain.trouble import Trouble
 from bot.ports import (
     ClipsUnavailable,
@@ -121,18 +121,27 @@ class Rendering:
         except LinkExpired:
             return await self._renew_link(job)
         except ClipTooLarge as error:
-            return await self._write_off(job, FailureKind.TOO_LARGE, str(error))
+            due = self.bench.clock.now() + LARGE_CLIP_GAP
+            return await self._move(job, Hindered(due_at=due, trouble=Trouble.TOO_LARGE), detail=str(error))
         except NotAnMP4 as error:
             return await self._hindered(job, Trouble.NOT_A_CLIP, str(error))
         except FetchError as error:
             return await self._hindered(job, Trouble.DOWNLOAD_FAILS, str(error))
         except ClipsUnavailable as error:
             return await self._hindered(job, Trouble.STORE_FULL, str(error))
-        facts = {"key": clip.key, "sha256": clip.sha256, "size": clip.size}
-        if job.cancel_by:
-            return await self._move(job, Kept(key=clip.key, sha256=clip.sha256, size=clip.size), detail=clip.key)
-        log.info("clip.stored", job=job.id, **facts)
-        return await self._move(job, Stored(key=clip.key, sha256=clip.sha256, size=clip.size), detail=clip.key)
+        return await self._store(job, clip)
+
+    async def _store(self, job: Job, clip: StoredClip) -> StepResult:
+        """The bytes are ours. Whoever asked to stop, also while they came, has the clip kept and not posted."""
+        stored = Stored(key=clip.key, sha256=clip.sha256, size=clip.size)
+        kept = Kept(key=clip.key, sha256=clip.sha256, size=clip.size)
+        async with self.bench.storage.begin() as tx:
+            current = await tx.jobs.job(job.workspace, job.id)
+            event = kept if current.cancel_by else stored
+            moved = await self.bench.moves.write(tx, job, self.bench.ownership, event, detail=clip.key)
+        self.bench.moves.announce(job, moved)
+        log.info("clip.stored", job=job.id, key=clip.key, size=clip.size)
+        return moved
 
     async def _download(self, job: Job, url: str) -> StoredClip:
         async with self.bench.fetcher.open(url) as chunks:
@@ -179,10 +188,8 @@ class Rendering:
             log.warning("task.odd_answer", job=job.id, provider=job.provider, what=what)
 
     async def _write_off(self, job: Job, kind: FailureKind, detail: str = "") -> Job:
-        cost = job.price_micro_usd if job.cost_micro_usd is None else job.cost_micro_usd
-        return await self._move(
-            job, WrittenOff(failure=Failure(kind=kind, detail=detail), cost_micro_usd=cost), detail=kind.value
-        )
+        event = WrittenOff(failure=Failure(kind=kind, detail=detail), cost_micro_usd=job.price_micro_usd)
+        return await self._move(job, event, detail=kind.value)
 
     async def _hindered(self, job: Job, trouble: Trouble, detail: str) -> Job:
         wait = backoff(job.tries + 1, self.bench.clock.chance(), ceiling=_FETCH_CEILING_SECONDS)

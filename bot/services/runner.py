@@ -283,4 +283,5 @@ def _needs_attention(job: Job) -> bool:
     wish to stop it changes nothing."""
     if job.wish is Wish.SEE_REACTIONS:
         return job.finished
-    return job.wish is not None or job.state in {State.WAITING, State.QUEUED, State.UNCERTAIN}
+    unsent = job.state is State.DELIVERING and job.file_id is None
+    return unsent or job.wish is not None or job.state in {State.WAITING, State.QUEUED, State.UNCERTAIN}

@@ -4,6 +4,10 @@ Each answer is a whole message, to be sent ephemerally. An error says what happe
 what to do next.
 """
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
 from bot.domain.budget import OverCap, Scope
 from bot.domain.job import Ask, AskKind, Gate, State
 from bot.domain.pricing import NoPrice, dollars
@@ -16,6 +20,7 @@ from bot.services.answers import (
     Flagged,
     NoProvider,
     NoSuchClip,
+    NothingChanges,
     NothingToDo,
     NotPromotable,
     NotYours,
@@ -188,30 +193,35 @@ def _no_price(error: NoPrice) -> str:
 
 
 def _refusal(error: Refusal) -> str:
-    match error:
-        case NoProvider():
-            return _no_provider(error)
-        case CannotMake():
-            return _cannot_make(error)
-        case NoSuchClip():
-            return _no_such_clip(error)
-        case WhichClip():
-            return (
-                f"There are several clips here ({listed(error.numbers)}). {_NOTHING_CHARGED} Begin your reply with the "
-                f"one you mean, such as `#{error.numbers[-1] if error.numbers else 1} 9:16`."
-            )
-        case NotPromotable():
-            return _not_promotable(error)
-        case NothingToDo():
-            return (
-                f"*{escape(error.verb)}* is no longer possible here: it was done already, or its time is over. "
-                f"{_NOTHING_CHARGED} The card as it is now shows what can be done."
-            )
-        case NotYours():
-            # Who may is written by us, as mentions; the rest is quoted like anybody's words.
-            return f"Only {error.who} may {escape(error.verb)}. {_NOTHING_CHARGED} Ask them to press the button."
-        case _:
-            return f"{escape(str(error))} {_NOTHING_CHARGED}"
+    say = _REFUSALS.get(type(error))
+    return say(error) if say else f"{escape(str(error))} {_NOTHING_CHARGED}"
+
+
+def _which_clip(error: WhichClip) -> str:
+    example = error.numbers[-1] if error.numbers else 1
+    return (
+        f"There are several clips here ({listed(error.numbers)}). {_NOTHING_CHARGED} Begin your reply with the one you "
+        f"mean, such as `#{example} 9:16`."
+    )
+
+
+def _nothing_changes(error: NothingChanges) -> str:
+    return (
+        f"Clip #{error.number} is like that already, so nothing was made. {_NOTHING_CHARGED} For another two takes of "
+        f"the same, reply `#{error.number} x2`."
+    )
+
+
+def _nothing_to_do(error: NothingToDo) -> str:
+    return (
+        f"*{escape(error.verb)}* is no longer possible here: it was done already, or its time is over. "
+        f"{_NOTHING_CHARGED} The card as it is now shows what can be done."
+    )
+
+
+def _not_yours(error: NotYours) -> str:
+    # Who may is written by us, as mentions; the rest is quoted like anybody's words.
+    return f"Only {error.who} may {escape(error.verb)}. {_NOTHING_CHARGED} Ask them to press the button."
 
 
 def _no_provider(error: NoProvider) -> str:
@@ -258,3 +268,17 @@ def _unknown(reference: str) -> str:
         "accepted and goes on; otherwise nothing was ordered or charged. Try again; if it happens again, tell whoever "
         f"runs Dailies this code: `{reference.replace('`', '')}`."
     )
+
+
+_REFUSALS: Mapping[type[Refusal], Callable[[Any], str]] = MappingProxyType(
+    {
+        NoProvider: _no_provider,
+        CannotMake: _cannot_make,
+        NoSuchClip: _no_such_clip,
+        WhichClip: _which_clip,
+        NothingChanges: _nothing_changes,
+        NotPromotable: _not_promotable,
+        NothingToDo: _nothing_to_do,
+        NotYours: _not_yours,
+    }
+)

@@ -38,6 +38,10 @@ STOPPABLE = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.REND
 _CHARGED_ANYWAY = STOPPABLE - {State.WAITING, State.QUEUED}
 
 
+_HELD = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.RENDERING, State.LATE, State.UNCERTAIN})
+"""Where money is set aside, or would be: once a clip is rendered its cost is known."""
+
+
 def card(shown: Card, *, promote_emoji: str = "rocket") -> Message:
     """The card's message. ``promote_emoji`` is the name of the reaction that makes a final. Pure."""
     ask, jobs = shown.ask, shown.jobs
@@ -98,7 +102,7 @@ def _money(shown: Card) -> str:
     """What is held and what is spent. A clip whose cost is known is no longer held."""
     jobs = shown.jobs
     spent = sum(job.cost_micro_usd or 0 for job in jobs)
-    held = [job for job in jobs if not job.finished and job.cost_micro_usd is None]
+    held = [job for job in jobs if job.state in _HELD]
     if not held:
         as_priced = spent == sum(job.price_micro_usd for job in jobs if job.cost_micro_usd)
         return f"Cost {dollars(spent)}{_assumed(jobs) if as_priced else ''}" if spent else "Nothing was charged."

@@ -4,7 +4,6 @@ from bot.domain.job import Ask, Job
 from bot.domain.notice import Notice
 from bot.domain.pricing import dollars
 from handlers.blocks.kit import Message, escape, quoted, said
-from handlers.blocks.words import provider_name
 
 
 def notice(kind: Notice, ask: Ask, job: Job | None = None) -> Message:
@@ -14,8 +13,8 @@ def notice(kind: Notice, ask: Ask, job: Job | None = None) -> Message:
             return said(_not_in_channel(ask))
         case Notice.DELIVERY_REFUSED:
             return said(_delivery_refused(ask, job))
-        case Notice.DOWNLOAD_TROUBLE:
-            return said(_download_trouble(ask, job))
+        case Notice.NO_CARD:
+            return said(_no_card(ask))
         case Notice.OVER_CAP:
             return said(_over_cap(ask, job))
 
@@ -46,11 +45,11 @@ def _delivery_refused(ask: Ask, job: Job | None) -> str:
     )
 
 
-def _download_trouble(ask: Ask, job: Job | None) -> str:
-    provider = provider_name(job.provider) if job else "its provider"
+def _no_card(ask: Ask) -> str:
+    about = f" {quoted(ask.text, 80)}" if ask.text else ""
     return (
-        f"{_clip(ask, job)} is rendered, and could not be downloaded from {provider} so far. {_charged(job)} "
-        f"It is tried again by itself until {provider} deletes it; nothing needs to be done."
+        f"Slack did not say whether the card of your ask{about} stands in <#{ask.channel}>, and does not let Dailies "
+        "look. Nothing was ordered or charged. Send your command again in a moment."
     )
 
 

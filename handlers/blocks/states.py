@@ -19,13 +19,15 @@ TROUBLES: Mapping[Trouble, str] = MappingProxyType(
     {
         Trouble.UNKNOWN_ORDER: "{provider} has not confirmed the order. It is asked again under the same order number, "
         "which cannot be charged twice.",
-        Trouble.PROVIDER_UNREACHABLE: f"{{provider}} could not be reached. Nothing was charged. {_BY_ITSELF}",
-        Trouble.PROVIDER_BUSY: f"{{provider}} is busy and asks us to wait. Nothing was charged. {_BY_ITSELF}",
+        Trouble.PROVIDER_UNREACHABLE: f"{{provider}} could not be reached. {_BY_ITSELF}",
+        Trouble.PROVIDER_BUSY: f"{{provider}} is busy and asks us to wait. {_BY_ITSELF}",
         Trouble.NO_NEWS: "Checked: nothing more is known about the order than before.",
         Trouble.DOWNLOAD_FAILS: "The clip is rendered and charged, and could not be downloaded from {provider} so far. "
         "It is tried again by itself until {provider} deletes it.",
         Trouble.NOT_A_CLIP: "The clip is rendered and charged, but what {provider} hands out so far is not a whole "
         "video. It is fetched again by itself until {provider} deletes it.",
+        Trouble.TOO_LARGE: "The clip is rendered and charged, and larger than Dailies may store. It is fetched by "
+        "itself when whoever runs Dailies raises `MAX_CLIP_MB` before {provider} deletes it.",
         Trouble.STORE_FULL: "The clip is rendered and charged, and our own storage could not take or give it. "
         f"{_BY_ITSELF} Whoever runs Dailies may have to make room.",
         Trouble.SLACK_AWAY: f"The clip is safe on our storage, and Slack did not answer. {_BY_ITSELF}",
@@ -75,14 +77,6 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
             "The clip was rendered, and {provider} deleted it before it could be downloaded.",
             "Ask again if it is still wanted.",
         ),
-        FailureKind.UNREADABLE: (
-            "What {provider} handed out as the clip is not a whole video.",
-            "Ask again, or at another provider (`--provider`).",
-        ),
-        FailureKind.TOO_LARGE: (
-            "The clip is larger than Dailies may store.",
-            "Ask for fewer seconds or a lower resolution, or have `MAX_CLIP_MB` raised.",
-        ),
         FailureKind.OVER_CAP: (
             "The money for this clip no longer fits under a spending cap.",
             "Ask again when the cap renews, or have it raised.",
@@ -107,9 +101,17 @@ def explain(job: Job) -> str:
 
 def money_sentence(job: Job) -> str:
     """What was charged for a clip that is over."""
-    if job.failure and job.failure.kind is FailureKind.COUNTED_AS_SPENT:
+    if (job.failure and job.failure.kind is FailureKind.COUNTED_AS_SPENT) or (job.attempt > 1 and job.cost_micro_usd):
+        # Of several orders, what the earlier ones cost is not known: they count in full.
         return f"{dollars(job.cost_micro_usd or job.price_micro_usd)} is counted as spent."
     return f"{dollars(job.cost_micro_usd)} was charged." if job.cost_micro_usd else "Nothing was charged."
+
+
+def _so_far(job: Job) -> str:
+    """What counts as spent while the clip is still to be ordered (again)."""
+    if job.cost_micro_usd:
+        return f"{dollars(job.cost_micro_usd)} for the order before is counted as spent."
+    return "Nothing was charged so far."
 
 
 def _trouble(job: Job) -> str:
@@ -123,7 +125,7 @@ def _joined(*sentences: str) -> str:
 def _waiting(job: Job) -> str:
     provider = provider_name(job.provider)
     if job.cancel_by:
-        return f"<@{job.cancel_by}> cancelled it: it is being stopped. Nothing was charged."
+        return f"<@{job.cancel_by}> cancelled it: it is being stopped. {_so_far(job)}"
     if job.wait_reason is WaitReason.CONFIRMATION:
         return "Waits for somebody to press *Confirm*. Nothing is charged until then."
     if job.wait_reason is WaitReason.UNDO_WINDOW:
@@ -132,17 +134,15 @@ def _waiting(job: Job) -> str:
         why = f"{provider} refuses the key of Dailies. Whoever runs Dailies has to renew it."
     else:
         why = f"The account at {provider} is empty. Whoever runs Dailies has to top it up."
-    return f"{why} Nothing was charged. The clip starts by itself when that is done; *Cancel* stops waiting."
+    return f"{why} {_so_far(job)} The clip starts by itself when that is done; *Cancel* stops waiting."
 
 
 def _queued(job: Job) -> str:
     if job.cancel_by:
-        return f"<@{job.cancel_by}> cancelled it: it is being stopped. Nothing was charged."
-    # After a refusal for lack of credit the attempt counts up as well, but no earlier order stands anywhere.
-    again = "A second order is about to be sent. " if job.attempt > 1 and job.submitted_at else ""
-    return again + (
-        _trouble(job) or f"Waits for its turn at {provider_name(job.provider)}. Nothing was charged so far."
-    )
+        return f"<@{job.cancel_by}> cancelled it: it is being stopped. {_so_far(job)}"
+    again = "A second order is about to be sent." if job.cost_micro_usd else ""
+    turn = _trouble(job) or f"Waits for its turn at {provider_name(job.provider)}."
+    return _joined(again, turn, _so_far(job))
 
 
 def _submitting(job: Job) -> str:
@@ -188,7 +188,8 @@ def _downloading(job: Job) -> str:
 
 
 def _delivering(job: Job) -> str:
-    return _trouble(job) or "Rendered and safe on our storage. It is being posted into the thread."
+    posting = _trouble(job) or "Rendered and safe on our storage. It is being posted into the thread."
+    return posting if job.file_id else _joined(posting, _stopping(job))
 
 
 def _delivered(job: Job) -> str:
@@ -205,7 +206,7 @@ def _failed(job: Job) -> str:
 def _cancelled(job: Job) -> str:
     by = f" by <@{job.cancel_by}>" if job.cancel_by else ""
     if job.clip_key is None:
-        return f"Stopped{by} before it was ordered. {money_sentence(job)}"
+        return f"Stopped{by} before it was ordered{' again' if job.cost_micro_usd else ''}. {money_sentence(job)}"
     return (
         f"Stopped{by} after it was ordered. {money_sentence(job)} The clip is kept: *Deliver again* posts it for free."
     )

@@ -314,7 +314,7 @@ async def test_when_the_answer_url_does_not_work_the_asker_is_told_ephemerally(
 
 async def test_an_ephemeral_word_stands_in_the_thread(chat: SlackChat, studio: Workspace) -> None:
     root = await chat.post_card(a_card(ask_in()))
-    await chat.tell(ask_in(root_ts=root), Notice.DOWNLOAD_TROUBLE, a_job())
+    await chat.tell(ask_in(root_ts=root), Notice.DELIVERY_REFUSED, a_job())
     (told,) = await studio.ephemerals("maya")
     assert told["thread_ts"] == root
 

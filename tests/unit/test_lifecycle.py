@@ -41,7 +41,7 @@ from bot.domain.lifecycle import (
     transition,
 )
 from bot.domain.trouble import Trouble
-from tests.support.values import a_job, at
+from tests.support.values import PRICE, a_job, at
 
 NOW, DUE, EXPIRES = at(100), at(130), at(7000)
 POLICY = Failure(kind=FailureKind.POLICY, detail="no")
@@ -60,7 +60,7 @@ EVENTS: tuple[Event, ...] = (
     Lapsed(due_at=DUE),
     Accepted(task_id="tk-2"),
     Refused(failure=POLICY),
-    Reordered(),
+    Reordered(person="U9"),
     Overdue(due_at=DUE),
     Rendered(url=URL, expires_at=EXPIRES, cost_micro_usd=300_000),
     RenderFailed(failure=POLICY, cost_micro_usd=0),
@@ -85,22 +85,25 @@ STARVED = {
     "due_at": DUE,
     "trouble": None,
 }
-DECLINED = {"state": State.CANCELLED, "wait_reason": None, "finished_at": NOW}
-REFUSED = {"state": State.FAILED, "failure": POLICY, "cost_micro_usd": 0, "finished_at": NOW}
+BEFORE = 1
+"""What an earlier order of the job counts as: costs are added to it."""
+
+DECLINED = {"state": State.CANCELLED, "wait_reason": None, "finished_at": NOW, "trouble": None}
+REFUSED = {"state": State.FAILED, "failure": POLICY, "cost_micro_usd": BEFORE, "finished_at": NOW, "trouble": None}
 WRITTEN_OFF = {
     "state": State.FAILED,
     "failure": POLICY,
-    "cost_micro_usd": 320_000,
+    "cost_micro_usd": BEFORE + 320_000,
     "finished_at": NOW,
     "wish": None,
     "wish_by": None,
 }
-RENDER_FAILED = {**WRITTEN_OFF, "cost_micro_usd": 0}
+RENDER_FAILED = {**WRITTEN_OFF, "cost_micro_usd": BEFORE}
 RENDERED = {
     "state": State.DOWNLOADING,
     "output_url": URL,
     "output_expires_at": EXPIRES,
-    "cost_micro_usd": 300_000,
+    "cost_micro_usd": BEFORE + 300_000,
     "rendered_at": NOW,
     "due_at": NOW,
 }
@@ -159,9 +162,13 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
     (State.UNCERTAIN, Refused): REFUSED,
     (State.UNCERTAIN, Reordered): {
         "state": State.QUEUED,
+        "person": "U9",
         "attempt": 4,
+        "cost_micro_usd": BEFORE + PRICE,
+        "submitted_at": None,
         "due_at": NOW,
         "tries": 0,
+        "trouble": None,
         "wish": None,
         "wish_by": None,
     },
@@ -178,8 +185,9 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
     (State.DOWNLOADING, LinkRenewed): {"output_url": URL, "output_expires_at": EXPIRES, "due_at": NOW},
     (State.DOWNLOADING, Stored): STORED,
     (State.DOWNLOADING, Kept): {**STORED, "state": State.CANCELLED, "finished_at": NOW},
-    (State.DOWNLOADING, WrittenOff): WRITTEN_OFF,
+    (State.DOWNLOADING, WrittenOff): {**WRITTEN_OFF, "cost_micro_usd": BEFORE},
     (State.DELIVERING, Hindered): HINDERED,
+    (State.DELIVERING, Kept): {**STORED, "state": State.CANCELLED, "finished_at": NOW},
     (State.DELIVERING, Uploaded): {"file_id": "F2", "shared_at": NOW, "due_at": NOW},
     (State.DELIVERING, Unshared): {
         "file_id": None,
@@ -222,7 +230,7 @@ def laden(state: State) -> Job:
         finished_at=at(4),
         output_url="https://cdn.example/old.mp4",
         output_expires_at=at(5),
-        cost_micro_usd=1,
+        cost_micro_usd=BEFORE,
         clip_key="clips/old.mp4",
         clip_sha256="old",
         clip_bytes=1,

@@ -58,7 +58,7 @@ MONEY: list[tuple[Event, tuple[int, int, int]]] = [
     (Lapsed(due_at=at(1)), HELD),
     (Accepted(task_id="tk-1"), HELD),
     (Refused(failure=POLICY), RELEASED),
-    (Reordered(), SETTLED),
+    (Reordered(person="U9"), SETTLED),
     (Overdue(due_at=at(1)), HELD),
     (Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=PRICE), SETTLED),
     (Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=300_000), (0, 300_000, 20_000)),
@@ -185,7 +185,7 @@ async def test_an_order_after_starving_is_paid_from_its_own_hold(desk: Desk) -> 
 async def test_a_second_order_settles_the_first_and_is_paid_from_its_own_hold(desk: Desk) -> None:
     (job,) = await desk.begin(State.UNCERTAIN)
     await desk.hold(2)
-    job = await desk.moves.move(job, OURS, Reordered())
+    job = await desk.moves.move(job, OURS, Reordered(person="U9"))
     assert await desk.money() == (PRICE, PRICE, 0)
     await desk.moves.move(job, OURS, Declined())
     assert await desk.money() == (0, PRICE, PRICE)
