@@ -56,7 +56,8 @@ manifest-check: $(VENV)/.dev ## manifest.yml against Slack's schema, and no scop
 	$(BIN)/pytest -q tests/unit/test_manifest.py
 
 browser: ## a Chromium for the tests of the demo page: through apt as root, otherwise the one that is there
-	@for name in $(CHROMIUM) chromium chromium-browser google-chrome google-chrome-stable; do \
+	@if [ -n "$$CHROMIUM" ] && [ ! -x "$$CHROMIUM" ]; then echo "CHROMIUM=$$CHROMIUM cannot be run" >&2; exit 1; fi; \
+	for name in "$$CHROMIUM" chromium chromium-browser google-chrome google-chrome-stable; do \
 		command -v $$name >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing chromium for the browser tests (once)"; export DEBIAN_FRONTEND=noninteractive; \

@@ -41,6 +41,7 @@ class Studio:
     slack: str
     http: httpx.AsyncClient
     bot: "_Bot"
+    sandbox: asyncio.subprocess.Process
 
     async def post(self, path: str, **body: Any) -> dict[str, Any]:
         """Act as a person."""
@@ -105,12 +106,18 @@ async def run_page() -> None:
     async with studio() as demo:
         _note(f"Open {demo.slack}/ in a browser. No account, no key, no money; Ctrl-C ends it.")
         stopping = asyncio.create_task(stop.wait())
-        watching = asyncio.create_task(_keep_alive(demo))
-        await asyncio.wait({stopping, watching}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (stopping, watching):
+        watching = {asyncio.create_task(_keep_alive(demo)), asyncio.create_task(_stand_with_sandbox(demo))}
+        done, left = await asyncio.wait({stopping, *watching}, return_when=asyncio.FIRST_COMPLETED)
+        for task in left:
             task.cancel()
-        if watching.done() and not watching.cancelled():
-            watching.result()
+        for task in done & watching:
+            task.result()
+
+
+async def _stand_with_sandbox(demo: Studio) -> None:
+    """The workspace is gone for good when its process is. Raises DemoFailed."""
+    code = await demo.sandbox.wait()
+    raise DemoFailed(f"The pretend workspace ended with code {code}. Start the demo again.")
 
 
 async def _keep_alive(demo: Studio) -> None:
@@ -122,7 +129,8 @@ async def _keep_alive(demo: Studio) -> None:
         _note("The bot was killed; it is started again.")
         await asyncio.sleep(_MOURNING_SECONDS)
         await demo.bot.start()
-        await demo.post("/bot", pid=demo.bot.pid)
+        with contextlib.suppress(httpx.HTTPError):  # without its workspace the demo is ending anyway
+            await demo.post("/bot", pid=demo.bot.pid)
 
 
 async def _type(demo: Studio, line: str) -> None:
@@ -156,19 +164,19 @@ async def studio() -> AsyncIterator[Studio]:
     with tempfile.TemporaryDirectory(prefix="dailies-demo-") as folder:
         place = Path(folder)
         async with contextlib.AsyncExitStack() as stack:
-            ready = await stack.enter_async_context(_sandbox(place))
+            sandbox, ready = await stack.enter_async_context(_sandbox(place))
             bot = _Bot(place, ready["env"])
             stack.push_async_callback(bot.end)
             await bot.start()
             http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=30))
-            demo = Studio(slack=str(ready["slack"]), http=http, bot=bot)
+            demo = Studio(slack=str(ready["slack"]), http=http, bot=bot, sandbox=sandbox)
             await demo.post("/bot", pid=bot.pid)
             await _connected(demo)
             yield demo
 
 
 @contextlib.asynccontextmanager
-async def _sandbox(place: Path) -> AsyncIterator[dict[str, Any]]:
+async def _sandbox(place: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
     """The sandbox process; it ends with us, even when we are killed, because it watches its standard input."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -184,7 +192,7 @@ async def _sandbox(place: Path) -> AsyncIterator[dict[str, Any]]:
             line = await process.stdout.readline() if process.stdout else b""
         if not line:
             raise DemoFailed(f"The sandbox did not start.\n{_tail(place / 'sandbox.log')}")
-        yield dict(json.loads(line))
+        yield process, dict(json.loads(line))
     finally:
         await _end(process)
 

@@ -23,12 +23,12 @@ from bot.domain.budget import Caps
 from bot.domain.failure import FailureKind
 from bot.domain.pricing import NoPrice, PriceTable
 from bot.log import HIDDEN, redact
-from bot.ports import ChatError, Clips, ClipsUnavailable, StorageError
+from bot.ports import ChatError, ChatUnauthorized, Clips, ClipsUnavailable, StorageError
 from bot.providers.hiapi import HiAPI
 from bot.settings import BadSetting, Settings, read_prices
 from handlers.manifest import manifest
 from handlers.workspace import Introduction, SlackWorkspace
-from storage import AlreadyRunning, SchemaOutdated, UnsupportedUrl, open_clips, open_storage
+from storage import AlreadyRunning, SchemaNewer, SchemaOutdated, UnsupportedUrl, open_clips, open_storage
 from storage.engines import Place, place_of
 from storage.lock import exclusive
 
@@ -140,6 +140,8 @@ async def _database(settings: Settings) -> list[Finding]:
         return [ok(name, f"it can be read and written, and its schema is current; {who}.")]
     except SchemaOutdated as error:
         return [_never_migrated(place) if error.found is None else _other_schema(error)]
+    except SchemaNewer as error:
+        return [fail(name, f"a newer release wrote it (revision {error.found}).", "run that release.")]
     except UnsupportedUrl as error:
         return [fail(name, str(error), "correct DATABASE_URL.")]
     except StorageError as error:
@@ -163,8 +165,7 @@ def _never_migrated(place: Place) -> Finding:
 
 
 def _other_schema(error: SchemaOutdated) -> Finding:
-    mend = "run `dailies migrate`; if a newer release wrote it, run that release."
-    return warn("database", str(error).partition(":")[0] + ".", mend)
+    return warn("database", str(error).partition(":")[0] + ".", "run `dailies migrate`, or start `dailies run`.")
 
 
 def _cannot_hold(folder: Path) -> str:
@@ -309,7 +310,16 @@ def _token(told: Introduction) -> Finding:
     code = told.refusal.code if told.refusal is not None else "nothing"
     if told.date is None:
         return fail(name, f"Slack cannot be reached ({code}).", "see the network and SLACK_API_URL.")
-    return fail(name, f"Slack answers {code}.", "set SLACK_BOT_TOKEN to the token under Install App; install it again.")
+    return fail(name, f"Slack answers {code}.", _token_mend(told.refusal))
+
+
+def _token_mend(refusal: ChatError | None) -> str:
+    """What helps depends on whose fault it is: the token's, the address's, or Slack's own for the moment."""
+    if isinstance(refusal, ChatUnauthorized):
+        return "set SLACK_BOT_TOKEN to the token under Install App; install it again."
+    if refusal is not None and refusal.code in {"http_404", "unknown_method"}:
+        return "see SLACK_API_URL: there is no Slack there."
+    return "wait, and ask again; if it stays, see the network, SLACK_API_URL and Slack's status page."
 
 
 def _scopes(settings: Settings, told: Introduction) -> list[Finding]:
@@ -333,7 +343,9 @@ async def _way_in(settings: Settings, access: SlackAccess, workspace: SlackWorks
     try:
         await workspace.try_socket()
     except ChatError as error:
-        mend = "set SLACK_APP_TOKEN to an app-level token with the scope connections:write (Basic Information)."
+        mend = "wait, and ask again; if it stays, see the network and SLACK_API_URL."
+        if isinstance(error, ChatUnauthorized):
+            mend = "set SLACK_APP_TOKEN to an app-level token with the scope connections:write (Basic Information)."
         return fail("app token", f"no socket may be opened: Slack answers {error.code}.", mend)
     unused = "; SLACK_SIGNING_SECRET is set too, and not used" if settings.slack_signing_secret else ""
     return ok("app token", f"Socket Mode; a socket may be opened{unused}.")

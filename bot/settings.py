@@ -76,6 +76,18 @@ class Settings(BaseSettings):
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", "hiapi_api_key")
+    @classmethod
+    def _clean(cls, value: SecretStr | None) -> SecretStr | None:
+        """What copying adds around a secret is taken off; what cannot be part of one is refused here, since later it
+        would look like a network that fails."""
+        if value is None:
+            return None
+        text = value.get_secret_value().strip()
+        if not text.isascii() or not text.isprintable() or " " in text:
+            raise ValueError("it holds characters that no key has, such as spaces, line breaks or accents")
+        return SecretStr(text)
+
     @field_validator("slack_api_url")
     @classmethod
     def _end_with_slash(cls, value: str) -> str:

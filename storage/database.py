@@ -155,6 +155,7 @@ def _check_schema(place: Place) -> None:
     engine = plain_engine(place, writing=False)
     try:
         with translating(), engine.connect() as connection:
+            migrations.refuse_unknown(connection)
             found = migrations.current(connection)
     finally:
         engine.dispose()

@@ -8,6 +8,7 @@
     │   └── TaskTaken            another job already has this provider task
     ├── NotWritable              disk full, read-only, or failing
     ├── SchemaOutdated           the database was never migrated, or by an older release
+    ├── SchemaNewer              a release that we do not know migrated it
     └── AlreadyRunning           another process runs on this SQLite file
 """
 
@@ -20,6 +21,7 @@ __all__ = [
     "CommitUnknown",
     "Inconsistent",
     "NotWritable",
+    "SchemaNewer",
     "SchemaOutdated",
     "TaskTaken",
     "UnsupportedUrl",
@@ -61,6 +63,18 @@ class SchemaOutdated(StorageError):
         self.found, self.wanted = found, wanted
         state = "has no tables yet" if found is None else f"is at revision {found}"
         super().__init__(f"The database {state}, and this release needs {wanted}: run `dailies migrate`.")
+
+
+class SchemaNewer(StorageError):
+    """A release that we do not know wrote the tables: nothing here may touch them."""
+
+    may_pass = False
+
+    def __init__(self, found: str) -> None:
+        self.found = found
+        super().__init__(
+            f"The database is at revision {found}, which this release does not know. Run the release that wrote it."
+        )
 
 
 class AlreadyRunning(StorageError):

@@ -228,10 +228,7 @@ class EvidenceKind(StrEnum):
     """What somebody learned about an attempt. Rows are only ever added."""
 
     TASK_ID = "task_id"
-    NOT_SENT = "not_sent"
-    REFUSED = "refused"
     UNKNOWN = "unknown"
-    FINISHED = "finished"
 
 
 @dataclass(frozen=True, kw_only=True)

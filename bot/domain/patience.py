@@ -6,7 +6,7 @@ caller, which spreads retries without making them unpredictable in tests.
 
 from datetime import timedelta
 
-UNDO_NOTICE = timedelta(seconds=20)
+UNDO_WINDOW = timedelta(seconds=20)
 CONFIRMATION_VALID = timedelta(minutes=10)
 
 SUBMIT_DEADLINE = timedelta(seconds=50)

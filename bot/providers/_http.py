@@ -67,12 +67,12 @@ def reading_client() -> httpx.AsyncClient:
 async def post_billed(
     client: httpx.AsyncClient, url: str, *, body: bytes, headers: Mapping[str, str]
 ) -> Answer | OrderNotSent | OrderUnknown:
-    """Send a billed POST once. Only a failure to connect is known not to have reached the provider; everything else
-    that is not a whole answer is of unknown outcome."""
+    """Send a billed POST once. Only a failure to connect, and a request that cannot be put into HTTP, are known not to
+    have reached the provider; everything else that is not a whole answer is of unknown outcome."""
     try:
         async with asyncio.timeout(SUBMIT_DEADLINE.total_seconds()):
             return await _answer(client, "POST", url, headers=headers, content=body)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError) as error:
         return OrderNotSent(why=_named(error))
     except (httpx.HTTPError, httpx.StreamError, TimeoutError, OSError) as error:
         return OrderUnknown(why=_named(error))

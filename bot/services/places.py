@@ -38,10 +38,6 @@ class Places:
         job_id = min(waiting)
         return waiting[job_id], job_id
 
-    def crowded(self, provider: str) -> bool:
-        """Whether somebody waits for a place already."""
-        return bool(self._waiting.get(provider))
-
     def pause(self, provider: str, reason: str) -> bool:
         """The provider refused our key or our credit; True when that is news."""
         news = provider not in self._pauses

@@ -5,7 +5,7 @@ from datetime import UTC, timedelta, tzinfo
 
 from bot.domain.budget import Caps
 from bot.domain.lineage import FinalPreset
-from bot.domain.patience import CONFIRMATION_VALID, UNDO_NOTICE
+from bot.domain.patience import CONFIRMATION_VALID, UNDO_WINDOW
 from bot.domain.recipe import Recipe
 
 
@@ -21,7 +21,7 @@ class Policy:
     caps: Caps = field(default_factory=Caps)
     confirm_above_micro_usd: int = 1_000_000
     confirmation_valid: timedelta = CONFIRMATION_VALID
-    undo: timedelta = UNDO_NOTICE
+    undo: timedelta = UNDO_WINDOW
     zone: tzinfo = UTC
     """Whose calendar days and months the caps follow."""
     admins: frozenset[str] = frozenset()

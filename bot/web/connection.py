@@ -9,6 +9,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEADERS_SECONDS = 5.0
 """From a connection's (or the next request's) first moment to the end of its headers."""
 
+BODY_SECONDS = 8.0
+"""From there to the end of its body; a place that answers slow bodies itself does so sooner."""
+
 LARGEST_HEADERS = 32_000
 """Bytes of a request before its body; Slack sends about one thousand."""
 
@@ -16,7 +19,7 @@ _LINGER_SECONDS = 1.0
 
 
 class GuardedConnection(HttpToolsProtocol):
-    """Hangs up on headers that are slow, and answers 431 to headers that are large."""
+    """Hangs up on headers and bodies that are slow, and answers 431 to headers that are large."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -53,10 +56,13 @@ class GuardedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._forget_deadline()
         self._in_headers, self._header_bytes = False, 0
+        # Whatever the path: a body that never ends would hold one of the connections, also after its answer.
+        self._deadline = self.loop.call_later(BODY_SECONDS, self.transport.close)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         # A following request's bytes start the next deadline; an idle connection has uvicorn's keep-alive timeout.
+        self._forget_deadline()
         self._in_headers = True
         super().on_message_complete()
 

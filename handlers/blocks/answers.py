@@ -33,10 +33,8 @@ from handlers.blocks.words import counted, listed, price_words, provider_name, r
 from handlers.grammar import Help, UsageError
 
 _HELP_OPTIONS = (
-    "Options: `--takes 1–8` `--res 480p|720p|1080p` `--dur 4–15|auto` "
-    "`--ratio 16:9|9:16|1:1|4:3|3:4|21:9|3:2|adaptive` `--seed N` `--audio` `--no-audio` "
-    "`--no WORDS` `--hq` `--tier NAME` `--provider NAME` `--final` `--estimate`. "
-    "Pictures cannot be given yet."
+    "Options: `--takes 1–8` `--dur 4–15` `--res 480p|720p` `--ratio 16:9|9:16|1:1|4:3|3:4|21:9|adaptive` "
+    "`--audio` `--no-audio` `--final` `--estimate`. Pictures cannot be given yet."
 )
 _HELP_THREAD = (
     "Clips come into the thread of the card. React to one with :rocket: (rocket), press *Promote* or reply "

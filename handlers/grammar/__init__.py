@@ -1,7 +1,7 @@
 """Text to what was asked. Pure: nothing here knows Slack's API, a clock or a provider."""
 
-from handlers.grammar.clip import ClipRequest, Help, parse_clip, to_line
+from handlers.grammar.clip import ClipRequest, Help, parse_clip
 from handlers.grammar.errors import UsageError
 from handlers.grammar.reply import Reply, ReplyKind, parse_reply
 
-__all__ = ["ClipRequest", "Help", "Reply", "ReplyKind", "UsageError", "parse_clip", "parse_reply", "to_line"]
+__all__ = ["ClipRequest", "Help", "Reply", "ReplyKind", "UsageError", "parse_clip", "parse_reply"]

@@ -1,11 +1,10 @@
-"""``/clip PROMPT [options]``: text to what was asked, and a recipe back to the line that asks for it."""
+"""``/clip PROMPT [options]``: text to what was asked."""
 
 import re
 import unicodedata
 from dataclasses import dataclass
 
 from bot.domain.lineage import Changes
-from bot.domain.recipe import Recipe
 from handlers.grammar.errors import NoPrompt, NoSuchReference, NotAvailableYet, PromptTooLong
 from handlers.grammar.line import Line, read_line
 from handlers.grammar.options import AUTO, EXAMPLE, changes_of
@@ -83,27 +82,3 @@ def checked_words(words: str, *, example: str = EXAMPLE) -> str:
     if found := _PERMUTATION.search(words):
         raise NotAvailableYet(option=found[0], instead="Choose one for each clip so far.", suggestion=example)
     return words
-
-
-def to_line(recipe: Recipe) -> str:
-    """The line to type to make the recipe again; ``parse_clip`` reads the same recipe from it."""
-    return f"{COMMAND} {' '.join(_options(recipe))} {recipe.prompt}"
-
-
-def _options(recipe: Recipe) -> list[str]:
-    """Before the prompt, and switches first: so nothing of the prompt can be taken for a value."""
-    found = ["--audio" if recipe.audio else "--no-audio"]
-    if recipe.high_bitrate:
-        found.append("--hq")
-    if recipe.negative:
-        found.append(f'--no="{recipe.negative}"')
-    if recipe.seed is not None:
-        found.append(f"--seed {recipe.seed}")
-    seconds = AUTO if recipe.seconds is None else str(recipe.seconds)
-    return [
-        *found,
-        f"--tier {recipe.tier}",
-        f"--res {recipe.resolution.value}",
-        f"--dur {seconds}",
-        f"--ratio {recipe.ratio.value}",
-    ]

@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+from storage.errors import SchemaNewer
 from storage.sql import advisory_key
 
 
@@ -18,6 +19,7 @@ def upgrade(connection: Connection) -> None:
     pass one by one."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": advisory_key("migrations")})
+    refuse_unknown(connection)
     command.upgrade(_config(connection), "head")
 
 
@@ -31,6 +33,14 @@ def newest() -> str:
 def current(connection: Connection) -> str | None:
     """The revision of the database; None before the first migration."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def refuse_unknown(connection: Connection) -> None:
+    """Raises SchemaNewer when the database is at a revision that this release does not have."""
+    found = current(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaNewer(found)
 
 
 def _config(connection: Connection | None) -> Config:

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from bot.domain.budget import Cap, OverCap, Scope
-from bot.domain.capabilities import Misfit
+from bot.domain.capabilities import Misfit, fit
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, AskKind, Door, Gate, Job, State
-from bot.domain.lineage import Method
+from bot.domain.lineage import Method, vary
 from bot.domain.notice import Notice
 from bot.domain.pricing import NoPrice
 from bot.domain.recipe import Ratio, Recipe, Resolution
 from bot.ports import ClipPost, StorageBusy
+from bot.providers.hiapi import capabilities
 from bot.services.answers import (
     AlreadyTaken,
     Busy,
@@ -35,7 +36,7 @@ from handlers.blocks.answers import Outcome, answer, explain_error
 from handlers.blocks.clip_line import clip_comment, clip_filename, clip_title
 from handlers.blocks.kit import Message, cut, escape, local_time
 from handlers.blocks.notices import notice
-from handlers.grammar import Help, UsageError, parse_clip, parse_reply
+from handlers.grammar import ClipRequest, Help, UsageError, parse_clip, parse_reply
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 POISON = "<!channel> *bold* `code` <https://evil.example|click> https://evil.example :boom: &"
@@ -236,6 +237,16 @@ def test_help_shows_only_lines_that_work() -> None:
         assert not isinstance(parse_clip(line), Help)
     for reply in re.findall(r"`(#\d[^`]*|promote #\d)`", answer(Help()).text):
         assert parse_reply(reply, bot_user="U").kind.value in {"settings", "promote"}
+
+
+def test_help_shows_only_options_that_the_provider_takes() -> None:
+    options = re.findall(r"`(--[a-z-]+) ?([^`]*)`", answer(Help()).text.partition("Options:")[2].partition("\n")[0])
+    lines = [f"a mug {name} {value}".strip() for name, values in options for value in re.split(r"[|–]", values)]
+    assert {"a mug --takes 8", "a mug --dur 15", "a mug --res 720p", "a mug --ratio adaptive"} < set(lines)
+    for line in lines:
+        request = parse_clip(line)
+        assert isinstance(request, ClipRequest)
+        assert fit(vary(Recipe(prompt=request.prompt), request.changes), capabilities()) == ()
 
 
 CAP = Cap(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.domain.lineage import Changes, vary
 from bot.domain.recipe import HIGHEST_SEED, Ratio, Recipe, Resolution
-from handlers.grammar import ClipRequest, Help, UsageError, parse_clip, to_line
+from handlers.grammar import ClipRequest, Help, UsageError, parse_clip
 from handlers.grammar.clip import LONGEST_PROMPT
 from handlers.grammar.errors import (
     GivenTwice,
@@ -22,7 +22,7 @@ from handlers.grammar.errors import (
     PromptTooLong,
     UnknownOption,
 )
-from handlers.grammar.options import NOT_YET, OPTIONS
+from handlers.grammar.options import AUTO, NOT_YET, OPTIONS
 
 
 def asked(text: str) -> ClipRequest:
@@ -438,9 +438,21 @@ def test_a_recipe_written_as_a_line_reads_as_the_same_recipe(recipe: Recipe) -> 
 
 
 def again(recipe: Recipe) -> Recipe:
-    line = to_line(recipe)
-    assert line.startswith("/clip ")
-    request = asked(as_sent(line.removeprefix("/clip ")))
+    request = asked(as_sent(line_of(recipe)))
     # The line names everything, so that it does not depend on what a preset says.
     other = Recipe(prompt="", resolution=Resolution.P1080, seconds=9, ratio=Ratio.PHOTO, tier="other")
     return vary(Recipe(**{**vars(other), "prompt": request.prompt}), request.changes)
+
+
+def line_of(recipe: Recipe) -> str:
+    """What to type to get the recipe. Options stand before the prompt, switches first, so that nothing of the prompt can
+    be taken for a value."""
+    words = ["--audio" if recipe.audio else "--no-audio"]
+    if recipe.high_bitrate:
+        words.append("--hq")
+    if recipe.negative:
+        words.append(f'--no="{recipe.negative}"')
+    if recipe.seed is not None:
+        words.append(f"--seed {recipe.seed}")
+    words += [f"--tier {recipe.tier}", f"--res {recipe.resolution.value}", f"--dur {recipe.seconds or AUTO}"]
+    return " ".join([*words, f"--ratio {recipe.ratio.value}", recipe.prompt])
