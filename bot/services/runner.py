@@ -3,12 +3,14 @@ each job's one next action."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
 from bot.domain.job import IN_FLIGHT, Ask, Job, State, Wish
 from bot.domain.lifecycle import NEXT, Action
 from bot.domain.patience import backoff
+from bot.domain.trouble import Trouble
 from bot.ports import Chat, Clips, Clock, Fenced, Fetcher, Provider, Storage, StorageError
 from bot.services.agenda import Agenda, Key, Line
 from bot.services.bench import Bench, Later, StepResult
@@ -150,7 +152,8 @@ class Runner:
             cards = await tx.jobs.claim_cards(self._lease.ownership, CLAIM_BATCH, now)
             flagged = await tx.jobs.flagged(self._lease.ownership, CLAIM_BATCH)
         for job in claimed:
-            self._plan(job)
+            # Since it was tried last, whoever starts us may have raised the limit: it is not waited for.
+            self._plan(replace(job, due_at=now) if job.trouble is Trouble.TOO_LARGE else job)
         for job in filter(_needs_attention, flagged):
             self._agenda.put(_job_key(job), _line(job), self._clock.monotonic())
         for ask in cards:

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 from sqlalchemy import Index, text
 
-from storage import NotWritable, SchemaOutdated, migrate, migrations, open_storage
+from storage import NotWritable, SchemaNewer, SchemaOutdated, migrate, migrations, open_storage
 from storage.engines import place_of, plain_engine
 from storage.migrations.__main__ import main
 from storage.migrations.check import differences
@@ -79,17 +79,30 @@ async def test_a_database_without_tables_says_what_to_do(empty_url: str, tmp_pat
     assert not (tmp_path / "empty.db").exists()
 
 
-async def test_an_older_schema_is_named(empty_url: str) -> None:
+async def test_an_older_schema_is_named(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a later release would see it: it needs a revision that this one does not have."""
     await migrate(empty_url)
-    engine = plain_engine(place_of(empty_url), writing=True)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
-    engine.dispose()
+    found, wanted = migrations.newest(), "of a later release"
+    monkeypatch.setattr(migrations, "newest", lambda: wanted)
 
     with pytest.raises(SchemaOutdated) as refusal:
         async with open_storage(empty_url, alone=False):
             pytest.fail("opened an older schema")
-    assert (refusal.value.found, refusal.value.wanted) == ("0000", migrations.newest())
+    assert (refusal.value.found, refusal.value.wanted) == (found, wanted)
+
+
+async def test_a_schema_of_a_newer_release_is_left_alone(empty_url: str) -> None:
+    await migrate(empty_url)
+    engine = plain_engine(place_of(empty_url), writing=True)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+    with pytest.raises(SchemaNewer, match="Run the release that wrote it"):
+        await migrate(empty_url)
+    with pytest.raises(SchemaNewer):
+        async with open_storage(empty_url, alone=False):
+            pytest.fail("it was opened")
 
 
 async def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,12 +30,25 @@ FIRST_PROGRESS_SECONDS = 2.0
 AFTER_MS = (0, 5, 20, 100)
 
 
-EVERY_RUN = frozenset({("hiapi:create", "before")} | {(point, "amid") for point in POINTS})
-"""Amid a call is where the two sides know different things; the other moments are in the storm."""
+PHASES = ("before", "amid", "after")
+
+WEIGHTY = (
+    "slack:chat.postMessage",
+    "hiapi:create",
+    "hiapi:get",
+    "hiapi:download",
+    "slack:upload",
+    "slack:files.completeUploadExternal",
+)
+"""The calls that cost money, bring the clip, or are seen by people: every moment of them is in every run."""
+
+EVERY_RUN = frozenset(product(WEIGHTY, PHASES)) | {(point, "amid") for point in POINTS}
+"""Amid a call is where the two sides know different things: that is in every run for all calls. The moments before
+and after the others are in the storm."""
 
 MATRIX = [
     pytest.param(point, phase, marks=() if (point, phase) in EVERY_RUN else pytest.mark.storm)
-    for point, phase in product(POINTS, ("before", "amid", "after"))
+    for point, phase in product(POINTS, PHASES)
 ]
 
 

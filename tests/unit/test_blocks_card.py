@@ -269,6 +269,31 @@ def test_a_failure_says_what_happened_what_it_costs_and_what_to_do(kind: Failure
     assert "their words" in json.dumps(message.blocks)
 
 
+@pytest.mark.parametrize(
+    ("state", "changes"),
+    [
+        (State.QUEUED, {}),
+        (State.QUEUED, {"cancel_by": "USAM"}),
+        (State.QUEUED, {"trouble": Trouble.PROVIDER_BUSY}),
+        (State.QUEUED, {"trouble": Trouble.PROVIDER_UNREACHABLE}),
+        (
+            State.WAITING,
+            {"wait_reason": WaitReason.PROVIDER_CREDIT, "failure": Failure(kind=FailureKind.OUT_OF_CREDIT)},
+        ),
+        (State.WAITING, {"wait_reason": WaitReason.PROVIDER_CREDIT, "cancel_by": "USAM"}),
+        (State.FAILED, {"failure": Failure(kind=FailureKind.POLICY)}),
+        (State.CANCELLED, {"cancel_by": "USAM"}),
+    ],
+)
+def test_after_a_second_order_the_first_is_counted_as_spent(state: State, changes: dict[str, Any]) -> None:
+    """Nobody knows whether the first order was charged: no sentence may say that nothing was."""
+    message = card(shown(job_in(state, attempt=2, cost_micro_usd=320_000, **changes)))
+    assert_lawful(message)
+    assert "Nothing was charged" not in everything(message)
+    row = next(text for text in _mrkdwn(message.blocks) if text.startswith("*#1*"))
+    assert re.search(r"\$0\.32\b.* is counted as spent\.", row)
+
+
 @pytest.mark.parametrize("trouble", Trouble)
 @pytest.mark.parametrize(
     "state", [State.QUEUED, State.SUBMITTING, State.UNCERTAIN, State.DOWNLOADING, State.DELIVERING]

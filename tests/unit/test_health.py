@@ -1,6 +1,7 @@
 """What is served over HTTP by itself: health, exact paths, and connections that cannot be held for ever."""
 
 import asyncio
+import contextlib
 import re
 import socket
 import time
@@ -104,6 +105,27 @@ async def test_headers_that_never_end_are_cut_off(monkeypatch: pytest.MonkeyPatc
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         assert time.monotonic() - began < 3
+        writer.close()
+
+
+async def test_a_body_that_never_ends_is_cut_off_on_any_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is there at once; the connection would stay as long as a byte a second comes, and five hundred such
+    would shut Slack out."""
+    monkeypatch.setattr(connection, "BODY_SECONDS", 0.3)
+    async with serving(health(), HOST, 0) as port:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: bot\r\nContent-Length: 99999999\r\n\r\n")
+
+        async def drip() -> None:
+            while not writer.is_closing():
+                writer.write(b"x")
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drip())
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionError):
+                assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        dripping.cancel()
         writer.close()
 
 

@@ -33,6 +33,7 @@ from bot.services.answers import (
     Estimated,
     NoProvider,
     NoSuchClip,
+    NothingChanges,
     NothingToDo,
     NotPromotable,
     NotYours,
@@ -489,6 +490,24 @@ async def test_a_rocket_on_any_other_message_is_nothing(house: House) -> None:
     assert (len(await house.asks()), house.wakes) == (1, wakes)
 
 
+async def test_a_rocket_on_a_card_of_ours_flags_nothing(house: House) -> None:
+    """A card is known to be no clip: none that is just being shared can be meant."""
+    taken = await draft(house)
+    job = await house.set(taken.jobs[0], state=State.DELIVERING, file_id="F1", shared_at=START)
+    wakes = house.wakes
+    assert await house.intake().promote_message(a_sender("react", person="U2"), ROOT) is None
+    assert ((await house.job(job.id)).wish, house.wakes) == (None, wakes)
+
+
+async def test_an_early_rocket_does_not_take_the_place_of_another_wish(house: House) -> None:
+    taken = await draft(house)
+    job = await house.set(taken.jobs[0], state=State.DELIVERING, file_id="F1", shared_at=START)
+    await house.intake().deliver_again(a_sender("press", person="U3"), job.id)
+    assert await house.intake().promote_message(a_sender("react", person="U2"), CLIP) is None
+    kept = await house.job(job.id)
+    assert (kept.wish, kept.wish_by) == (Wish.DELIVER_AGAIN, "U3")
+
+
 async def test_a_rocket_before_the_clips_message_is_known_is_remembered(house: House) -> None:
     taken = await draft(house)
     job = await house.set(taken.jobs[0], state=State.DELIVERING, file_id="F1", shared_at=START)
@@ -626,6 +645,34 @@ async def test_a_costly_variant_waits_for_a_button(house: House) -> None:
     assert (await vary(house, None, Changes(takes=8))).ask.gate is Gate.CONFIRMATION
 
 
+async def test_only_its_asker_confirms_a_costly_variant(house: House) -> None:
+    await draft(house)
+    taken = await vary(house, None, Changes(takes=8))
+    with pytest.raises(NotYours) as caught:
+        await house.intake().confirm(a_sender("press-1", person="U3"), taken.ask.id)
+    assert (caught.value.verb, caught.value.who) == ("confirm", "<@U2>")
+    assert (len(await house.held()), (await house.ask(taken.ask.id)).decision) == (1, None)
+    await house.intake().confirm(a_sender("press-2", person="U2"), taken.ask.id)
+    assert (await house.held())[1:] == [("hold", 1, "U2", DRAFT)] * 8
+
+
+@pytest.mark.parametrize("changes", [Changes(), Changes(seconds=4), Changes(takes=1, resolution=Resolution.P480)])
+async def test_a_reply_that_changes_nothing_makes_nothing(house: House, changes: Changes) -> None:
+    await draft(house)
+    before = (await house.asks(), await house.held(), house.wakes)
+    with pytest.raises(NothingChanges) as caught:
+        await house.intake().variant(a_sender("reply", person="U2"), ROOT, None, changes, "480p")
+    assert caught.value.number == 1
+    assert (await house.asks(), await house.held(), house.wakes) == before
+    assert await vary(house, None, Changes(seconds=8), key="reply"), "the event is not used up"
+
+
+async def test_more_takes_of_the_same_are_a_variant(house: House) -> None:
+    parent = (await draft(house)).jobs[0]
+    taken = await vary(house, None, Changes(takes=2))
+    assert [(job.number, job.recipe) for job in taken.jobs] == [(2, parent.recipe), (3, parent.recipe)]
+
+
 async def test_a_variant_keeps_what_its_provider_cannot_change_refused(house: House) -> None:
     await draft(house)
     with pytest.raises(CannotMake):
@@ -703,6 +750,18 @@ async def test_what_is_done_cannot_be_cancelled(house: House) -> None:
     for ask_id in (job.ask_id, "nowhere"):
         with pytest.raises(NothingToDo):
             await house.intake().cancel(a_sender("press"), ask_id)
+
+
+async def test_what_is_being_shared_cannot_be_called_back(house: House) -> None:
+    taken = await draft(house, takes=2)
+    sharing = {"state": State.DELIVERING, "file_id": "F1", "shared_at": START}
+    for job in taken.jobs:
+        await house.set(job, **sharing)
+    with pytest.raises(NothingToDo):
+        await house.intake().cancel(a_sender("press-1"), taken.ask.id)
+    await house.set(taken.jobs[1], file_id=None, shared_at=None)
+    await house.intake().cancel(a_sender("press-2"), taken.ask.id)
+    assert [(await house.job(job.id)).cancel_by for job in taken.jobs] == [None, "U1"]
 
 
 async def test_a_cross_on_the_card_cancels_for_those_who_may(house: House) -> None:

@@ -76,6 +76,15 @@ def test_a_lock_within_one_process_excludes_too(tmp_path: Path) -> None:
         pytest.fail("locked twice")
 
 
+def test_a_link_to_the_file_has_no_lock_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.db"
+    link.symlink_to(tmp_path / "dailies.db")
+    with exclusive(tmp_path / "dailies.db"), pytest.raises(AlreadyRunning), exclusive(link):
+        pytest.fail("locked twice")
+    assert list((tmp_path / "elsewhere").iterdir()) == [link]
+
+
 def test_a_holder_that_has_not_said_its_pid_yet_is_told_of_without_one(tmp_path: Path) -> None:
     with exclusive(tmp_path / "dailies.db"):
         (tmp_path / "dailies.db.lock").write_text("")
