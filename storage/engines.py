@@ -5,6 +5,8 @@ the driver is told to leave transactions alone, and ours begin with ``BEGIN IMME
 at READ COMMITTED; what must be atomic takes a row lock or an advisory lock by itself.
 """
 
+import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,21 @@ def _postgres(place: Place, session: dict[str, str], *, size: int) -> AsyncEngin
     )
 
 
+def _write_ahead(cursor: Any) -> None:
+    """Switch the file to a write-ahead log. The first switch needs the file for itself for a moment, and SQLite does
+    not wait for that by its own timeout when another process is making the same new database."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _close_sqlite_traps(engine: Engine, *, begin: str, query_only: bool = False) -> None:
     @event.listens_for(engine, "connect")
     def connected(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -133,7 +150,7 @@ def _close_sqlite_traps(engine: Engine, *, begin: str, query_only: bool = False)
         driver.isolation_level = None
         cursor = driver.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(cursor)
         # FULL: a commit outlives a power cut, not only the process. An accepted ask is a promise, and a
         # lost task id is a paid clip nobody fetches; the price is one fsync a commit.
         cursor.execute("PRAGMA synchronous = FULL")
