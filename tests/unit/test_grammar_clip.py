@@ -445,8 +445,8 @@ def again(recipe: Recipe) -> Recipe:
 
 
 def line_of(recipe: Recipe) -> str:
-    """What to type to get the recipe. Options stand before the prompt, switches first, so that nothing of the prompt can
-    be taken for a value."""
+    """What to type to get the recipe. Options stand before the prompt, switches first, so that nothing of the prompt
+    can be taken for a value."""
     words = ["--audio" if recipe.audio else "--no-audio"]
     if recipe.high_bitrate:
         words.append("--hq")
