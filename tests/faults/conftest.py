@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.sandbox.slack.settings import BOT_SCOPES
 from tests.faults.rig import Rig, Sandbox, next_case, running_sandbox
 from tests.sandbox.driver import Workspace
 from tests.scenarios.bot import QUICK, Bot, environment
@@ -36,7 +37,7 @@ async def studio(sandbox: Sandbox) -> AsyncIterator[Workspace]:
     people = sandbox.people()
     await people.heal()
     await people.configure(**SLACK)
-    await people.post("/token", refuse=None)
+    await people.post("/token", refuse=None, scopes=list(BOT_SCOPES))
     await people.post("/providers/hiapi/settings", **PROVIDER)
     yield people
     await people.heal()

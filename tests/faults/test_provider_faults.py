@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from tests.faults.rig import Harm, Rig
+from tests.faults.rig import PATIENCE_SECONDS, Harm, Rig
 from tests.sandbox.driver import Json
 
 pytestmark = pytest.mark.timeout(180)
@@ -306,17 +306,26 @@ async def test_a_download_that_redirects_elsewhere_is_not_followed(rig: Rig) -> 
 
 
 @storm
-async def test_a_clip_over_the_limit_is_stopped_and_said_to_be_charged(rig: Rig) -> None:
-    """What looks like a film is cut at the limit; nothing of it stays on our disk."""
+async def test_a_clip_over_the_limit_waits_charged_until_the_limit_is_raised(rig: Rig) -> None:
+    """What looks like a film is cut at the limit; nothing of it stays on our disk. With the limit raised, the next
+    start fetches it at once."""
+    posts = await rig.posts()
     film = "\0\0\0\x10ftypisom\0\0\0\0" + "\0\x20\0\0mdat" + "frames " * 300_000
     await rig.start(MAX_CLIP_MB="1")
     await rig.arm("hiapi:download", "before", "status", times=-1, status=200, body=film)
     await rig.accepted()
-    card = await rig.says("*failed*")
-    assert "larger than Dailies may store" in card.text
-    assert "$0.32 was charged" in card.text
-    await rig.books_balance(await rig.check(clips=0, charges=1))
+    card = await rig.says("larger than Dailies may store")
+    assert "*downloading*" in card.text
+    assert "rendered and charged" in card.text
+    assert rig.bot.rows("select state, trouble from jobs") == [{"state": "downloading", "trouble": "too_large"}]
+    assert not (await rig.history()).clips
     assert not list((rig.bot.media / "unfinished").iterdir())
+
+    await rig.bot.kill()
+    await rig.studio.heal()
+    await rig.restart(MAX_CLIP_MB="200")
+    await rig.delivered(within=PATIENCE_SECONDS)
+    assert await rig.posts() - posts == 1
 
 
 @storm

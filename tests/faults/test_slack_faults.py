@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from bot.sandbox.slack.settings import BOT_SCOPES
 from tests.faults.rig import Harm, Rig
 
 pytestmark = pytest.mark.timeout(180)
@@ -79,6 +80,24 @@ async def test_a_card_is_read_back_also_when_reading_fails_at_first(rig: Rig) ->
     await rig.accepted()
     await rig.delivered()
     assert await rig.fired() == 3
+
+
+async def test_a_card_that_cannot_be_read_back_is_repeated_once_and_then_given_up(rig: Rig) -> None:
+    """Without the scopes that let us look, the card may stand twice, and never more often; nothing is ordered."""
+    readable = [scope for scope in BOT_SCOPES if not scope.endswith(":history")]
+    await rig.studio.post("/token", scopes=readable)
+    posts = await rig.posts()
+    await rig.start()
+    await rig.arm("slack:chat.postMessage", "amid", "reset", times=-1)
+    await rig.accepted()
+    told = await rig.told("maya", "Slack did not say whether the card of your ask")
+    assert "Nothing was ordered or charged" in told["text"]
+    assert await rig.fired() == 2
+    assert rig.bot.rows("select state, task_id from jobs") == [{"state": "failed", "task_id": None}]
+    sums = rig.play.sums()
+    assert (sums["held_micro_usd"], sums["settled_micro_usd"]) == (0, 0)
+    assert await rig.posts() == posts
+    assert len(await rig.private("maya", "Slack did not say")) == 1
 
 
 async def test_a_share_that_slack_has_no_time_for_is_sent_again_when_it_asked(rig: Rig) -> None:

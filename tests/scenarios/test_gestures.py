@@ -272,6 +272,26 @@ async def test_cancelling_what_is_being_rendered_keeps_the_paid_clip_and_posts_i
     await play.provider(render_seconds=[0.05, 0.1])
 
 
+async def test_cancelling_while_the_clip_is_downloaded_keeps_it_and_posts_it_only_when_wanted(play: Stage) -> None:
+    await play.studio.fault("hiapi:download", "before", "delay", seconds=2)
+    await play.studio.slash("maya", "/clip a waterfall")
+    card = await play.card("a waterfall")
+    await play.until_rows("select 1 from jobs where state = 'downloading' and recipe like '%a waterfall%'")
+    await play.studio.click("maya", card, "clip.cancel", stale=True)
+
+    kept = await card_with(play, card, "clip.deliver_again")
+    (job,) = jobs_of(play, "a waterfall")
+    assert (job["state"], job["file_id"]) == ("cancelled", None)
+    assert (play.bot.media / job["clip_key"]).stat().st_size == job["clip_bytes"]
+    assert await clips_of(play, card, 0) == []
+
+    await asyncio.gather(*(play.studio.click("ben", kept, "clip.deliver_again", stale=True) for _ in range(2)))
+    await clips_of(play, card, 1)
+    await play.at_rest()
+    assert len(await clips_of(play, card, 1)) == 1
+    assert await spent(play, "a waterfall") == DRAFT
+
+
 # --- places ----------------------------------------------------------------------------------------------------------
 
 

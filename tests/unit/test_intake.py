@@ -653,7 +653,7 @@ async def test_only_its_asker_confirms_a_costly_variant(house: House) -> None:
     assert (caught.value.verb, caught.value.who) == ("confirm", "<@U2>")
     assert (len(await house.held()), (await house.ask(taken.ask.id)).decision) == (1, None)
     await house.intake().confirm(a_sender("press-2", person="U2"), taken.ask.id)
-    assert (await house.held())[1:] == [("hold", 1, "U2", DRAFT)] * 8
+    assert sorted(await house.held()) == [("hold", 1, "U1", DRAFT), *[("hold", 1, "U2", DRAFT)] * 8]
 
 
 @pytest.mark.parametrize("changes", [Changes(), Changes(seconds=4), Changes(takes=1, resolution=Resolution.P480)])
@@ -664,7 +664,8 @@ async def test_a_reply_that_changes_nothing_makes_nothing(house: House, changes:
         await house.intake().variant(a_sender("reply", person="U2"), ROOT, None, changes, "480p")
     assert caught.value.number == 1
     assert (await house.asks(), await house.held(), house.wakes) == before
-    assert await vary(house, None, Changes(seconds=8), key="reply"), "the event is not used up"
+    taken = await vary(house, None, Changes(seconds=8), key="reply")  # the event is not used up
+    assert taken.ask.id in await house.asks()
 
 
 async def test_more_takes_of_the_same_are_a_variant(house: House) -> None:

@@ -1,16 +1,18 @@
 """What becomes of an order, for everything that a provider can answer: the first POST of an attempt, and a repeat."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 
-from bot.domain.budget import EntryKind
+from bot.domain.budget import Caps, EntryKind
 from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Job, State, WaitReason
+from bot.domain.job import Ask, Gate, Job, State, WaitReason
 from bot.domain.lineage import Changes
+from bot.domain.notice import Notice
 from bot.domain.pricing import PriceTable
 from bot.domain.recipe import Recipe
 from bot.ports import (
@@ -67,6 +69,19 @@ class ScriptedProvider:
 
 
 @dataclass
+class RecordingChat:
+    """Remembers what it told of which ask; nobody reacts to anything."""
+
+    told: list[tuple[str, Notice]] = field(default_factory=list)
+
+    async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
+        self.told.append((ask.id, notice))
+
+    async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
+        return ()
+
+
+@dataclass
 class Desk:
     """A job that waits to be ordered, and the steps that order it."""
 
@@ -74,6 +89,9 @@ class Desk:
     clock: SettableClock
     storage: MemoryStorage
     ordering: Ordering
+    intake: Intake
+    lease: Lease
+    chat: RecordingChat
     job_id: str
 
     async def job(self) -> Job:
@@ -92,15 +110,21 @@ class Desk:
         await self.ordering.resolve(await self.job(), await self.ask())
         return await self.job()
 
+    async def claim(self) -> None:
+        """Own what is new, as the runner does."""
+        async with self.storage.begin() as tx:
+            await tx.jobs.claim(self.lease.ownership, 10, self.clock.now())
+
     async def money(self) -> list[EntryKind]:
         async with self.storage.read() as tx:
             return [entry.kind for entry in await tx.ledger.entries(job_id=self.job_id)]
 
 
 @asynccontextmanager
-async def desk(*answers: OrderOutcome, idempotent: bool = True) -> AsyncIterator[Desk]:
+async def desk(*answers: OrderOutcome, idempotent: bool = True, policy: Policy | None = None) -> AsyncIterator[Desk]:
     """One accepted ask whose card stands, with a provider that will answer so."""
-    clock, storage, policy = SettableClock(), MemoryStorage(), Policy()
+    clock, storage, policy = SettableClock(), MemoryStorage(), policy or Policy()
+    chat = RecordingChat()
     provider = ScriptedProvider(answers=list(answers), idempotent=idempotent)
     router = Router({"hiapi": provider}, PriceTable())
     lease = Lease(storage=storage, clock=clock, alone=True)
@@ -111,12 +135,11 @@ async def desk(*answers: OrderOutcome, idempotent: bool = True) -> AsyncIterator
     assert isinstance(taken, Taken)
     async with storage.begin() as tx:
         await tx.jobs.card_posted("T1", taken.ask.id, "1.0", 1)
-        await tx.jobs.claim(lease.ownership, 10, clock.now())
     bench = Bench(
         storage=storage,
         clips=MemoryClips(),
         fetcher=None,  # type: ignore[arg-type] # nothing is fetched while ordering
-        chat=None,  # type: ignore[arg-type] # nor is anything said
+        chat=chat,  # type: ignore[arg-type] # of all that a chat can do, ordering needs these two
         providers={"hiapi": provider},
         router=router,
         policy=policy,
@@ -126,7 +149,18 @@ async def desk(*answers: OrderOutcome, idempotent: bool = True) -> AsyncIterator
         places=Places(clock),
     )
     ordering = Ordering(bench=bench)
-    yield Desk(provider=provider, clock=clock, storage=storage, ordering=ordering, job_id=taken.jobs[0].id)
+    made = Desk(
+        provider=provider,
+        clock=clock,
+        storage=storage,
+        ordering=ordering,
+        intake=intake,
+        lease=lease,
+        chat=chat,
+        job_id=taken.jobs[0].id,
+    )
+    await made.claim()
+    yield made
 
 
 REFUSED = OrderRefused(failure=Failure(kind=FailureKind.POLICY, detail="no"))
@@ -185,6 +219,15 @@ async def test_after_an_unknown_outcome_nothing_is_released_whatever_the_repeat_
         assert EntryKind.RELEASE not in await one.money()
         first, second = one.provider.orders
         assert first == second
+
+
+async def test_a_throttled_repeat_waits_as_long_as_the_provider_asked() -> None:
+    async with desk(LOST, OrderThrottled(retry_after_seconds=50.0)) as one:
+        await one.submit()
+        job = await one.resolve()
+
+        assert job.state is State.SUBMITTING
+        assert job.due_at >= one.clock.now() + timedelta(seconds=50)
 
 
 async def test_a_provider_without_a_verified_key_is_never_asked_twice() -> None:
@@ -258,3 +301,26 @@ async def test_while_a_provider_starves_one_order_at_a_time_is_tried() -> None:
 
         assert (await one.job()).state is State.WAITING
         assert len(one.provider.orders) == 1
+
+
+async def test_an_ask_over_its_cap_at_the_end_of_its_window_ends_whole_and_is_told_once() -> None:
+    """It fitted when it was asked; other work took the money meanwhile, and only one of its two takes would fit."""
+    limits = Policy(caps=Caps(person_day_micro_usd=2_000_000), confirm_above_micro_usd=2_000_000)
+    async with desk(policy=limits) as one:
+        sender = Sender(workspace="T1", channel=CHANNEL, person="U1", key="reply:1")
+        pair = await one.intake.variant(sender, "1.0", 1, Changes(takes=2), "x2")
+        assert isinstance(pair, Taken)
+        assert pair.ask.gate is Gate.UNDO
+        await one.intake.draft(replace(sender, key="command:2"), "a whale", Changes())
+        await one.claim()
+        one.clock.advance(20)
+
+        await one.ordering.decide(pair.jobs[0], pair.ask)
+
+        async with one.storage.read() as tx:
+            ended = [await tx.jobs.job("T1", job.id) for job in pair.jobs]
+            held = [await tx.ledger.entries(job_id=job.id) for job in pair.jobs]
+        assert [job.state for job in ended] == [State.FAILED, State.FAILED]
+        assert [job.failure and job.failure.kind for job in ended] == [FailureKind.OVER_CAP, FailureKind.OVER_CAP]
+        assert [list(entries) for entries in held] == [[], []]
+        assert one.chat.told == [(pair.ask.id, Notice.OVER_CAP)]
