@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.domain.budget import Cap, Hold, OverCap, caps_on
+from bot.domain.budget import OverCap, caps_on
 from bot.domain.ids import new_id
 from bot.domain.job import (
     Ask,
@@ -39,6 +39,7 @@ from bot.services.answers import (
     Taken,
     WhichClip,
 )
+from bot.services.holds import caps_for, hold_for
 from bot.services.policy import Policy
 from bot.services.routing import Route, Router
 
@@ -498,28 +499,6 @@ class Intake:
 
     def _new_id(self, now: datetime) -> str:
         return new_id(now, self._clock.random_bits)
-
-
-def hold_for(job: Job, now: datetime) -> Hold:
-    """The money to set aside for the job's present attempt."""
-    return Hold(
-        workspace=job.workspace,
-        job_id=job.id,
-        attempt=job.attempt,
-        channel=job.channel,
-        person=job.person,
-        provider=job.provider,
-        tier=job.recipe.tier,
-        micro_usd=job.price_micro_usd,
-        at=now,
-    )
-
-
-def caps_for(hold: Hold, policy: Policy, now: datetime) -> tuple[Cap, ...]:
-    """The caps that bind that hold."""
-    return caps_on(
-        policy.caps, workspace=hold.workspace, channel=hold.channel, person=hold.person, now=now, zone=policy.zone
-    )
 
 
 def _chosen(jobs: tuple[Job, ...], number: int | None) -> Job:

@@ -50,7 +50,7 @@ from bot.ports import (
     StorageBusy,
 )
 from bot.services.bench import Bench, Later, StepResult
-from bot.services.intake import caps_for, hold_for
+from bot.services.holds import caps_for, hold_for
 from bot.services.moving import evidence_of
 
 log = structlog.get_logger(__name__)
