@@ -16,11 +16,15 @@ from bot.fetch import GuardedFetcher
 from bot.ports import ChatError, Clips, Storage, StorageError
 from bot.scheduler import start_ticks
 from bot.services.doorbell import Doorbell
+from bot.services.gatekeeper import Gatekeeper
 from bot.services.intake import Intake
 from bot.services.lease import RENEW_EVERY_SECONDS, Lease
+from bot.services.policies import Policies
 from bot.services.policy import Policy
+from bot.services.presses import Presses
 from bot.services.routing import Router
 from bot.services.runner import Runner
+from bot.services.taking import Taking
 from bot.settings import Settings, read_prices
 from bot.web.health import health_app
 from bot.web.metrics import Figures, metrics_route
@@ -28,6 +32,7 @@ from bot.web.server import serving
 from bot.web.site import Site
 from handlers.app import build_app
 from handlers.chat import SlackChat
+from handlers.directory import SlackDirectory
 from handlers.doors import Doors, Identity
 from handlers.http import PATH as SLACK_PATH
 from handlers.workspace import SlackWorkspace
@@ -48,7 +53,9 @@ class _Program:
     clips: Clips
     lease: Lease
     workspace: SlackWorkspace
+    policies: Policies
     intake: Intake
+    presses: Presses
     runner: Runner
 
 
@@ -87,7 +94,18 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
     clips = open_clips(settings.media_url)
     await clips.sweep()
     doorbell = Doorbell()
-    intake = Intake(storage=storage, router=router, policy=policy, clock=clock, wake=doorbell.ring)
+    policies = Policies(storage=storage, operator=policy)
+    directory = SlackDirectory(workspace.client)
+    gatekeeper = Gatekeeper(directory=directory, clock=clock)
+    intake = Intake(
+        storage=storage,
+        router=router,
+        policies=policies,
+        gatekeeper=gatekeeper,
+        taking=Taking(storage=storage, clock=clock, wake=doorbell.ring),
+        doorbell=doorbell,
+    )
+    presses = Presses(storage=storage, policies=policies, gatekeeper=gatekeeper, clock=clock, wake=doorbell.ring)
     runner = Runner(
         storage=storage,
         clips=clips,
@@ -96,6 +114,8 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         providers=providers,
         router=router,
         policy=policy,
+        policies=policies,
+        gatekeeper=gatekeeper,
         clock=clock,
         lease=lease,
         doorbell=doorbell,
@@ -108,7 +128,9 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         clips=clips,
         lease=lease,
         workspace=workspace,
+        policies=policies,
         intake=intake,
+        presses=presses,
         runner=runner,
     )
 
@@ -149,16 +171,15 @@ async def _listen(program: _Program) -> None:
     log.info("slack.identified", workspace=identity.workspace, bot_user=identity.bot_user)
     doors = Doors(
         intake=program.intake,
+        presses=program.presses,
+        policies=program.policies,
         client=program.workspace.client,
         identity=identity,
-        replies=program.settings.thread_replies,
     )
     app = build_app(
         client=program.workspace.client,
         identity=identity,
         doors=doors,
-        promote=program.policy.promote_emoji,
-        cancel=program.settings.reaction_cancel,
     )
     try:
         await program.workspace.listen(app)

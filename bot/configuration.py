@@ -7,9 +7,10 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from bot.clock import SystemClock
+from bot.domain.access import AccessRules
 from bot.domain.budget import Caps
 from bot.providers import hiapi
-from bot.services.policy import Policy
+from bot.services.policy import Policy, Replies
 from bot.settings import BadSetting, Settings, micro_usd
 
 
@@ -83,8 +84,11 @@ def make_policy(settings: Settings) -> Policy:
         ),
         confirm_above_micro_usd=micro_usd(settings.confirm_above_usd) or 0,
         undo=timedelta(seconds=settings.promote_undo_seconds),
-        admins=frozenset(settings.admin_users),
+        access=AccessRules(admins=frozenset(settings.admin_users)),
+        running_per_person=settings.max_running_per_person,
+        replies=Replies(settings.thread_replies),
         promote_emoji=settings.reaction_promote,
+        cancel_emoji=settings.reaction_cancel,
         concurrency={hiapi.NAME: settings.hiapi_concurrency} if settings.hiapi_concurrency else {},
         default_concurrency=settings.provider_concurrency,
         job_timeout=timedelta(seconds=settings.job_timeout_seconds),

@@ -7,21 +7,21 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.services.answers import AlreadyTaken
-from bot.services.intake import Intake, Sender
+from bot.services.taking import Sender
 from handlers.blocks.answers import answer
 from handlers.doors import Doors, Place
 
-Press = Callable[[Intake, Sender, str], Awaitable[object]]
+Press = Callable[[Doors, Sender, str], Awaitable[object]]
 
 PRESSES: dict[str, Press] = {
-    "clip.confirm": lambda intake, sender, ask_id: intake.confirm(sender, ask_id),
-    "clip.undo": lambda intake, sender, ask_id: intake.undo(sender, ask_id),
-    "clip.cancel": lambda intake, sender, ask_id: intake.cancel(sender, ask_id),
-    "clip.promote": lambda intake, sender, job_id: intake.promote_job(sender, job_id),
-    "clip.check_again": lambda intake, sender, job_id: intake.check_again(sender, job_id),
-    "clip.order_again": lambda intake, sender, job_id: intake.order_again(sender, job_id),
-    "clip.give_up": lambda intake, sender, job_id: intake.give_up(sender, job_id),
-    "clip.deliver_again": lambda intake, sender, job_id: intake.deliver_again(sender, job_id),
+    "clip.confirm": lambda doors, sender, ask_id: doors.presses.confirm(sender, ask_id),
+    "clip.undo": lambda doors, sender, ask_id: doors.presses.undo(sender, ask_id),
+    "clip.cancel": lambda doors, sender, ask_id: doors.presses.cancel(sender, ask_id),
+    "clip.promote": lambda doors, sender, job_id: doors.intake.promote_job(sender, job_id),
+    "clip.check_again": lambda doors, sender, job_id: doors.presses.check_again(sender, job_id),
+    "clip.order_again": lambda doors, sender, job_id: doors.presses.order_again(sender, job_id),
+    "clip.give_up": lambda doors, sender, job_id: doors.presses.give_up(sender, job_id),
+    "clip.deliver_again": lambda doors, sender, job_id: doors.presses.deliver_again(sender, job_id),
 }
 """Every ``action_id`` and what pressing it does."""
 
@@ -45,7 +45,7 @@ def _listen(app: AsyncApp, doors: Doors, action_id: str, press: Press) -> None:
             key=f"button:{action_id}:{subject}:{generation}",
         )
         try:
-            outcome = await press(doors.intake, sender, subject)
+            outcome = await press(doors, sender, subject)
             if isinstance(outcome, AlreadyTaken):
                 doors.tell(place, answer(outcome))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the person is told, with a code for the log

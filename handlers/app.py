@@ -16,8 +16,6 @@ def build_app(
     client: AsyncWebClient,
     identity: Identity,
     doors: Doors,
-    promote: tuple[str, ...],
-    cancel: tuple[str, ...],
 ) -> AsyncApp:
     """Bolt with our listeners.
 
@@ -45,7 +43,7 @@ def build_app(
         logger=logging.getLogger("slack_bolt"),
     )
     commands.register(app, doors)
-    reactions.register(app, doors, promote=promote, cancel=cancel)
+    reactions.register(app, doors)
     threads.register(app, doors)
     actions.register(app, doors)
     _register_the_rest(app)

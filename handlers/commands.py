@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.services.intake import Sender
+from bot.services.taking import Sender
 from handlers.blocks.answers import answer
 from handlers.blocks.kit import Message
 from handlers.doors import Doors

@@ -18,6 +18,8 @@ from bot.domain.pricing import NoPrice
 from bot.ports import ChatError, StorageError
 from bot.services.answers import Busy, Refusal
 from bot.services.intake import Intake
+from bot.services.policies import Policies
+from bot.services.presses import Presses
 from handlers.blocks.answers import explain_error
 from handlers.blocks.kit import Message
 from handlers.grammar import UsageError
@@ -52,11 +54,13 @@ class Place:
 class Doors:
     """Shared by the listeners of one app."""
 
-    def __init__(self, *, intake: Intake, client: AsyncWebClient, identity: Identity, replies: str = "smart") -> None:
+    def __init__(
+        self, *, intake: Intake, presses: Presses, policies: Policies, client: AsyncWebClient, identity: Identity
+    ) -> None:
         self.intake = intake
+        self.presses = presses
+        self.policies = policies
         self.identity = identity
-        self.replies = replies
-        """``smart``, ``mention`` or ``off``: which thread replies are read."""
         self._client = client
         self._tasks: set[asyncio.Task[None]] = set()
         self._answered: OrderedDict[str, None] = OrderedDict()

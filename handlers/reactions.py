@@ -5,19 +5,19 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.services.intake import Sender
+from bot.services.taking import Sender
 from handlers.doors import EXPECTED, Doors, Place
 
 
-def register(app: AsyncApp, doors: Doors, *, promote: tuple[str, ...], cancel: tuple[str, ...]) -> None:
-    """Listen to reactions; ``promote`` and ``cancel`` are the emoji names that ask for that."""
+def register(app: AsyncApp, doors: Doors) -> None:
+    """Listen to reactions; which emoji asks for what is the channel's to say."""
 
     @app.event("reaction_added")
     async def added(event: dict[str, Any], body: dict[str, Any]) -> None:
         """Take it when it is one of ours on one of our clips."""
         name = str(event.get("reaction", "")).split("::")[0]
         item = event.get("item") or {}
-        if name not in {*promote, *cancel} or item.get("type") != "message":
+        if item.get("type") != "message":
             return
         if event.get("item_user") not in {None, "", doors.identity.bot_user}:
             return
@@ -27,11 +27,12 @@ def register(app: AsyncApp, doors: Doors, *, promote: tuple[str, ...], cancel: t
             person=str(event["user"]),
             key=f"event:{body['event_id']}",
         )
+        policy = await doors.policies.of(sender.workspace, sender.channel)
         try:
-            if name in promote:
+            if name in policy.promote_emoji:
                 await doors.intake.promote_message(sender, str(item["ts"]))
-            else:
-                await doors.intake.cancel_message(sender, str(item["ts"]))
+            elif name in policy.cancel_emoji:
+                await doors.presses.cancel_message(sender, str(item["ts"]))
         except EXPECTED as error:
             place = Place(channel=sender.channel, person=sender.person)
             doors.tell(place, doors.explain(error), once=sender.key)

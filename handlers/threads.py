@@ -5,7 +5,8 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.services.intake import Sender
+from bot.services.policy import Replies
+from bot.services.taking import Sender
 from handlers.blocks.answers import answer
 from handlers.doors import EXPECTED, Doors, Place
 from handlers.grammar import Help, Reply, ReplyKind, parse_reply
@@ -59,7 +60,8 @@ async def _reply(doors: Doors, event: dict[str, Any]) -> bool:
 async def _act(doors: Doors, event: dict[str, Any], sender: Sender, root: str) -> None:
     text = str(event.get("text") or "")
     named = f"<@{doors.identity.bot_user}" in text
-    if doors.replies == "off" or (doors.replies == "mention" and not named):
+    policy = await doors.policies.of(sender.workspace, sender.channel)
+    if policy.replies is Replies.OFF or (policy.replies is Replies.MENTION and not named):
         return
     reply = parse_reply(text, bot_user=doors.identity.bot_user)
     match reply:

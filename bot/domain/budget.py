@@ -4,8 +4,8 @@ A hold is taken at the highest price before anything is ordered. It is settled w
 released on proof that nothing was. What counts against a cap is everything held and everything settled.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -20,6 +20,17 @@ class Scope(StrEnum):
     PERSON_DAY = "person_day"
 
 
+class Stage(StrEnum):
+    """Which of the two passes a clip belongs to; the ledger keeps it, so that the saving can be worked out."""
+
+    DRAFT = "draft"
+    """Made to be chosen from: a take, or a variant of one."""
+    FINAL = "final"
+    """The promotion of a draft."""
+    DIRECT = "direct"
+    """Rendered properly without a draft (``--final``), or a variant of a clip that was."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Caps:
     """The limits in force; None is no limit."""
@@ -27,6 +38,14 @@ class Caps:
     workspace_month_micro_usd: int | None = None
     channel_month_micro_usd: int | None = None
     person_day_micro_usd: int | None = None
+
+    def lowest(self, other: "Caps") -> "Caps":
+        """Of each limit the lower one: an admin's and the environment's both bind."""
+        return Caps(
+            workspace_month_micro_usd=_lower(self.workspace_month_micro_usd, other.workspace_month_micro_usd),
+            channel_month_micro_usd=_lower(self.channel_month_micro_usd, other.channel_month_micro_usd),
+            person_day_micro_usd=_lower(self.person_day_micro_usd, other.person_day_micro_usd),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +88,10 @@ class Hold:
     person: str
     provider: str
     tier: str
+    stage: Stage
+    as_final_micro_usd: int | None
+    """For a draft: what the same clip would be held at as a final. None for one that is rendered properly itself, and
+    where no price is known for that."""
     micro_usd: int
     at: datetime
 
@@ -79,23 +102,30 @@ class EntryKind(StrEnum):
     HOLD = "hold"
     SETTLE = "settle"
     RELEASE = "release"
+    ADJUST = "adjust"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One ledger row, never changed. The three amounts are what the row adds to the three sums: a hold adds to
     ``held``; settling takes the hold away again and adds to ``settled`` (and what was not needed to ``released``);
-    releasing moves the hold to ``released``. Month and day are the hold's own, so that a job stays in the period in
+    releasing moves the hold to ``released``; an adjustment adds the difference to what was settled, and takes from
+    or gives to ``released`` accordingly. Month and day are the hold's own, so that a job stays in the period in
     which it was accepted."""
 
     workspace: str
     job_id: str
     attempt: int
+    seq: int
+    """Counts the rows of one attempt: 0 is the hold, 1 closes it, 2 and more adjust it."""
     kind: EntryKind
     channel: str
     person: str
     provider: str
     tier: str
+    stage: Stage
+    as_final_micro_usd: int | None
+    """As in the hold; the same on every row of the attempt."""
     month: str
     day: str
     held_micro_usd: int
@@ -106,7 +136,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class UsageRow:
-    """Sums over a month for one workspace, channel, person, provider and tier."""
+    """Sums over a month for one workspace, channel, person, provider, tier and stage."""
 
     workspace: str
     month: str
@@ -114,11 +144,16 @@ class UsageRow:
     person: str
     provider: str
     tier: str
+    stage: Stage
     held_micro_usd: int
     settled_micro_usd: int
     released_micro_usd: int
     clips: int
-    """Attempts that were settled with a cost."""
+    """Attempts that cost something."""
+    as_final_micro_usd: int
+    """What the drafts among those attempts would have been held at as finals, as far as that is known."""
+    compared_micro_usd: int
+    """What those drafts whose price as a final is known really cost."""
 
 
 def month_of(at: datetime, zone: tzinfo) -> str:
@@ -174,11 +209,14 @@ def hold_entry(hold: Hold, zone: tzinfo) -> Entry:
         workspace=hold.workspace,
         job_id=hold.job_id,
         attempt=hold.attempt,
+        seq=0,
         kind=EntryKind.HOLD,
         channel=hold.channel,
         person=hold.person,
         provider=hold.provider,
         tier=hold.tier,
+        stage=hold.stage,
+        as_final_micro_usd=hold.as_final_micro_usd,
         month=month_of(hold.at, zone),
         day=day_of(hold.at, zone),
         held_micro_usd=hold.micro_usd,
@@ -199,20 +237,37 @@ def release_entry(held: Entry, at: datetime) -> Entry:
     return _closing(held, EntryKind.RELEASE, 0, at)
 
 
+def adjust_entry(attempt: Sequence[Entry], cost_micro_usd: int, at: datetime) -> Entry | None:
+    """The row that brings a closed attempt (all its rows so far) to another cost; None when it is closed at that cost
+    already, or not closed."""
+    if len(attempt) < 2:
+        return None
+    held, settled = attempt[0].held_micro_usd, sum(entry.settled_micro_usd for entry in attempt)
+    if settled == cost_micro_usd:
+        return None
+    released = sum(entry.released_micro_usd for entry in attempt)
+    return replace(
+        attempt[0],
+        seq=len(attempt),
+        kind=EntryKind.ADJUST,
+        held_micro_usd=0,
+        settled_micro_usd=cost_micro_usd - settled,
+        released_micro_usd=max(0, held - cost_micro_usd) - released,
+        at=at,
+    )
+
+
 def _closing(held: Entry, kind: EntryKind, cost_micro_usd: int, at: datetime) -> Entry:
-    return Entry(
-        workspace=held.workspace,
-        job_id=held.job_id,
-        attempt=held.attempt,
+    return replace(
+        held,
+        seq=1,
         kind=kind,
-        channel=held.channel,
-        person=held.person,
-        provider=held.provider,
-        tier=held.tier,
-        month=held.month,
-        day=held.day,
         held_micro_usd=-held.held_micro_usd,
         settled_micro_usd=cost_micro_usd,
         released_micro_usd=max(0, held.held_micro_usd - cost_micro_usd),
         at=at,
     )
+
+
+def _lower(one: int | None, other: int | None) -> int | None:
+    return min((limit for limit in (one, other) if limit is not None), default=None)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.domain.budget import Stage
 from bot.domain.failure import Failure
 from bot.domain.lineage import Method
 from bot.domain.recipe import Recipe
@@ -169,6 +170,10 @@ class Job:
     state: State
     price_micro_usd: int
     price_assumed: bool
+    stage: Stage
+    as_final_micro_usd: int | None
+    """For a draft: what the same clip would have been held at as a final when it was accepted. None for one that is
+    rendered properly itself, and where no price is known."""
     created_at: datetime
     updated_at: datetime
     due_at: datetime

@@ -6,6 +6,7 @@ written in ``handlers.blocks``.
 
 from dataclasses import dataclass
 
+from bot.domain.access import Why
 from bot.domain.capabilities import Misfit
 from bot.domain.job import Ask, Job
 from bot.domain.recipe import Recipe
@@ -125,6 +126,14 @@ class NotYours(Refusal):
     def __init__(self, verb: str, who: str) -> None:
         self.verb, self.who = verb, who
         super().__init__(f"Only {who} may {verb}.")
+
+
+class NotAllowed(Refusal):
+    """This person may not do this here; ``why`` is the rule that says so."""
+
+    def __init__(self, why: Why) -> None:
+        self.why = why
+        super().__init__(f"Not allowed: {why.value.replace('_', ' ')}.")
 
 
 class Busy(Refusal):

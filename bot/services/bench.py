@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from bot.domain.job import Job, Ownership
 from bot.ports import Chat, Clips, Clock, Fetcher, Provider, Storage
+from bot.services.gatekeeper import Gatekeeper
 from bot.services.lease import Lease
 from bot.services.moving import Moves
 from bot.services.places import Places
+from bot.services.policies import Policies
 from bot.services.policy import Policy
 from bot.services.routing import Router
 
@@ -23,6 +25,9 @@ class Bench:
     providers: Mapping[str, Provider]
     router: Router
     policy: Policy
+    """The operator's, for what is the same in every channel; a channel's own is in ``policies``."""
+    policies: Policies
+    gatekeeper: Gatekeeper
     clock: Clock
     lease: Lease
     moves: Moves

@@ -17,6 +17,8 @@ def hold_for(job: Job, now: datetime) -> Hold:
         person=job.person,
         provider=job.provider,
         tier=job.recipe.tier,
+        stage=job.stage,
+        as_final_micro_usd=job.as_final_micro_usd,
         micro_usd=job.price_micro_usd,
         at=now,
     )

@@ -2,30 +2,50 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
+from enum import StrEnum
 
+from bot.domain.access import AccessRules
 from bot.domain.budget import Caps
 from bot.domain.lineage import FinalPreset
 from bot.domain.patience import CONFIRMATION_VALID, UNDO_WINDOW
 from bot.domain.recipe import Recipe
 
 
+class Replies(StrEnum):
+    """Which replies in our threads are read."""
+
+    SMART = "smart"
+    MENTION = "mention"
+    OFF = "off"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """Set from the environment when the program starts; money in micro-dollars."""
+    """What holds in one channel: the environment's values when the program starts, then what admins set for the
+    workspace and for the channel (``bot.services.policies``). Money in micro-dollars."""
 
     draft: Recipe = field(default_factory=lambda: Recipe(prompt=""))
     """The draft preset: 480p, 4 s, 16:9, sound on, mini."""
     final: FinalPreset = field(default_factory=FinalPreset)
     final_seconds: int = 5
     """Seconds of a final that has no draft (``--final``)."""
+    takes: int = 1
     caps: Caps = field(default_factory=Caps)
+    access: AccessRules = field(default_factory=AccessRules)
+    running_per_person: int = 6
+    """Jobs of one person that take a place at a provider at once; further ones wait in the queue."""
+    quorum: int = 1
+    """Reactions that must stand for a promotion by reaction to go ahead."""
+    replies: Replies = Replies.SMART
+    winners_channel: str | None = None
+    """Where finals are linked too."""
     confirm_above_micro_usd: int = 1_000_000
     confirmation_valid: timedelta = CONFIRMATION_VALID
     undo: timedelta = UNDO_WINDOW
     zone: tzinfo = UTC
     """Whose calendar days and months the caps follow."""
-    admins: frozenset[str] = frozenset()
     promote_emoji: tuple[str, ...] = ("rocket",)
+    cancel_emoji: tuple[str, ...] = ("x",)
     concurrency: dict[str, int] = field(default_factory=dict)
     """Places per provider; ``default_concurrency`` for those not named."""
     default_concurrency: int = 5

@@ -41,6 +41,13 @@ class Router:
             raise _nearest_refusal(recipe, candidates)
         return min(self._priced(recipe, able), key=lambda route: (route.price.assumed, route.price.micro_usd))
 
+    def price_at(self, recipe: Recipe, provider: str) -> int | None:
+        """What one clip would be held at with that provider, in micro-dollars; None where no price is known."""
+        try:
+            return self._prices.quote(recipe, provider).micro_usd
+        except NoPrice:
+            return None
+
     def _priced(self, recipe: Recipe, able: list[Capabilities]) -> list[Route]:
         """A route by each that has a price. Raises NoPrice when none has."""
         routes: list[Route] = []

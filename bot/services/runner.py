@@ -17,10 +17,12 @@ from bot.services.bench import Bench, Later, StepResult
 from bot.services.cards import Cards
 from bot.services.delivering import Delivering, Promote
 from bot.services.doorbell import Doorbell
+from bot.services.gatekeeper import Gatekeeper
 from bot.services.lease import Lease
 from bot.services.moving import Moves
 from bot.services.ordering import Ordering
 from bot.services.places import Places
+from bot.services.policies import Policies
 from bot.services.policy import Policy
 from bot.services.rendering import Rendering
 from bot.services.routing import Router
@@ -60,6 +62,8 @@ class Runner:
         providers: Mapping[str, Provider],
         router: Router,
         policy: Policy,
+        policies: Policies,
+        gatekeeper: Gatekeeper,
         clock: Clock,
         lease: Lease,
         doorbell: Doorbell,
@@ -84,6 +88,8 @@ class Runner:
             providers=providers,
             router=router,
             policy=policy,
+            policies=policies,
+            gatekeeper=gatekeeper,
             clock=clock,
             lease=lease,
             moves=Moves(storage=storage, clock=clock, moved=self._moved),

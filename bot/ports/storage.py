@@ -1,18 +1,13 @@
-"""What the services need of the world, written as contracts.
+"""The database, as transactions over its ports."""
 
-Implementations live at the edges (``storage``, ``handlers.chat``, ``bot.providers``, ``bot.fetch``) and are tested
-by one suite a port. A port speaks in values of ``bot.domain``; vendor errors are translated where they happen.
-"""
-
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from bot.domain.announcement import Announcement
+from bot.domain.audit import AuditEntry
 from bot.domain.budget import Cap, Entry, Hold, UsageRow
-from bot.domain.capabilities import Capabilities
-from bot.domain.failure import Failure
 from bot.domain.job import (
     Ask,
     Attempt,
@@ -26,32 +21,7 @@ from bot.domain.job import (
     TimelineEntry,
     Wish,
 )
-from bot.domain.notice import Notice
-from bot.domain.recipe import Recipe
-
-# --- time ------------------------------------------------------------------------------------------------------------
-
-
-class Clock(Protocol):
-    """Wall time for records, waiting for the loops, and randomness; a simulation brings its own."""
-
-    def now(self) -> datetime:
-        """The time, UTC and aware."""
-
-    def monotonic(self) -> float:
-        """Seconds that never step back; only differences mean anything."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds."""
-
-    def random_bits(self, count: int) -> int:
-        """That many random bits as an integer, unguessable in the real clock."""
-
-    def chance(self) -> float:
-        """A number in [0, 1) for spreading retries."""
-
-
-# --- storage ---------------------------------------------------------------------------------------------------------
+from bot.domain.preferences import PreferencesVersion
 
 
 class StorageError(Exception):
@@ -217,6 +187,13 @@ class Jobs(Protocol):
     async def in_flight(self, provider: str) -> int:
         """How many jobs take one of the provider's places, over all workspaces."""
 
+    async def lock_person(self, workspace: str, person: str) -> None:
+        """Make counting a person's running jobs and starting one atomic over every process, until this transaction
+        ends. Taken before ``lock_provider``."""
+
+    async def running_of(self, workspace: str, person: str) -> int:
+        """How many jobs that this person pays take a provider's place."""
+
     async def count_by_state(self) -> Mapping[tuple[str, State], int]:
         """How many jobs there are, by provider and state, over all workspaces."""
 
@@ -253,6 +230,11 @@ class Ledger(Protocol):
     async def release(self, workspace: str, job_id: str, attempt: int, at: datetime) -> bool:
         """Close the hold on proof that nothing was charged. False when there is no open hold."""
 
+    async def adjust(self, workspace: str, job_id: str, attempt: int, cost_micro_usd: int, at: datetime) -> bool:
+        """Bring the cost of a closed attempt to this figure, by a row with the difference: a provider that charged
+        otherwise than it said, or gave money back. False when there is nothing closed, or the figure is that already.
+        """
+
     async def committed(self, cap: Cap, workspace: str) -> int:
         """Micro-dollars held and settled under that cap."""
 
@@ -261,6 +243,57 @@ class Ledger(Protocol):
 
     async def usage(self, month: str) -> tuple[UsageRow, ...]:
         """The month's sums over all workspaces."""
+
+
+class Audit(Protocol):
+    """Who did what. Rows are only ever added."""
+
+    async def add(self, *entries: AuditEntry) -> None:
+        """Record them in this order."""
+
+    async def entries(
+        self, *, workspace: str | None = None, month: str | None = None, limit: int | None = None
+    ) -> tuple[AuditEntry, ...]:
+        """Lines, oldest first; with ``limit`` the newest so many, still oldest first. ``month`` is ``2026-11``, UTC."""
+
+
+class Preferences(Protocol):
+    """What admins decided for a workspace or a channel. Every change is a new version; none is ever overwritten."""
+
+    async def current(self, workspace: str, subject: str) -> PreferencesVersion | None:
+        """The newest version for a channel's id or for WHOLE_WORKSPACE; None when nothing was ever set."""
+
+    async def put(self, version: PreferencesVersion) -> None:
+        """Add a version. Raises Fenced unless its number is one more than the newest one's (1 for the first)."""
+
+    async def history(self, workspace: str, subject: str) -> tuple[PreferencesVersion, ...]:
+        """Every version, oldest first."""
+
+
+class Announcements(Protocol):
+    """Messages that are neither a card nor a clip, each told once."""
+
+    async def add(self, announcement: Announcement) -> bool:
+        """Record it; False when one with its key is there already."""
+
+    async def get(self, workspace: str, key: str) -> Announcement:
+        """That one; KeyError when unknown."""
+
+    async def claim(self, ownership: Ownership, limit: int, now: datetime) -> list[Announcement]:
+        """Take over up to ``limit`` that are neither posted nor given up and that are unowned, owned by a process
+        whose lease has lapsed, or ours already, oldest first; they are ours afterwards."""
+
+    async def intended(self, workspace: str, key: str) -> None:
+        """Its post is about to be sent."""
+
+    async def posted(self, workspace: str, key: str, ts: str) -> None:
+        """It stands as that message."""
+
+    async def postponed(self, workspace: str, key: str, due_at: datetime) -> None:
+        """It could not be posted: try again then. Counts up ``tries``."""
+
+    async def give_up(self, workspace: str, key: str) -> None:
+        """It will never be posted."""
 
 
 class Leases(Protocol):
@@ -290,6 +323,12 @@ class Transaction(Protocol):
     @property
     def ledger(self) -> Ledger: ...
     @property
+    def audit(self) -> Audit: ...
+    @property
+    def preferences(self) -> Preferences: ...
+    @property
+    def announcements(self) -> Announcements: ...
+    @property
     def leases(self) -> Leases: ...
 
 
@@ -302,285 +341,3 @@ class Storage(Protocol):
 
     def read(self) -> AbstractAsyncContextManager[Transaction]:
         """The same view for reading only, beside writers; nothing written in it stays."""
-
-
-# --- clips -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredClip:
-    """A clip on our storage, named by its hash, so that storing it twice is harmless."""
-
-    key: str
-    sha256: str
-    size: int
-
-
-class ClipTooLarge(Exception):
-    """The clip is over the size limit; nothing of it was kept."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
-        super().__init__(f"The clip is larger than {limit_bytes / 1_000_000:.0f} MB.")
-
-
-class ClipsUnavailable(Exception):
-    """The media store could not take or give the bytes now (disk full, store away). Nothing half-written stays."""
-
-
-class Clips(Protocol):
-    """Our own copies of clips."""
-
-    async def put(self, workspace: str, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> StoredClip:
-        """Store a clip from a stream, durably before this returns: temporary file, hash, fsync, rename. What the
-        stream raises is passed on, and nothing is kept then. Raises ClipTooLarge, ClipsUnavailable."""
-
-    def open(self, key: str) -> AsyncIterator[bytes]:
-        """The bytes in chunks. Raises KeyError when there is no such clip, ClipsUnavailable."""
-
-    async def size(self, key: str) -> int | None:
-        """Bytes of that clip, None when there is none."""
-
-    async def sweep(self) -> int:
-        """Remove temporary files of earlier processes; how many. Called once at the start."""
-
-
-# --- fetching --------------------------------------------------------------------------------------------------------
-
-
-class FetchError(Exception):
-    """A link could not be fetched now; trying again may help."""
-
-
-class LinkRefused(FetchError):
-    """The link points where we do not go (not https, a private address, a redirect): it will not get better."""
-
-
-class LinkExpired(FetchError):
-    """403, 404 or 410: the link is dead; the task may give a fresh one."""
-
-
-class Fetcher(Protocol):
-    """Guarded downloads of links that we did not make."""
-
-    def open(self, url: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """The body in chunks, under a deadline and a minimum rate. Raises FetchError or a subclass, also from the
-        chunks: a body shorter than announced is an error, never a short clip."""
-
-
-# --- providers -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Order:
-    """A billed POST, ready to be sent: pure data, the same bytes each time."""
-
-    key: str
-    body: bytes
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderAccepted:
-    """The provider took it. ``cost_micro_usd`` when the answer says what was charged."""
-
-    task_id: str
-    cost_micro_usd: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderNotSent:
-    """The request provably never reached the provider."""
-
-    why: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderRefused:
-    """Definitely not accepted and not charged."""
-
-    failure: Failure
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderThrottled:
-    """Not accepted for now (429); ``retry_after_seconds`` as far as it could be read."""
-
-    retry_after_seconds: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderInFlight:
-    """The provider is still working on a POST with this very key (HiAPI's 409): ask again with it."""
-
-    retry_after_seconds: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderUnknown:
-    """It may have been accepted and charged, or not."""
-
-    why: str
-    repeatable: bool = True
-    """False when repeating with the key would prove nothing (HiAPI's 422 mismatch)."""
-
-
-OrderOutcome = OrderAccepted | OrderNotSent | OrderRefused | OrderThrottled | OrderInFlight | OrderUnknown
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskRunning:
-    """Not finished. ``odd`` is a status word that is not in the provider's document, worth one warning."""
-
-    odd: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskFinished:
-    """The clip is ready behind ``url`` (a bearer secret). ``expires_at`` is None when the provider does not say."""
-
-    url: str = field(repr=False)
-    expires_at: datetime | None
-    cost_micro_usd: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskFailed:
-    """The render failed. ``charged`` says whether the provider keeps the money."""
-
-    failure: Failure
-    charged: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskMissing:
-    """The provider does not know the task (any more, or yet)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskUnreadable:
-    """No news: the provider was away, throttled us, or answered something unreadable."""
-
-    why: str
-    retry_after_seconds: float | None = None
-
-
-TaskReport = TaskRunning | TaskFinished | TaskFailed | TaskMissing | TaskUnreadable
-
-
-class Provider(Protocol):
-    """One vendor. It classifies; it never retries and never sleeps."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def capabilities(self) -> tuple[Capabilities, ...]:
-        """One a tier."""
-
-    def order(self, recipe: Recipe, key: str) -> Order:
-        """The POST for this recipe. Pure. The recipe fits the capabilities."""
-
-    async def submit(self, order: Order) -> OrderOutcome:
-        """Send the billed POST once, on a fresh connection, following no redirect, within SUBMIT_DEADLINE. Raises
-        nothing but CancelledError, after which the outcome is unknown."""
-
-    async def look(self, task_id: str) -> TaskReport:
-        """Ask once how the task is. Raises nothing but CancelledError."""
-
-
-# --- Slack -----------------------------------------------------------------------------------------------------------
-
-
-class ChatError(Exception):
-    """Slack could not do it now; trying again may help. ``code`` is Slack's word, for the log."""
-
-    def __init__(self, code: str, retry_after_seconds: float | None = None) -> None:
-        self.code, self.retry_after_seconds = code, retry_after_seconds
-        super().__init__(f"Slack answered {code}.")
-
-
-class ChatUnknown(ChatError):
-    """The call may have been done, or not: read back before sending it again."""
-
-
-class ChatRefused(ChatError):
-    """Slack will not do this here (not in channel, archived, no such channel, restricted)."""
-
-
-class ThreadGone(ChatRefused):
-    """The thread's root message was deleted, and with it the thread: nothing can be posted into it any more."""
-
-
-class ChatUnauthorized(ChatError):
-    """Slack refuses our token or a scope is missing: every call will fail until somebody mends it."""
-
-
-class MessageGone(ChatError):
-    """The message or file that was to be changed is not there."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """All that a card shows: it is a pure function of this."""
-
-    ask: Ask
-    jobs: tuple[Job, ...]
-    parent: Job | None
-    ahead: int | None
-    """Queued clips before this ask's first one, when it was posted; None when nothing is queued."""
-    now: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClipPost:
-    """All that the message with a clip shows."""
-
-    ask: Ask
-    job: Job
-    parent: Job | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slot:
-    """Where Slack wants the bytes: a URL (a bearer secret) and the id the file will have."""
-
-    url: str = field(repr=False)
-    file_id: str
-
-
-class Chat(Protocol):
-    """Slack, outgoing. Every method makes at most one call that people can see, and never repeats it by itself.
-
-    Raises ChatError or a subclass. ``channel`` and ``ts`` are Slack's own ids.
-    """
-
-    async def post_card(self, card: Card) -> str:
-        """Post the card (in its thread when it has one); returns its ts. Its metadata carries the ask's id."""
-
-    async def find_card(self, ask: Ask) -> str | None:
-        """Read back whether the ask's card stands, by metadata; its ts."""
-
-    async def update_card(self, card: Card) -> None:
-        """Edit the posted card. Raises MessageGone."""
-
-    async def reserve(self, post: ClipPost, size: int) -> Slot:
-        """Ask for a place to upload the clip of that many bytes. Invisible and harmless to repeat."""
-
-    async def send(self, slot: Slot, size: int, chunks: AsyncIterator[bytes]) -> None:
-        """Stream the bytes there. Nothing is visible yet."""
-
-    async def share(self, file_id: str, post: ClipPost) -> None:
-        """Ask Slack to share the file in the ask's thread. Slack may say ok and share later, or never."""
-
-    async def find_share(self, file_id: str, channel: str) -> str | None:
-        """The ts of the file's message in the channel; None while there is none. Raises MessageGone when there is no
-        such file (never completed, or deleted)."""
-
-    async def delete_file(self, file_id: str) -> None:
-        """Delete one of our files; an absent one is fine."""
-
-    async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
-        """Who stands behind one of these reactions on the message, now. Raises MessageGone."""
-
-    async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
-        """Tell the asker alone: by the command's answer URL, ephemerally, or by direct message, whichever works."""
