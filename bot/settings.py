@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bot.domain.pricing import MICRO, Rate, RateKey
+from bot.domain.pricing import MICRO, Rate, RateKey, rate_name
 from bot.domain.recipe import Resolution
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
@@ -111,11 +111,10 @@ def read_prices(path: Path | None) -> Mapping[RateKey, Rate]:
         raise BadSetting(f"PRICE_FILE {path} cannot be read: {error}.") from error
     as_of = date.fromtimestamp(path.stat().st_mtime)  # noqa: DTZ012 - a date for people, of the machine's own calendar
     return {
-        (provider, tier, _resolution(name, path)): _rate(price, name, path, as_of)
+        (provider, tier, *_rate_name(name, path)): _rate(price, name, path, as_of)
         for provider, tiers in _tables(tables, path)
         for tier, prices in _tables(tiers, path)
         for name, price in prices.items()
-        if not name.endswith("+video")
     }
 
 
@@ -126,12 +125,14 @@ def _tables(value: Mapping[str, Any], path: Path) -> list[tuple[str, dict[str, A
     return list(value.items())
 
 
-def _resolution(name: str, path: Path) -> Resolution:
+def _rate_name(name: str, path: Path) -> tuple[Resolution, bool]:
     try:
-        return Resolution(name)
+        return rate_name(name)
     except ValueError:
         known = ", ".join(Resolution)
-        raise BadSetting(f'PRICE_FILE {path}: "{name}" is not a resolution. Use one of {known}.') from None
+        raise BadSetting(
+            f'PRICE_FILE {path}: "{name}" is not a resolution. Use one of {known}, or one of them with +video.'
+        ) from None
 
 
 def _rate(price: object, name: str, path: Path, as_of: date) -> Rate:

@@ -1,9 +1,20 @@
 """What a provider's tier can do, as data, and whether a recipe fits it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
-from bot.domain.recipe import LONGEST_SECONDS, SHORTEST_SECONDS, Ratio, Recipe, Resolution
+from bot.domain.recipe import (
+    LONGEST_SECONDS,
+    SHORTEST_SECONDS,
+    MediaKind,
+    MediaRole,
+    Mode,
+    Ratio,
+    Recipe,
+    Resolution,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,6 +23,13 @@ class Idempotency:
 
     window: timedelta
     verified: bool
+
+
+class Callback(StrEnum):
+    """Whether a provider tells us when a task has ended, and whether it can prove that it is it who tells."""
+
+    SIGNED = "signed"
+    UNSIGNED = "unsigned"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,17 +41,40 @@ class Capabilities:
     model: str
     resolutions: frozenset[Resolution]
     ratios: frozenset[Ratio]
+    modes: frozenset[Mode] = frozenset({Mode.TEXT})
     shortest_seconds: int = SHORTEST_SECONDS
     longest_seconds: int = LONGEST_SECONDS
+    only_seconds: frozenset[int] | None = None
+    """The lengths there are, where not every one between the shortest and the longest is."""
     automatic_seconds: bool = False
+    adaptive_needs_picture: bool = False
+    """True where ``adaptive`` is had with a first frame only."""
+    fixed_ratio_with_picture: bool = False
+    """True where the ratio cannot be chosen with a first frame: the picture's own is taken."""
     audio_toggle: bool = True
     seed: bool = False
     negative: bool = False
     high_bitrate: bool = False
+    reference_images: int = 0
+    reference_videos: int = 0
+    reference_audios: int = 0
+    """How many of each kind may be given as references, at most."""
+    frames_with_references: bool = False
+    """Whether first and last frames may be given beside references."""
+    audio_needs_picture: bool = False
+    """True where a reference sound must come with a reference picture or video."""
+    returns_last_frame: bool = False
     longest_prompt: int | None = None
     """Characters; None when the provider names no limit."""
+    longest_prompt_tokens: int | None = None
+    """Tokens, where the provider counts those (``tokens_of``)."""
     idempotency: Idempotency | None = None
+    callback: Callback | None = None
     cancel: bool = False
+    lists_tasks: bool = False
+    balance: bool = False
+    uploads: frozenset[MediaKind] = frozenset()
+    """Kinds of files that the provider takes by upload."""
     output_lifetime: timedelta = timedelta(hours=24)
     """How long a finished clip's link lives when the answer does not say."""
 
@@ -49,36 +90,99 @@ class Misfit:
 
 def fit(recipe: Recipe, can: Capabilities) -> tuple[Misfit, ...]:
     """What of the recipe this tier cannot do; empty when it can do all. Nothing asked is ever dropped silently."""
-    return tuple(_misfits(recipe, can))
+    return (*_output_misfits(recipe, can), *_wish_misfits(recipe, can), *_media_misfits(recipe, can))
 
 
-def _misfits(recipe: Recipe, can: Capabilities) -> list[Misfit]:
-    found: list[Misfit] = []
+def tokens_of(prompt: str) -> int:
+    """About how many tokens a prompt is, rather too many than too few: one for three letters of a Latin word, one
+    for every character of other scripts. Providers do not publish their counting."""
+    latin = sum(1 for character in prompt if character.isascii())
+    return -(-latin // 3) + (len(prompt) - latin)
 
-    def lacks(option: str, asked: object, allowed: str) -> None:
-        found.append(Misfit(option=option, asked=str(asked), allowed=allowed))
 
+def _misfit(option: str, asked: object, allowed: str) -> Misfit:
+    return Misfit(option=option, asked=str(asked), allowed=allowed)
+
+
+def _output_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
+    """Tier, resolution, ratio and length."""
     if recipe.tier != can.tier:
-        lacks("--tier", recipe.tier, can.tier)
+        yield _misfit("--tier", recipe.tier, can.tier)
     if recipe.resolution not in can.resolutions:
-        lacks("--res", recipe.resolution, _listed(can.resolutions))
+        yield _misfit("--res", recipe.resolution, _listed(can.resolutions))
+    framed = bool(recipe.given(MediaRole.FIRST))
     if recipe.ratio not in can.ratios:
-        lacks("--ratio", recipe.ratio, _listed(can.ratios))
-    if recipe.seconds is None and not can.automatic_seconds:
-        lacks("--dur", "auto", f"{can.shortest_seconds}–{can.longest_seconds} seconds")
-    if recipe.seconds is not None and not can.shortest_seconds <= recipe.seconds <= can.longest_seconds:
-        lacks("--dur", recipe.seconds, f"{can.shortest_seconds}–{can.longest_seconds} seconds")
+        yield _misfit("--ratio", recipe.ratio, _listed(can.ratios))
+    elif recipe.ratio is Ratio.ADAPTIVE and can.adaptive_needs_picture and not framed:
+        yield _misfit("--ratio", recipe.ratio, f"{_listed(can.ratios - {Ratio.ADAPTIVE})} without a first frame")
+    if framed and can.fixed_ratio_with_picture and recipe.ratio is not Ratio.ADAPTIVE:
+        yield _misfit("--ratio", recipe.ratio, "the first frame's own shape (adaptive)")
+    if not _length_fits(recipe.seconds, can):
+        yield _misfit("--dur", "auto" if recipe.seconds is None else recipe.seconds, _lengths(can))
+
+
+def _wish_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
+    """Sound, seed, negative prompt, bitrate, and the prompt's length."""
     if not recipe.audio and not can.audio_toggle:
-        lacks("--no-audio", "off", "sound always on")
+        yield _misfit("--no-audio", "off", "sound always on")
     if recipe.seed is not None and not can.seed:
-        lacks("--seed", recipe.seed, "no seeds")
+        yield _misfit("--seed", recipe.seed, "no seeds")
     if recipe.negative is not None and not can.negative:
-        lacks("--no", recipe.negative, "no negative prompts; say what you do want to see instead")
+        yield _misfit("--no", recipe.negative, "no negative prompts; say what you do want to see instead")
     if recipe.high_bitrate and not can.high_bitrate:
-        lacks("--hq", "on", "the standard bitrate")
+        yield _misfit("--hq", "on", "the standard bitrate")
     if can.longest_prompt is not None and len(recipe.prompt) > can.longest_prompt:
-        lacks("the prompt", f"{len(recipe.prompt):,} characters", f"at most {can.longest_prompt:,} characters")
-    return found
+        yield _misfit("the prompt", f"{len(recipe.prompt):,} characters", f"at most {can.longest_prompt:,} characters")
+    tokens = tokens_of(recipe.prompt)
+    if can.longest_prompt_tokens is not None and tokens > can.longest_prompt_tokens:
+        yield _misfit("the prompt", f"about {tokens:,} tokens", f"at most {can.longest_prompt_tokens:,} tokens")
+
+
+def _media_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
+    """The files: roles, numbers, and what does not go together."""
+    mode = recipe.mode
+    if mode not in can.modes:
+        yield _misfit(_OPTIONS[mode], mode.value, ", ".join(one.value for one in Mode if one in can.modes))
+        return
+    framed = bool(recipe.given(MediaRole.FIRST) or recipe.given(MediaRole.LAST))
+    if framed and recipe.given(MediaRole.REFERENCE) and not can.frames_with_references:
+        yield _misfit("--ref", "with a first or last frame", "either frames or references")
+    most = {
+        MediaKind.IMAGE: can.reference_images,
+        MediaKind.VIDEO: can.reference_videos,
+        MediaKind.AUDIO: can.reference_audios,
+    }
+    for kind, limit in most.items():
+        count = len(recipe.given(MediaRole.REFERENCE, kind))
+        if count > limit:
+            yield _misfit("--ref", f"{count} {kind.value} references", f"at most {limit}" if limit else f"no {kind}")
+    sounds, others = (recipe.given(MediaRole.REFERENCE, kind) for kind in (MediaKind.AUDIO, None))
+    if can.audio_needs_picture and sounds and len(others) == len(sounds):
+        yield _misfit("--ref", "a sound alone", "a sound beside a picture or a video")
+
+
+def _length_fits(seconds: int | None, can: Capabilities) -> bool:
+    if seconds is None:
+        return can.automatic_seconds
+    if can.only_seconds is not None:
+        return seconds in can.only_seconds
+    return can.shortest_seconds <= seconds <= can.longest_seconds
+
+
+def _lengths(can: Capabilities) -> str:
+    if can.only_seconds is not None:
+        return f"{', '.join(str(one) for one in sorted(can.only_seconds))} seconds"
+    return f"{can.shortest_seconds}–{can.longest_seconds} seconds"
+
+
+_OPTIONS = {
+    Mode.TEXT: "the prompt alone",
+    Mode.FIRST_FRAME: "--first",
+    Mode.FIRST_LAST: "--last",
+    Mode.REFERENCES: "--ref",
+    Mode.EDIT: "--edit",
+    Mode.EXTEND: "--extend",
+}
 
 
 def _listed(values: frozenset[Resolution] | frozenset[Ratio]) -> str:

@@ -5,11 +5,11 @@ A provider that publishes no price is held at the dearest published price for th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
-from bot.domain.recipe import MINI, Recipe, Resolution
+from bot.domain.recipe import FAST, MINI, STANDARD, VIP, Recipe, Resolution
 
 MICRO = 1_000_000
 """Micro-dollars in a dollar. Money is integers everywhere."""
@@ -17,11 +17,13 @@ MICRO = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """Micro-dollars per second of output, on the day it was read."""
+    """Micro-dollars per second of output, on the day it was read. ``step_micro_usd`` is what a clip's price is rounded
+    up to, for providers that count in whole credits."""
 
     per_second_micro_usd: int
     as_of: date
     assumed: bool = False
+    step_micro_usd: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,30 +34,59 @@ class Price:
     assumed: bool
 
 
-RateKey = tuple[str, str, Resolution]
+RateKey = tuple[str, str, Resolution, bool]
+"""Provider, tier, resolution, and whether a video is given."""
 
 _READ = date(2026, 11, 20)
+_CREDIT = 10_000
+"""Micro-dollars in a credit of seedanceapi.org."""
 
 
-def _published(provider: str, tier: str, **dollars: float) -> dict[RateKey, Rate]:
+def _published(provider: str, tier: str, rates: Mapping[str, float], *, step: int = 1) -> dict[RateKey, Rate]:
+    """Rates as ``PRICE_FILE`` writes them: dollars a second by resolution, ``480p+video`` with a video given."""
     return {
-        (provider, tier, Resolution(resolution.removeprefix("at_"))): Rate(
-            per_second_micro_usd=round(price * MICRO), as_of=_READ
+        (provider, tier, *rate_name(name)): Rate(
+            per_second_micro_usd=round(price * MICRO), as_of=_READ, step_micro_usd=step
         )
-        for resolution, price in dollars.items()
+        for name, price in rates.items()
     }
+
+
+def rate_name(name: str) -> tuple[Resolution, bool]:
+    """``480p`` or ``480p+video`` as it stands in a key. Raises ValueError for anything else."""
+    resolution, plus, kind = name.partition("+")
+    if plus and kind != "video":
+        raise ValueError(name)
+    return Resolution(resolution), bool(plus)
 
 
 PUBLISHED: Mapping[RateKey, Rate] = MappingProxyType(
     {
-        # APIMart's guide to Seedance 2 Mini: "$0.081 per second", the same at every resolution.
-        **_published("apimart", MINI, at_480p=0.081, at_720p=0.081),
-        # Muapi's guide, table "Pricing and Cost Planning".
-        **_published("muapi", MINI, at_480p=0.08, at_720p=0.15),
-        # seedanceapi.org's documentation: 14.25 and 30.75 credits a second, 100 credits a dollar.
-        **_published("seedanceapi", MINI, at_480p=0.1425, at_720p=0.3075),
-        # EmpirioLabs' page, text and image input.
-        **_published("empiriolabs", MINI, at_480p=0.07, at_720p=0.15),
+        # APIMart's guide to Seedance 2 Mini: "$0.081 per second", the same at every resolution. With a video given it
+        # bills fewer dollars for more tokens, of a number that it does not say: held at the same rate.
+        **_published("apimart", MINI, dict.fromkeys(("480p", "720p", "480p+video", "720p+video"), 0.081)),
+        # APIMart's public price list of seedance-2.0, before discounts.
+        **_published("apimart", STANDARD, {"480p": 0.0825, "720p": 0.1775, "1080p": 0.443}),
+        **_published("apimart", STANDARD, dict.fromkeys(("480p+video",), 0.0825)),
+        **_published("apimart", STANDARD, {"720p+video": 0.1775, "1080p+video": 0.443}),
+        # Muapi's guide, table "Pricing and Cost Planning"; references cost the same.
+        **_published("muapi", MINI, {"480p": 0.08, "720p": 0.15, "480p+video": 0.08, "720p+video": 0.15}),
+        # The same guide: the "Standard" tier is about $0.30 a second.
+        **_published("muapi", STANDARD, {"480p": 0.30, "720p": 0.30}),
+        **_published("muapi", VIP, {"1080p": 0.675}),
+        # seedanceapi.org's documentation: 14.25 and 30.75 credits a second (9 and 18.75 with a video), rounded up to
+        # whole credits, of which a dollar has 100.
+        **_published(
+            "seedanceapi",
+            MINI,
+            {"480p": 0.1425, "720p": 0.3075, "480p+video": 0.09, "720p+video": 0.1875},
+            step=_CREDIT,
+        ),
+        # The same: 240, 480 and 720 credits for 5, 10 and 15 seconds, whatever the resolution.
+        **_published("seedanceapi", STANDARD, {"480p": 0.48, "720p": 0.48, "1080p": 0.48}, step=_CREDIT),
+        # EmpirioLabs' pages on the mini and the fast model.
+        **_published("empiriolabs", MINI, {"480p": 0.07, "720p": 0.15, "480p+video": 0.167, "720p+video": 0.359}),
+        **_published("empiriolabs", FAST, {"480p": 0.122, "720p": 0.26, "480p+video": 0.284, "720p+video": 0.61}),
     }
 )
 
@@ -80,23 +111,29 @@ class PriceTable:
         self._own = dict(own or {})
         self._published = dict(published)
 
-    def rate(self, provider: str, tier: str, resolution: Resolution) -> Rate:
+    def rate(self, provider: str, tier: str, resolution: Resolution, *, video_input: bool = False) -> Rate:
         """The rate to hold at. Raises NoPrice when nobody publishes one for that tier and resolution."""
-        key = (provider, tier, resolution)
+        key = (provider, tier, resolution, video_input)
         known = self._own.get(key) or self._published.get(key)
-        return known or self._assumed(provider, tier, resolution)
+        return known or self._assumed(*key)
 
-    def _assumed(self, provider: str, tier: str, resolution: Resolution) -> Rate:
-        rivals = [rate for (_, t, r), rate in self._published.items() if (t, r) == (tier, resolution)]
+    def _assumed(self, provider: str, tier: str, resolution: Resolution, video_input: bool) -> Rate:
+        """The dearest that anybody is known to ask for the like. With a video given some providers ask more and some
+        less, so that prices without one are looked at too."""
+        rates = [*self._published.items(), *((key, rate) for key, rate in self._own.items() if key[0] == provider)]
+        rivals = [
+            rate for (_, t, r, video), rate in rates if (t, r) == (tier, resolution) and (video_input or not video)
+        ]
         if not rivals:
             raise NoPrice(provider, tier, resolution)
         dearest = max(rivals, key=lambda rate: rate.per_second_micro_usd)
-        return Rate(per_second_micro_usd=dearest.per_second_micro_usd, as_of=dearest.as_of, assumed=True)
+        return replace(dearest, assumed=True)
 
     def quote(self, recipe: Recipe, provider: str) -> Price:
-        """What one clip of this recipe is held at with this provider."""
-        rate = self.rate(provider, recipe.tier, recipe.resolution)
-        return Price(micro_usd=rate.per_second_micro_usd * recipe.billable_seconds, assumed=rate.assumed)
+        """What one clip of this recipe is held at with this provider. Raises NoPrice."""
+        rate = self.rate(provider, recipe.tier, recipe.resolution, video_input=recipe.video_input)
+        exact = rate.per_second_micro_usd * recipe.billable_seconds
+        return Price(micro_usd=-(-exact // rate.step_micro_usd) * rate.step_micro_usd, assumed=rate.assumed)
 
 
 def dollars(micro_usd: int) -> str:

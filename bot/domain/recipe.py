@@ -2,11 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 MINI = "mini"
-"""The tier of drafts and finals unless somebody asks for another. Tiers are data of the providers, not an enum."""
+"""The tier of drafts and finals unless somebody asks for another. Tiers are data of the providers, not an enum; these
+are the words that several of them share."""
+FAST = "fast"
+STANDARD = "standard"
+VIP = "vip"
 
 SHORTEST_SECONDS = 4
 LONGEST_SECONDS = 15
@@ -36,6 +40,50 @@ class Ratio(StrEnum):
     ADAPTIVE = "adaptive"
 
 
+class MediaKind(StrEnum):
+    """What a file given to the provider is."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+
+
+class MediaRole(StrEnum):
+    """What a file given to the provider is for."""
+
+    FIRST = "first"
+    """The first frame; its picture's shape leads."""
+    LAST = "last"
+    """The last frame, beside a first one (``--loop``: the same picture)."""
+    REFERENCE = "reference"
+    """Something to take a face, a thing, a movement or a voice from, named ``@Image1`` and so on in the prompt."""
+    EDIT = "edit"
+    """The video to change."""
+    EXTEND = "extend"
+    """The video to go on from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Medium:
+    """One file given to the provider, behind an https address that it fetches itself."""
+
+    role: MediaRole
+    kind: MediaKind
+    url: str = field(repr=False)
+    """May be a signed link: a secret, never logged."""
+
+
+class Mode(StrEnum):
+    """What a recipe asks for by what it is given. A provider's tier has some of them."""
+
+    TEXT = "text to video"
+    FIRST_FRAME = "first frame"
+    FIRST_LAST = "first and last frame"
+    REFERENCES = "references"
+    EDIT = "edit"
+    EXTEND = "extend"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """What a provider is asked to make.
@@ -53,6 +101,26 @@ class Recipe:
     seed: int | None = None
     negative: str | None = None
     high_bitrate: bool = False
+    media: tuple[Medium, ...] = ()
+    """Files by role, in the order in which the prompt counts them."""
+
+    @property
+    def mode(self) -> Mode:
+        """What is asked for, by the most particular role among the files."""
+        roles = {medium.role for medium in self.media}
+        for role, mode in _MODES:
+            if role in roles:
+                return mode
+        return Mode.TEXT
+
+    @property
+    def video_input(self) -> bool:
+        """Whether a video is given: providers price that otherwise."""
+        return any(medium.kind is MediaKind.VIDEO for medium in self.media)
+
+    def given(self, role: MediaRole, kind: MediaKind | None = None) -> tuple[str, ...]:
+        """The addresses of the files with that role, and of that kind where one is named."""
+        return tuple(one.url for one in self.media if one.role is role and kind in {None, one.kind})
 
     @property
     def billable_seconds(self) -> int:
@@ -61,5 +129,17 @@ class Recipe:
 
     def key(self) -> str:
         """The same for equal recipes, in every process and release: 32 hexadecimal characters."""
-        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        fields = asdict(self)
+        if not self.media:
+            del fields["media"]  # keys were given out before there were files
+        canonical = json.dumps(fields, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+_MODES = (
+    (MediaRole.EDIT, Mode.EDIT),
+    (MediaRole.EXTEND, Mode.EXTEND),
+    (MediaRole.REFERENCE, Mode.REFERENCES),
+    (MediaRole.LAST, Mode.FIRST_LAST),
+    (MediaRole.FIRST, Mode.FIRST_FRAME),
+)

@@ -33,6 +33,8 @@ from bot.ports.fetching import (
     LinkRefused,
 )
 from bot.ports.providers import (
+    Balance,
+    NotGenuine,
     Order,
     OrderAccepted,
     OrderInFlight,
@@ -70,6 +72,7 @@ __all__ = [
     "AlreadyLive",
     "Announcements",
     "Audit",
+    "Balance",
     "Card",
     "Chat",
     "ChatError",
@@ -93,6 +96,7 @@ __all__ = [
     "LinkExpired",
     "LinkRefused",
     "MessageGone",
+    "NotGenuine",
     "Order",
     "OrderAccepted",
     "OrderInFlight",

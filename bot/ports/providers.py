@@ -1,5 +1,6 @@
 """One video vendor, as the services see it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +16,8 @@ class Order:
 
     key: str
     body: bytes
+    path: str = ""
+    """Below the provider's base address, with its query, where the address says part of what is asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,8 @@ class TaskFinished:
     url: str = field(repr=False)
     expires_at: datetime | None
     cost_micro_usd: int | None = None
+    last_frame_url: str | None = field(default=None, repr=False)
+    """The last frame as a picture, where the provider returns one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +110,17 @@ class TaskUnreadable:
 TaskReport = TaskRunning | TaskFinished | TaskFailed | TaskMissing | TaskUnreadable
 
 
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """What is left at a provider. ``micro_usd`` is None when it only says that nothing limits the key."""
+
+    micro_usd: int | None
+
+
+class NotGenuine(Exception):
+    """A callback without a valid signature, from a provider that signs."""
+
+
 class Provider(Protocol):
     """One vendor. It classifies; it never retries and never sleeps."""
 
@@ -115,8 +131,9 @@ class Provider(Protocol):
     def capabilities(self) -> tuple[Capabilities, ...]:
         """One a tier."""
 
-    def order(self, recipe: Recipe, key: str) -> Order:
-        """The POST for this recipe. Pure. The recipe fits the capabilities."""
+    def order(self, recipe: Recipe, key: str, callback_url: str | None = None) -> Order:
+        """The POST for this recipe. Pure: the same arguments give the same bytes. The recipe fits the capabilities of
+        its tier; ``callback_url`` is where the end of the task may be told, for providers that do that."""
 
     async def submit(self, order: Order) -> OrderOutcome:
         """Send the billed POST once, on a fresh connection, following no redirect, within SUBMIT_DEADLINE. Raises
@@ -124,3 +141,25 @@ class Provider(Protocol):
 
     async def look(self, task_id: str) -> TaskReport:
         """Ask once how the task is. Raises nothing but CancelledError."""
+
+    async def look_at_all(self, task_ids: Sequence[str]) -> Mapping[str, TaskReport]:
+        """Ask once how many tasks are, where one request tells of several (``lists_tasks``): those it told of. Empty
+        where the provider has no list or it could not be read."""
+
+    async def cancel(self, task_id: str) -> bool:
+        """Ask for the task to be stopped, where that can be had (``cancel``). True when the provider says that it
+        was; what it cost then is asked with ``look``. Raises nothing but CancelledError."""
+
+    async def balance(self) -> Balance | None:
+        """What is left, where that can be asked; None when it cannot, or not now."""
+
+    async def check(self) -> Failure | None:
+        """Whether the API can be reached and takes the key, by a request that costs nothing. None when it does;
+        KEY_REFUSED, OUT_OF_CREDIT or PROVIDER with what is known otherwise."""
+
+    def told(self, headers: Mapping[str, str], body: bytes) -> str | None:
+        """The task that a callback speaks of, as far as it can be read. Raises NotGenuine. What it says of the task is
+        never believed: the task is read back."""
+
+    async def close(self) -> None:
+        """Close the connections."""

@@ -6,7 +6,6 @@ key and the same bytes. HiAPI documents neither a way to cancel nor a balance.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
@@ -44,6 +43,7 @@ from bot.providers._http import (
     reading_client,
     retry_after,
 )
+from bot.providers._words import kind_by_words
 
 NAME = "hiapi"
 PUBLIC_BASE = "https://api.hiapi.ai"
@@ -168,7 +168,7 @@ def _refusal(status: int, envelope: Mapping[str, object]) -> Failure:
         return Failure(kind=FailureKind.PROVIDER, detail=words)
     if code == "TASK_FAILED":
         return classify(code, message)
-    kind = _kind_by_words(lowered)
+    kind = kind_by_words(lowered)
     return Failure(kind=kind or FailureKind.INVALID, detail=words)
 
 
@@ -177,25 +177,7 @@ def classify(code: str, message: str) -> Failure:
     words = failure_text(message, code)
     if code == "TASK_TIMEOUT":
         return Failure(kind=FailureKind.TIMEOUT, detail=words)
-    return Failure(kind=_kind_by_words(message.lower()) or FailureKind.PROVIDER, detail=words)
-
-
-def _kind_by_words(message: str) -> FailureKind | None:
-    """Seedance's moderation speaks through every reseller in much the same words; the more exact class comes first."""
-    moderated = any(word in message for word in ("moderat", "sensitive", "policy", "risk", "violat", "audit"))
-    if "audio" in message and (moderated or "content" in message):
-        return FailureKind.AUDIO_MODERATION
-    if _FACES.search(message) or any(word in message for word in ("real person", "likeness", "privacy")):
-        return FailureKind.FACE
-    if "copyright" in message or moderated or "rejected the prompt" in message:
-        return FailureKind.POLICY
-    if any(word in message for word in ("image", "first frame", "reference", "download the", "fetch")):
-        return FailureKind.BAD_REFERENCE
-    return None
-
-
-_FACES = re.compile(r"\bfac(?:e|es|ial)\b")
-"""As words of their own: an upstream *interface* that fails has nothing to do with them."""
+    return Failure(kind=kind_by_words(message.lower()) or FailureKind.PROVIDER, detail=words)
 
 
 class HiAPI:

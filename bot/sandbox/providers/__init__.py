@@ -10,14 +10,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.sandbox.faults import Faults
-from bot.sandbox.providers import hiapi
 from bot.sandbox.providers.control import control_routes
+from bot.sandbox.providers.face import Face
 from bot.sandbox.providers.farm import Farm
 from bot.sandbox.providers.hiapi import Hiapi
 from bot.sandbox.providers.outputs import Link, OutputStore
 from bot.sandbox.render import Renderer
 
 __all__ = ["Providers", "make_providers"]
+
+FACES: tuple[type[Face], ...] = (Hiapi,)
+"""Every provider there is, in the order in which pages list them."""
 
 _LARGEST_REQUEST = 64 * 1024 * 1024
 
@@ -33,16 +36,21 @@ class Providers:
         self._outputs = OutputStore()
         self._renderer = Renderer(data_dir / "clips")
         self._session: aiohttp.ClientSession | None = None
-        farm = Farm(
-            "hiapi",
-            settings=hiapi.SETTINGS,
-            folder=data_dir / "hiapi",
-            renderer=self._renderer,
-            outputs=self._outputs,
-            faults=faults,
-            changed=changed,
-        )
-        self._faces: Mapping[str, Hiapi] = {farm.name: Hiapi(farm, self._the_session)}
+        self._faces: Mapping[str, Face] = {
+            face.name: face(
+                Farm(
+                    face.name,
+                    settings=face.settings,
+                    folder=data_dir / face.name,
+                    renderer=self._renderer,
+                    outputs=self._outputs,
+                    faults=faults,
+                    changed=changed,
+                ),
+                self._the_session,
+            )
+            for face in FACES
+        }
         self._points = {
             handler: f"{name}:{point}" for name, face in self._faces.items() for handler, point in face.points.items()
         }
@@ -69,7 +77,11 @@ class Providers:
 
     def credentials(self) -> dict[str, str]:
         """The environment in which a client finds these providers."""
-        return {"HIAPI_BASE_URL": f"{self._outputs.origin}/hiapi", "HIAPI_API_KEY": hiapi.API_KEY}
+        given = {}
+        for name, face in self._faces.items():
+            given[f"{name.upper()}_BASE_URL"] = f"{self._outputs.origin}/{name}"
+            given[f"{name.upper()}_API_KEY"] = face.api_key
+        return given
 
     def snapshot(self) -> dict[str, object]:
         """Everything about every provider, by name."""
@@ -96,7 +108,7 @@ class Providers:
         link = self._link(request)
         return "" if link is not None else self._face(request).error_body(status)
 
-    def _face(self, request: web.Request) -> Hiapi:
+    def _face(self, request: web.Request) -> Face:
         return self._faces[self._points[request.match_info.handler].partition(":")[0]]
 
     def _link(self, request: web.Request) -> Link | None:

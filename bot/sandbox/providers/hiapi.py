@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,15 +19,14 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from bot.sandbox.providers import callbacks, references
+from bot.sandbox.providers import references
+from bot.sandbox.providers.face import CallingFace, as_json, recorded, shape_of
 from bot.sandbox.providers.farm import Farm, Order, Task
 from bot.sandbox.providers.hiapi_input import MINI, STANDARD, HiapiRequest, InvalidRequest, parse
 from bot.sandbox.providers.idempotency import Keys
 from bot.sandbox.providers.ledger import NoFunds
 from bot.sandbox.providers.outcomes import Stage
 from bot.sandbox.providers.settings import ProviderSettings
-from bot.sandbox.render import nearest_ratio
-from bot.sandbox.render.picture import picture_size
 
 API_KEY = "hiapi-sandbox-key"
 
@@ -63,15 +61,16 @@ _ERRORS: Mapping[int, tuple[str, str | None]] = {
 }
 
 
-class Hiapi:
-    """The HTTP face of one `Farm`; `session` is for references and callbacks."""
+class Hiapi(CallingFace):
+    """HiAPI's dialect."""
+
+    name = "hiapi"
+    settings = SETTINGS
+    api_key = API_KEY
 
     def __init__(self, farm: Farm, session: Callable[[], aiohttp.ClientSession]) -> None:
-        self.farm = farm
-        self._session = session
+        super().__init__(farm, session)
         self._keys = Keys()
-        farm.finished = self._announce
-        self._callback_faults: dict[str, dict[str, object]] = {}
         self.points: Mapping[Callable[[web.Request], Awaitable[web.StreamResponse]], str] = {
             self.create: "create",
             self.get: "get",
@@ -100,7 +99,7 @@ class Hiapi:
         task = self.farm.find(request.match_info.get("task_id", ""))
         if task is not None:
             return {"task_id": task.id, **task.order.facts()}
-        body = _as_json(await request.read())
+        body = as_json(await request.read())
         given = body.get("input") if isinstance(body, Mapping) else None
         facts = {"key": request.headers.get(_KEY_HEADER, "")}
         if isinstance(given, Mapping):
@@ -171,83 +170,43 @@ class Hiapi:
                 raise ValueError(f"no fault of a creation: {hold['kind']!r}")
             await asyncio.sleep(float(str(hold.get("seconds", 3))))
         try:
-            asked = parse(_as_json(body), mixed=self.farm.settings.allow_mixed_references)
+            asked = parse(as_json(body), mixed=self.farm.settings.allow_mixed_references)
             background = await self._fetch_references(asked)
         except InvalidRequest as refused:
             return self._error(400, refused.reason, error_code=refused.error_code)
         except references.BadReference as refused:
             return self._error(400, str(refused))
-        recorded = _recorded(request, body)
-        order = _order(asked, key, background, recorded)
+        kept = recorded(request, body)
+        order = _order(asked, key, background, kept)
         before = self.farm.latest()
         try:
             task = self.farm.admit(_new_id(), order)
         except NoFunds as broke:
             return self._error(402, str(broke))
-        await self._callback_begins(task)
+        await self.callback_begins(task)
         told = before.id if before is not None and task.outcome.kind == "repeat_id" else task.id
         answer = _envelope(200, "success", data={"taskId": told})
-        recorded["answer"] = answer
+        kept["answer"] = answer
         return web.json_response(answer)
 
     async def _fetch_references(self, asked: HiapiRequest) -> Path | None:
-        """Fetch and check everything; the first picture is kept for the clip. Raises `BadReference`."""
         wanted = [(url, "image") for url in (asked.first_frame, asked.last_frame) if url]
         wanted += [(url, "image") for url in asked.images]
         wanted += [(url, "video") for url in asked.videos]
         wanted += [(url, "audio") for url in asked.audios]
-        fetched = await asyncio.gather(*(references.fetch(self._session(), url, kind) for url, kind in wanted))
-        references.check_total(fetched)
-        if not fetched or fetched[0].kind != "image":
-            return None
-        picture = self.farm.folder / f"reference-{hashlib.sha256(fetched[0].data).hexdigest()[:32]}"
-        await asyncio.to_thread(picture.write_bytes, fetched[0].data)
-        return picture
+        return await self.fetch(wanted)
 
-    async def _callback_begins(self, task: Task) -> None:
-        url = task.order.callback_url
-        if url is None:
-            return
-        fault = self.farm.faults.take("hiapi:callback", "do", task.order.facts())
-        if fault is None:
-            return
-        if fault["kind"] not in callbacks.KINDS:
-            raise ValueError(f"no fault of a callback: {fault['kind']!r}")
-        self._callback_faults[task.id] = fault
-        if fault["kind"] == "forge":
-            self.farm.background(self._forge(task, url, str(fault.get("url", "http://127.0.0.1:9/forged.mp4"))))
-        elif fault["kind"] == "early":
-            await task.announced.wait()
+    def callback_body(self, task: Task) -> Mapping[str, object]:
+        """The `data` object of the task."""
+        return self._data(task, Stage.FAILED if task.failure else Stage.SUCCEEDED)
 
-    async def _announce(self, task: Task) -> None:
-        """Send the callback of a task that has ended."""
-        fault = self._callback_faults.pop(task.id, {})
-        if task.order.callback_url is None or fault.get("kind") == "lose":
-            return
-        age = float(str(fault.get("age", 3600))) if fault.get("kind") == "stale" else 0.0
-        await callbacks.deliver(
-            self._session(),
-            task.order.callback_url,
-            json.dumps(self._data(task, Stage.FAILED if task.failure else Stage.SUCCEEDED)).encode(),
-            lambda body: _signature(body, self.farm.settings.webhook_secret, age=age),
-            pauses=self.farm.settings.callback_retries,
-            copies=int(str(fault.get("times", 3))) if fault.get("kind") == "duplicate" else 1,
-            tried=self._count_callback,
-        )
+    def forged_body(self, task: Task, url: str) -> Mapping[str, object]:
+        """Success, with this link."""
+        return self._data(task, Stage.SUCCEEDED) | {"output": [{"url": url, "type": "video", "expireAt": 0}]}
 
-    async def _forge(self, task: Task, callback_url: str, url: str) -> None:
-        data = self._data(task, Stage.SUCCEEDED) | {"output": [{"url": url, "type": "video", "expireAt": 0}]}
-        await callbacks.deliver(
-            self._session(),
-            callback_url,
-            json.dumps(data).encode(),
-            lambda body: _signature(body, "not the secret of this account", age=0),
-            pauses=(),
-            tried=self._count_callback,
-        )
-
-    def _count_callback(self) -> None:
-        self.farm.requests["callback"] += 1
+    def callback_headers(self, body: bytes, *, secret: str | None, age: float) -> Mapping[str, str]:
+        """Hex HMAC-SHA256 over "timestamp.body"; none where no secret is set."""
+        return _signature(body, secret, age=age)
 
     def _read(self, task: Task) -> dict[str, object]:
         """A task as this read is told it; counts the read."""
@@ -310,29 +269,12 @@ def _authorised(request: web.Request) -> bool:
     return hmac.compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {API_KEY}".encode())
 
 
-def _as_json(body: bytes) -> object:
-    """The JSON in a body, or None where there is none."""
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
-
-
-def _recorded(request: web.Request, body: bytes) -> dict[str, object]:
-    """A request for the tests: headers without the key of the account, the body as it came."""
-    headers = {name: value for name, value in request.headers.items() if name.lower() != "authorization"}
-    return {"headers": headers, "body": body.decode(errors="replace")}
-
-
-def _order(asked: HiapiRequest, key: str | None, background: Path | None, recorded: dict[str, object]) -> Order:
-    ratio = asked.aspect_ratio
-    if ratio == "adaptive":
-        ratio = "16:9" if background is None else nearest_ratio(*picture_size(background))
+def _order(asked: HiapiRequest, key: str | None, background: Path | None, kept: dict[str, object]) -> Order:
     return Order(
         model=asked.model,
         prompt=asked.prompt,
         resolution=asked.resolution,
-        ratio=ratio,
+        ratio=shape_of(asked.aspect_ratio, background),
         seconds=asked.duration,
         audio=asked.generate_audio,
         kind=asked.kind,
@@ -341,7 +283,7 @@ def _order(asked: HiapiRequest, key: str | None, background: Path | None, record
         last_frame=asked.return_last_frame,
         key=key,
         callback_url=asked.callback_url,
-        recorded=recorded,
+        recorded=kept,
     )
 
 
