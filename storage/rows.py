@@ -23,7 +23,7 @@ from bot.domain.job import (
     Wish,
 )
 from bot.domain.lineage import Method
-from bot.domain.recipe import Ratio, Recipe, Resolution
+from bot.domain.recipe import MediaKind, MediaRole, Medium, Ratio, Recipe, Resolution
 from bot.domain.trouble import Trouble
 from storage.tables import (
     AskRow,
@@ -43,13 +43,18 @@ JOB_FLAGS = frozenset({"cancel_by", "wish", "wish_by"})
 
 def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
     """The recipe as JSON has it: enums by value."""
-    return asdict(recipe) | {"resolution": recipe.resolution.value, "ratio": recipe.ratio.value}
+    media = [{"role": one.role.value, "kind": one.kind.value, "url": one.url} for one in recipe.media]
+    return asdict(recipe) | {"resolution": recipe.resolution.value, "ratio": recipe.ratio.value, "media": media}
 
 
 def recipe_from_json(stored: dict[str, Any]) -> Recipe:
     """The recipe as it was. A field that a later release added has its default in older rows."""
+    media = tuple(
+        Medium(role=MediaRole(one["role"]), kind=MediaKind(one["kind"]), url=one["url"])
+        for one in stored.get("media", ())
+    )
     return Recipe(
-        **stored | {"resolution": Resolution(stored["resolution"]), "ratio": Ratio(stored["ratio"])},
+        **stored | {"resolution": Resolution(stored["resolution"]), "ratio": Ratio(stored["ratio"]), "media": media},
     )
 
 

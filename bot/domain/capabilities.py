@@ -14,6 +14,7 @@ from bot.domain.recipe import (
     Ratio,
     Recipe,
     Resolution,
+    names_of,
 )
 
 
@@ -61,9 +62,17 @@ class Capabilities:
     """How many of each kind may be given as references, at most."""
     frames_with_references: bool = False
     """Whether first and last frames may be given beside references."""
+    images_with_videos: bool = True
+    """Whether reference pictures and reference videos may be given together."""
+    references_with_video: bool = False
+    """Whether references may be given beside a video to change or to go on from."""
+    last_frame_with_extend: bool = False
+    """Whether a last frame may be given to a video that is gone on from."""
     audio_needs_picture: bool = False
     """True where a reference sound must come with a reference picture or video."""
     returns_last_frame: bool = False
+    shortest_prompt: int = 0
+    """Characters."""
     longest_prompt: int | None = None
     """Characters; None when the provider names no limit."""
     longest_prompt_tokens: int | None = None
@@ -122,7 +131,7 @@ def _output_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
 
 
 def _wish_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
-    """Sound, seed, negative prompt, bitrate, and the prompt's length."""
+    """Sound, seed, negative prompt, bitrate, and the prompt."""
     if not recipe.audio and not can.audio_toggle:
         yield _misfit("--no-audio", "off", "sound always on")
     if recipe.seed is not None and not can.seed:
@@ -131,33 +140,75 @@ def _wish_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
         yield _misfit("--no", recipe.negative, "no negative prompts; say what you do want to see instead")
     if recipe.high_bitrate and not can.high_bitrate:
         yield _misfit("--hq", "on", "the standard bitrate")
-    if can.longest_prompt is not None and len(recipe.prompt) > can.longest_prompt:
-        yield _misfit("the prompt", f"{len(recipe.prompt):,} characters", f"at most {can.longest_prompt:,} characters")
-    tokens = tokens_of(recipe.prompt)
+    yield from _prompt_misfits(recipe, can)
+
+
+def _prompt_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
+    """The prompt's length, and the files that it names."""
+    length, tokens = len(recipe.prompt), tokens_of(recipe.prompt)
+    if length < can.shortest_prompt:
+        yield _misfit("the prompt", f"{length:,} characters", f"at least {can.shortest_prompt:,} characters")
+    if can.longest_prompt is not None and length > can.longest_prompt:
+        yield _misfit("the prompt", f"{length:,} characters", f"at most {can.longest_prompt:,} characters")
     if can.longest_prompt_tokens is not None and tokens > can.longest_prompt_tokens:
         yield _misfit("the prompt", f"about {tokens:,} tokens", f"at most {can.longest_prompt_tokens:,} tokens")
+    if recipe.unmet_names:
+        there = ", ".join(names_of(recipe.media)) or "no file to name (give one with --ref)"
+        yield _misfit("the prompt", ", ".join(recipe.unmet_names), there)
 
 
 def _media_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
-    """The files: roles, numbers, and what does not go together."""
-    mode = recipe.mode
-    if mode not in can.modes:
+    """The files: what they are for, how many, and what does not go together."""
+    roles = {medium.role for medium in recipe.media}
+    wanted = [mode for role, mode in _ROLE_MODES.items() if role in roles] or [Mode.TEXT]
+    if {MediaRole.FIRST, MediaRole.LAST} <= roles:
+        wanted.remove(Mode.FIRST_FRAME)
+    elif {MediaRole.EXTEND, MediaRole.LAST} <= roles and can.last_frame_with_extend:
+        wanted.remove(Mode.FIRST_LAST)
+    missing = [mode for mode in wanted if mode not in can.modes]
+    for mode in missing:
         yield _misfit(_OPTIONS[mode], mode.value, ", ".join(one.value for one in Mode if one in can.modes))
+    if not missing:
+        yield from _company_misfits(roles, can)
+        yield from _reference_misfits(recipe, can)
+    for role in (MediaRole.FIRST, MediaRole.LAST, MediaRole.EDIT, MediaRole.EXTEND):
+        if (count := len(recipe.given(role))) > 1:
+            yield _misfit(f"--{role.value}", f"{count} files", "one file")
+
+
+def _company_misfits(roles: set[MediaRole], can: Capabilities) -> Iterator[Misfit]:
+    """Files whose roles do not go together, and a last frame by itself."""
+    frames, videos = roles & {MediaRole.FIRST, MediaRole.LAST}, roles & {MediaRole.EDIT, MediaRole.EXTEND}
+    if len(videos) > 1:
+        yield _misfit("--extend", "with --edit", "one of the two")
+    to_a_frame = can.last_frame_with_extend and (frames, videos) == ({MediaRole.LAST}, {MediaRole.EXTEND})
+    if videos and frames and not to_a_frame:
+        yield _misfit("--first" if MediaRole.FIRST in frames else "--last", "with a video", "the video alone")
+    elif MediaRole.LAST in frames and not videos and MediaRole.FIRST not in frames:
+        yield _misfit("--last", "a last frame alone", "a last frame beside a first one (--first)")
+    if MediaRole.REFERENCE not in roles:
         return
-    framed = bool(recipe.given(MediaRole.FIRST) or recipe.given(MediaRole.LAST))
-    if framed and recipe.given(MediaRole.REFERENCE) and not can.frames_with_references:
+    if frames and not can.frames_with_references:
         yield _misfit("--ref", "with a first or last frame", "either frames or references")
+    if videos and not can.references_with_video:
+        yield _misfit("--ref", "with --edit or --extend", "the video alone")
+
+
+def _reference_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
+    """The references: how many of each kind, and which kinds together."""
     most = {
         MediaKind.IMAGE: can.reference_images,
         MediaKind.VIDEO: can.reference_videos,
         MediaKind.AUDIO: can.reference_audios,
     }
-    for kind, limit in most.items():
-        count = len(recipe.given(MediaRole.REFERENCE, kind))
-        if count > limit:
-            yield _misfit("--ref", f"{count} {kind.value} references", f"at most {limit}" if limit else f"no {kind}")
-    sounds, others = (recipe.given(MediaRole.REFERENCE, kind) for kind in (MediaKind.AUDIO, None))
-    if can.audio_needs_picture and sounds and len(others) == len(sounds):
+    counts = {kind: len(recipe.given(MediaRole.REFERENCE, kind)) for kind in MediaKind}
+    for kind, count in counts.items():
+        if count > most[kind]:
+            allowed = f"at most {most[kind]}" if most[kind] else f"no {kind.value} references"
+            yield _misfit("--ref", f"{count} {kind.value} references", allowed)
+    if counts[MediaKind.IMAGE] and counts[MediaKind.VIDEO] and not can.images_with_videos:
+        yield _misfit("--ref", "pictures with videos", "either pictures or videos")
+    if can.audio_needs_picture and counts[MediaKind.AUDIO] and sum(counts.values()) == counts[MediaKind.AUDIO]:
         yield _misfit("--ref", "a sound alone", "a sound beside a picture or a video")
 
 
@@ -174,6 +225,15 @@ def _lengths(can: Capabilities) -> str:
         return f"{', '.join(str(one) for one in sorted(can.only_seconds))} seconds"
     return f"{can.shortest_seconds}–{can.longest_seconds} seconds"
 
+
+_ROLE_MODES = {
+    MediaRole.FIRST: Mode.FIRST_FRAME,
+    MediaRole.LAST: Mode.FIRST_LAST,
+    MediaRole.REFERENCE: Mode.REFERENCES,
+    MediaRole.EDIT: Mode.EDIT,
+    MediaRole.EXTEND: Mode.EXTEND,
+}
+"""What each role asks a tier for."""
 
 _OPTIONS = {
     Mode.TEXT: "the prompt alone",

@@ -127,7 +127,8 @@ class PriceTable:
         if not rivals:
             raise NoPrice(provider, tier, resolution)
         dearest = max(rivals, key=lambda rate: rate.per_second_micro_usd)
-        return replace(dearest, assumed=True)
+        # Rounded up as coarsely as anybody does: or else a cheaper one would ask more for some lengths.
+        return replace(dearest, assumed=True, step_micro_usd=max(rate.step_micro_usd for rate in rivals))
 
     def quote(self, recipe: Recipe, provider: str) -> Price:
         """What one clip of this recipe is held at with this provider. Raises NoPrice."""

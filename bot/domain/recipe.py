@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
@@ -127,6 +130,11 @@ class Recipe:
         """Seconds to hold money for: an automatic length is held at the longest."""
         return LONGEST_SECONDS if self.seconds is None else self.seconds
 
+    @property
+    def unmet_names(self) -> tuple[str, ...]:
+        """The names of files in the prompt behind which no file stands."""
+        return names_without_file(self.prompt, self.media)
+
     def key(self) -> str:
         """The same for equal recipes, in every process and release: 32 hexadecimal characters."""
         fields = asdict(self)
@@ -134,6 +142,22 @@ class Recipe:
             del fields["media"]  # keys were given out before there were files
         canonical = json.dumps(fields, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+_NAME = re.compile(r"(?<!\w)@(?P<kind>image|video|audio)(?P<number>[0-9]{1,9})\b", re.IGNORECASE)
+
+
+def names_of(media: Iterable[Medium]) -> tuple[str, ...]:
+    """What a prompt calls the references among these files: ``@Image1``, ``@Image2``, ``@Video1``, counted by kind."""
+    counts = Counter(one.kind for one in media if one.role is MediaRole.REFERENCE)
+    return tuple(f"@{kind.value.title()}{number}" for kind in MediaKind for number in range(1, counts[kind] + 1))
+
+
+def names_without_file(words: str, media: Iterable[Medium]) -> tuple[str, ...]:
+    """The names of files in the words, as they stand there, that none of these files has."""
+    there = {name.lower() for name in names_of(media)}
+    named = {found[0]: f"@{found['kind']}{int(found['number'])}".lower() for found in _NAME.finditer(words)}
+    return tuple(typed for typed, name in named.items() if name not in there)
 
 
 _MODES = (

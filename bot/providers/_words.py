@@ -14,10 +14,11 @@ def kind_by_words(message: str) -> FailureKind | None:
         return FailureKind.FACE
     if "copyright" in message or moderated or "rejected the prompt" in message:
         return FailureKind.POLICY
-    if any(word in message for word in ("image", "first frame", "reference", "download the", "fetch")):
+    if any(word in message for word in _FILES):
         return FailureKind.BAD_REFERENCE
     return None
 
 
+_FILES = ("image", "first frame", "reference", "download the", "be downloaded", "fetch", "video_url", "audio_url")
 _FACES = re.compile(r"\bfac(?:e|es|ial)\b")
 """As words of their own: an upstream *interface* that fails has nothing to do with them."""

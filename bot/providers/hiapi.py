@@ -1,22 +1,28 @@
 """HiAPI: unified asynchronous tasks (api.hiapi.ai, "Seedance 2.0 Mini API"; docs.hiapi.ai/async-api).
 
-``POST /v1/tasks`` makes a task and bills it; ``GET /v1/tasks/{id}`` tells how it is. An ``Idempotency-Key`` is
-remembered for about 24 hours together with a hash of the body, so a POST of unknown outcome is repeated with the same
-key and the same bytes. HiAPI documents neither a way to cancel nor a balance.
+``POST /v1/tasks`` makes a task and bills it; ``GET /v1/tasks/{id}`` tells how it is, ``GET /v1/tasks`` how many are. An
+``Idempotency-Key`` is remembered for about 24 hours together with a hash of the body, so a POST of unknown outcome is
+repeated with the same key and the same bytes. The end of a task is told to ``callback.url``, signed where the account
+has a signing key. HiAPI documents neither a way to cancel nor a balance nor an upload.
 """
 
+import hashlib
+import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import httpx
 
-from bot.domain.capabilities import Capabilities, Idempotency
+from bot.domain.capabilities import Callback, Capabilities, Idempotency
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.recipe import MINI, Ratio, Recipe, Resolution
+from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
+    Balance,
     Clock,
+    NotGenuine,
     Order,
     OrderAccepted,
     OrderInFlight,
@@ -48,6 +54,8 @@ from bot.providers._words import kind_by_words
 NAME = "hiapi"
 PUBLIC_BASE = "https://api.hiapi.ai"
 MINI_MODEL = "seedance-2.0-mini"
+STANDARD_MODEL = "seedance-2-0"
+"""With hyphens alone, as the page of that model writes it."""
 
 RUNNING_WORDS = frozenset({"queued", "handling", "archiving"})
 KEY_WINDOW = timedelta(hours=23)
@@ -56,34 +64,84 @@ OUTPUT_LIFETIME = timedelta(days=7)
 """Outputs live about 7 days; ``expireAt`` says it exactly."""
 LONGEST_PROMPT = 20_000
 """Characters: documented for the standard model of the same family; none is named for mini."""
+SIGNATURE_TOLERANCE = timedelta(minutes=5)
+"""How far the time of a callback may be from ours: what HiAPI's own client allows."""
+LIST_SIZE = 100
+"""Tasks asked for at once, newest first."""
+
+_REFERENCES = {
+    MediaKind.IMAGE: "reference_image_urls",
+    MediaKind.VIDEO: "reference_video_urls",
+    MediaKind.AUDIO: "reference_audio_urls",
+}
 
 
-def capabilities(model: str = MINI_MODEL, *, idempotent: bool = True) -> Capabilities:
-    """What HiAPI's page says of Seedance 2.0 Mini, text to video."""
+def capabilities(
+    model: str = MINI_MODEL, *, idempotent: bool = True, signed: bool = False, mixed_references: bool = False
+) -> Capabilities:
+    """What HiAPI's page says of Seedance 2.0 Mini. ``signed`` says that the account has a signing key.
+
+    The page calls the first frame, reference pictures and reference videos "mutually exclusive modes"; of sounds beside
+    a first frame it says nothing, and they are not offered. HiAPI's own clients send pictures and videos together all
+    the same: ``mixed_references`` believes them."""
     return Capabilities(
         provider=NAME,
         tier=MINI,
         model=model,
         resolutions=frozenset({Resolution.P480, Resolution.P720}),
         ratios=frozenset(Ratio) - {Ratio.PHOTO},
+        modes=frozenset({Mode.TEXT, Mode.FIRST_FRAME, Mode.FIRST_LAST, Mode.REFERENCES}),
+        reference_images=9,
+        reference_videos=3,
+        reference_audios=3,
+        images_with_videos=mixed_references,
+        shortest_prompt=1,
         longest_prompt=LONGEST_PROMPT,
         idempotency=Idempotency(window=KEY_WINDOW, verified=idempotent),
+        callback=Callback.SIGNED if signed else Callback.UNSIGNED,
+        lists_tasks=True,
         output_lifetime=OUTPUT_LIFETIME,
     )
 
 
-def encode(recipe: Recipe, model: str) -> bytes:
-    """The body of ``POST /v1/tasks``. Compact and with sorted keys: the same recipe gives the same bytes."""
-    body = {
-        "model": model,
-        "input": {
-            "prompt": recipe.prompt,
-            "resolution": recipe.resolution.value,
-            "duration": recipe.billable_seconds,
-            "aspect_ratio": recipe.ratio.value,
-            "generate_audio": recipe.audio,
-        },
+def standard_capabilities(
+    model: str = STANDARD_MODEL, *, idempotent: bool = True, signed: bool = False
+) -> Capabilities:
+    """What HiAPI's page on Seedance 2.0 and its published skill say beyond mini: 1080p, seeds, the returned last frame,
+    a prompt of 3 to 20,000 characters, and references of all kinds together."""
+    return replace(
+        capabilities(model, idempotent=idempotent, signed=signed, mixed_references=True),
+        tier=STANDARD,
+        resolutions=frozenset(Resolution),
+        seed=True,
+        returns_last_frame=True,
+        shortest_prompt=3,
+    )
+
+
+def encode(recipe: Recipe, can: Capabilities, callback_url: str | None = None) -> bytes:
+    """The body of ``POST /v1/tasks`` for a recipe that fits. Compact and with sorted keys: the same recipe gives the
+    same bytes. The last frame is asked for wherever it can be had."""
+    wanted: dict[str, object] = {
+        "prompt": recipe.prompt,
+        "resolution": recipe.resolution.value,
+        "duration": recipe.billable_seconds,
+        "aspect_ratio": recipe.ratio.value,
+        "generate_audio": recipe.audio,
     }
+    if recipe.seed is not None:
+        wanted["seed"] = recipe.seed
+    if can.returns_last_frame:
+        wanted["return_last_frame"] = True
+    for role, name in ((MediaRole.FIRST, "first_frame_url"), (MediaRole.LAST, "last_frame_url")):
+        if frames := recipe.given(role):
+            (wanted[name],) = frames
+    for kind, name in _REFERENCES.items():
+        if urls := recipe.given(MediaRole.REFERENCE, kind):
+            wanted[name] = list(urls)
+    body: dict[str, object] = {"model": can.model, "input": wanted}
+    if callback_url is not None:
+        body["callback"] = {"url": callback_url, "when": "final"}
     return json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
 
 
@@ -113,7 +171,48 @@ def decode_task(answer: Answer, now: datetime) -> TaskReport:
         return TaskMissing()
     if answer.status != 200:
         return TaskUnreadable(why=f"HTTP {answer.status}", retry_after_seconds=retry_after(answer.headers, now))
-    data = as_mapping(as_mapping(answer.json()).get("data"))
+    return _report(as_mapping(as_mapping(answer.json()).get("data")))
+
+
+def decode_list(answer: Answer, task_ids: Sequence[str]) -> Mapping[str, TaskReport]:
+    """What ``GET /v1/tasks`` says of these tasks. One of which it says nothing readable is left out: it is to be asked
+    for by itself."""
+    if answer.status != 200:
+        return {}
+    tasks = as_mapping(as_mapping(answer.json()).get("data")).get("tasks")
+    listed = [as_mapping(task) for task in tasks] if isinstance(tasks, list) else []
+    reports = {as_text(task.get("taskId")): _report(task) for task in listed}
+    return {
+        task_id: report
+        for task_id, report in reports.items()
+        if task_id in task_ids and not isinstance(report, TaskUnreadable)
+    }
+
+
+def decode_callback(headers: Mapping[str, str], body: bytes, *, secret: str, now: datetime) -> str | None:
+    """The task that a callback speaks of. Its body is the ``data`` of the task, without an envelope; with one it is
+    read too. Raises NotGenuine where there is a secret and the callback does not prove that its sender knows it."""
+    if secret:
+        _check_signature(headers, body, secret=secret, now=now)
+    told = as_mapping(Answer(status=200, headers={}, body=body).json())
+    return as_text(told.get("taskId")) or as_text(as_mapping(told.get("data")).get("taskId")) or None
+
+
+def _check_signature(headers: Mapping[str, str], body: bytes, *, secret: str, now: datetime) -> None:
+    """``X-HiAPI-Signature`` is the hexadecimal HMAC-SHA256 of ``{X-HiAPI-Timestamp}.{body}``, which is so many Unix
+    seconds. Raises NotGenuine."""
+    given = {name.lower(): value.strip() for name, value in headers.items()}
+    stamp, signature = given.get("x-hiapi-timestamp", ""), given.get("x-hiapi-signature", "")
+    if not (stamp.isascii() and stamp.isdecimal() and len(stamp) <= 12):
+        raise NotGenuine("no time that can be read")
+    if abs(now.timestamp() - int(stamp)) > SIGNATURE_TOLERANCE.total_seconds():
+        raise NotGenuine("too old, or from the future")
+    proof = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(proof.encode(), signature.lower().encode()):
+        raise NotGenuine("another signature")
+
+
+def _report(data: Mapping[str, object]) -> TaskReport:
     word = as_text(data.get("status")).lower()
     if word == "success":
         return _finished(data.get("output"))
@@ -129,10 +228,17 @@ def decode_task(answer: Answer, now: datetime) -> TaskReport:
 
 def _finished(output: object) -> TaskReport:
     items = [as_mapping(item) for item in output] if isinstance(output, list) else []
-    videos = [item for item in items if as_text(item.get("type")).lower() == "video" and as_text(item.get("url"))]
-    if not videos:
+    by_type: dict[str, Mapping[str, object]] = {}
+    for item in items:
+        if as_text(item.get("url")):
+            by_type.setdefault(as_text(item.get("type")).lower(), item)
+    if (video := by_type.get("video")) is None:
         return TaskUnreadable(why="success without a link")
-    return TaskFinished(url=as_text(videos[0].get("url")), expires_at=_moment(videos[0].get("expireAt")))
+    return TaskFinished(
+        url=as_text(video.get("url")),
+        expires_at=_moment(video.get("expireAt")),
+        last_frame_url=as_text(by_type.get("last_frame", {}).get("url")) or None,
+    )
 
 
 def _moment(seconds: object) -> datetime | None:
@@ -181,7 +287,8 @@ def classify(code: str, message: str) -> Failure:
 
 
 class HiAPI:
-    """The vendor over HTTP. ``base_url`` is taken with and without ``/v1``."""
+    """The vendor over HTTP. ``base_url`` is taken with and without ``/v1``. ``webhook_secret`` is the signing key that
+    was set in HiAPI's console; without one callbacks are not signed, and are believed no more than any."""
 
     name = NAME
 
@@ -192,20 +299,28 @@ class HiAPI:
         clock: Clock,
         base_url: str = PUBLIC_BASE,
         model: str = MINI_MODEL,
+        standard_model: str = STANDARD_MODEL,
         idempotent: bool = True,
+        webhook_secret: str = "",
+        mixed_references: bool = False,
     ) -> None:
         self._tasks = base_url.rstrip("/").removesuffix("/v1") + "/v1/tasks"
         self._key = key
+        self._secret = webhook_secret
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
         self._clock = clock
-        self._model = model
-        self.capabilities: tuple[Capabilities, ...] = (capabilities(model, idempotent=idempotent),)
+        signed = bool(webhook_secret)
+        self.capabilities: tuple[Capabilities, ...] = (
+            capabilities(model, idempotent=idempotent, signed=signed, mixed_references=mixed_references),
+            standard_capabilities(standard_model, idempotent=idempotent, signed=signed),
+        )
         self._billing: httpx.AsyncClient = billing_client()
         self._reading: httpx.AsyncClient = reading_client()
 
-    def order(self, recipe: Recipe, key: str) -> Order:
+    def order(self, recipe: Recipe, key: str, callback_url: str | None = None) -> Order:
         """The POST for this recipe under this idempotency key."""
-        return Order(key=key, body=encode(recipe, self._model))
+        can = next(can for can in self.capabilities if can.tier == recipe.tier)
+        return Order(key=key, body=encode(recipe, can, callback_url))
 
     async def submit(self, order: Order) -> OrderOutcome:
         """Send the billed POST once."""
@@ -222,17 +337,34 @@ class HiAPI:
             return TaskUnreadable(why=answer)
         return decode_task(answer.without(self._key), self._clock.now())
 
+    async def look_at_all(self, task_ids: Sequence[str]) -> Mapping[str, TaskReport]:
+        """Ask once how the newest tasks are, and give those of these; older ones are to be asked for one by one."""
+        answer = await get(self._reading, f"{self._tasks}?page=1&size={LIST_SIZE}", headers=self._headers)
+        return {} if isinstance(answer, str) else decode_list(answer.without(self._key), task_ids)
+
+    async def cancel(self, task_id: str) -> bool:  # noqa: ARG002 - the port's
+        """HiAPI documents no way to stop a task: nothing is asked, and it goes on."""
+        return False
+
+    async def balance(self) -> Balance | None:
+        """HiAPI documents no way to ask."""
+        return None
+
+    def told(self, headers: Mapping[str, str], body: bytes) -> str | None:
+        """The task that a callback speaks of, as far as it can be read. Raises NotGenuine."""
+        return decode_callback(headers, body, secret=self._secret, now=self._clock.now())
+
     async def check(self) -> Failure | None:
         """Whether the API can be reached and takes the key, by listing one task, which costs nothing. None when it
-        does; KEY_REFUSED when it refuses the key, else PROVIDER with what is known."""
+        does; KEY_REFUSED or OUT_OF_CREDIT when it says so, else PROVIDER with what is known."""
         answer = await get(self._reading, f"{self._tasks}?page=1&size=1", headers=self._headers)
         if isinstance(answer, str):
             return Failure(kind=FailureKind.PROVIDER, detail=f"it cannot be reached ({answer})")
-        envelope = as_mapping(answer.json())
+        envelope = as_mapping(answer.without(self._key).json())
         status = _effective_status(answer.status, envelope)
         if status == 200 and envelope:
             return None
-        if status in {401, 403}:
+        if status in {401, 402, 403}:
             return _refusal(status, envelope)
         return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {answer.status}")
 

@@ -73,11 +73,16 @@ class NoProvider(Refusal):
 
 
 class CannotMake(Refusal):
-    """No configured provider can do all that was asked; ``misfits`` is what the named or nearest one lacks."""
+    """Nobody who may be chosen can do all that was asked; ``misfits`` is what the named or nearest provider lacks.
+    ``able`` are the other configured providers that could make it, ``would`` those that could if they had a key."""
 
-    def __init__(self, provider: str, misfits: tuple[Misfit, ...]) -> None:
-        self.provider, self.misfits = provider, misfits
-        super().__init__(f"{provider} cannot make this: {', '.join(misfit.option for misfit in misfits)}.")
+    def __init__(
+        self, provider: str, misfits: tuple[Misfit, ...], *, able: tuple[str, ...] = (), would: tuple[str, ...] = ()
+    ) -> None:
+        self.provider, self.misfits, self.able, self.would = provider, misfits, able, would
+        others = f" Could: {', '.join(able)}." if able else ""
+        others += f" Could with a key: {', '.join(would)}." if would else ""
+        super().__init__(f"{provider} cannot make this: {', '.join(misfit.option for misfit in misfits)}.{others}")
 
 
 class NoSuchClip(Refusal):

@@ -1,29 +1,49 @@
 """Which provider makes a clip, and what it is held at."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from bot.domain.capabilities import Capabilities, Misfit, fit
 from bot.domain.pricing import NoPrice, Price, PriceTable
-from bot.domain.recipe import Recipe
+from bot.domain.recipe import MediaRole, Ratio, Recipe
 from bot.ports import Provider
 from bot.services.answers import CannotMake, NoProvider
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """The provider and tier that will make it, at this price."""
+    """The provider and tier that will make the recipe, at this price. ``recipe`` is what was asked with the ratio that
+    the provider is to be given, where the ratio was free."""
 
     can: Capabilities
     price: Price
+    recipe: Recipe
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 class Router:
-    """Chooses among the configured providers, in the operator's order of preference."""
+    """Chooses among the configured providers, in the operator's order of preference.
 
-    def __init__(self, providers: Mapping[str, Provider], prices: PriceTable) -> None:
+    ``known`` are the tiers of every provider there is, configured or not: a refusal says who could. ``healthy`` tells
+    by name whether a provider takes orders now; it is asked anew for each route."""
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        prices: PriceTable,
+        *,
+        known: Iterable[Capabilities] = (),
+        healthy: Callable[[str], bool] = _always,
+    ) -> None:
         self._providers = dict(providers)
         self._prices = prices
+        self._foreign = tuple(can for can in known if can.provider not in self._providers)
+        self._healthy = healthy
 
     def capabilities(self, provider: str, tier: str) -> Capabilities:
         """The declared capabilities of that tier; KeyError when the provider has none of it (any more)."""
@@ -32,14 +52,17 @@ class Router:
                 return can
         raise KeyError(tier)
 
-    def route(self, recipe: Recipe, wanted: str | None) -> Route:
-        """The cheapest that can do all that was asked, assumed prices last; a named provider is obeyed or refused.
+    def route(self, recipe: Recipe, wanted: str | None, *, free_ratio: bool = False) -> Route:
+        """The cheapest that can do all that was asked and is healthy, assumed prices last, the operator's order on
+        ties. A named provider is obeyed or refused. Where nobody able is healthy, the order waits for the cheapest of
+        them. ``free_ratio`` says that nobody asked for the ratio: with a first frame it is the picture's own
+        (adaptive) where the provider has that, and the recipe's elsewhere.
         Raises NoProvider, CannotMake, NoPrice."""
         candidates = self._named(wanted)
-        able = [can for can in candidates if not fit(recipe, can)]
+        able = [can for can in candidates if not fit(_shaped(recipe, can, free_ratio), can)]
         if not able:
-            raise _nearest_refusal(recipe, candidates)
-        return min(self._priced(recipe, able), key=lambda route: (route.price.assumed, route.price.micro_usd))
+            raise self._refusal(recipe, candidates, free_ratio)
+        return min(self._priced(recipe, able, free_ratio), key=self._rank)
 
     def price_at(self, recipe: Recipe, provider: str) -> int | None:
         """What one clip would be held at with that provider, in micro-dollars; None where no price is known."""
@@ -48,30 +71,53 @@ class Router:
         except NoPrice:
             return None
 
-    def _priced(self, recipe: Recipe, able: list[Capabilities]) -> list[Route]:
+    def _rank(self, route: Route) -> tuple[bool, bool, int]:
+        """The lower, the better."""
+        return not self._healthy(route.can.provider), route.price.assumed, route.price.micro_usd
+
+    def _priced(self, recipe: Recipe, able: list[Capabilities], free_ratio: bool) -> list[Route]:
         """A route by each that has a price. Raises NoPrice when none has."""
         routes: list[Route] = []
         unpriced: NoPrice | None = None
         for can in able:
             try:
-                routes.append(Route(can=can, price=self._prices.quote(recipe, can.provider)))
+                price = self._prices.quote(recipe, can.provider)
             except NoPrice as error:
                 unpriced = unpriced or error
+            else:
+                routes.append(Route(can=can, price=price, recipe=_shaped(recipe, can, free_ratio)))
         if unpriced is not None and not routes:
             raise unpriced
         return routes
 
+    def _configured(self) -> list[Capabilities]:
+        return [can for provider in self._providers.values() for can in provider.capabilities]
+
     def _named(self, wanted: str | None) -> list[Capabilities]:
-        names = list(self._providers) if wanted in {None, "auto"} else [str(wanted)]
-        found = [can for name in names if name in self._providers for can in self._providers[name].capabilities]
+        found = [can for can in self._configured() if wanted in {None, AUTO, can.provider}]
         if not found:
             raise NoProvider(wanted, tuple(self._providers))
         return found
 
+    def _refusal(self, recipe: Recipe, candidates: list[Capabilities], free_ratio: bool) -> CannotMake:
+        """Why the nearest of the candidates cannot make it, and who could."""
 
-def _nearest_refusal(recipe: Recipe, candidates: list[Capabilities]) -> CannotMake:
-    def misfits(can: Capabilities) -> tuple[Misfit, ...]:
-        return fit(recipe, can)
+        def who(tiers: Iterable[Capabilities]) -> tuple[str, ...]:
+            able = (can.provider for can in tiers if not fit(_shaped(recipe, can, free_ratio), can))
+            return tuple(dict.fromkeys(able))
 
-    nearest = min(candidates, key=lambda can: len(misfits(can)))
-    return CannotMake(nearest.provider, misfits(nearest))
+        def lacks(can: Capabilities) -> tuple[Misfit, ...]:
+            return fit(_shaped(recipe, can, free_ratio), can)
+
+        # One that has the tier says more than one that has not.
+        nearest = min(candidates, key=lambda can: (can.tier != recipe.tier, len(lacks(can))))
+        tiers = ", ".join(can.tier for can in candidates if can.provider == nearest.provider)
+        misfits = tuple(replace(one, allowed=tiers) if one.option == "--tier" else one for one in lacks(nearest))
+        return CannotMake(nearest.provider, misfits, able=who(self._configured()), would=who(self._foreign))
+
+
+def _shaped(recipe: Recipe, can: Capabilities, free_ratio: bool) -> Recipe:
+    """The recipe with the first frame's own shape, where it may be had and nobody asked for another."""
+    if free_ratio and recipe.given(MediaRole.FIRST) and Ratio.ADAPTIVE in can.ratios:
+        return replace(recipe, ratio=Ratio.ADAPTIVE)
+    return recipe

@@ -5,8 +5,10 @@ import unicodedata
 from dataclasses import dataclass
 
 from bot.domain.lineage import Changes
+from bot.domain.recipe import Medium, names_of, names_without_file
 from handlers.grammar.errors import NoPrompt, NoSuchReference, NotAvailableYet, PromptTooLong
 from handlers.grammar.line import Line, read_line
+from handlers.grammar.media import EXAMPLE_PICTURE, first_frame_for
 from handlers.grammar.options import AUTO, EXAMPLE, changes_of
 from handlers.grammar.slack_text import normalise
 
@@ -15,7 +17,6 @@ LONGEST_PROMPT = 20_000
 
 COMMAND = "/clip"
 
-_REFERENCE_NAME = re.compile(r"(?<!\w)@(?:image|video|audio)[0-9]+\b", re.IGNORECASE)
 _PERMUTATION = re.compile(r"\{[^{},]*,[^{}]*\}")
 _HELP = frozenset({"", "help", "--help", "?"})
 _DOORS = frozenset({"jobs", "usage", "settings"})
@@ -50,22 +51,24 @@ def parse_clip(text: str) -> ClipRequest | Help:
     line = read_line(plain)
     if line.problem:
         raise line.problem
-    provider = line.given.get("provider")
+    if "last" in line.given and "first" not in line.given and "extend" not in line.given:
+        raise first_frame_for("--last", EXAMPLE)
+    provider, changes = line.given.get("provider"), changes_of(line.given)
     return ClipRequest(
-        prompt=_prompt(line, plain),
-        changes=changes_of(line.given),
+        prompt=_prompt(line, plain, changes.media),
+        changes=changes,
         provider=provider if isinstance(provider, str) and provider != AUTO else None,
         final=bool(line.given.get("final")),
         estimate=bool(line.given.get("estimate")),
     )
 
 
-def _prompt(line: Line, typed: str) -> str:
+def _prompt(line: Line, typed: str, media: tuple[Medium, ...]) -> str:
     prompt = line.prose
     if not says_something(prompt):
         options = " ".join(line.typed.values())
         raise NoPrompt(typed=typed, suggestion=f"{EXAMPLE} {options}".strip())
-    return checked_words(prompt)
+    return checked_words(prompt, media)
 
 
 def says_something(words: str) -> bool:
@@ -73,12 +76,14 @@ def says_something(words: str) -> bool:
     return any(unicodedata.category(character)[0] in "LNS" for character in words)
 
 
-def checked_words(words: str, *, example: str = EXAMPLE) -> str:
-    """The words, unless they ask for what cannot be had: raises UsageError for a length or a name."""
+def checked_words(words: str, media: tuple[Medium, ...], *, example: str = EXAMPLE) -> str:
+    """The words, unless they ask for what cannot be had: raises UsageError for a length or the name of a file that is
+    not among those given."""
     if len(words) > LONGEST_PROMPT:
         raise PromptTooLong(prompt=words, longest=LONGEST_PROMPT)
-    if found := _REFERENCE_NAME.search(words):
-        raise NoSuchReference(name=found[0], suggestion=example)
+    if missing := names_without_file(words, media):
+        suggestion = f"{example} --ref {EXAMPLE_PICTURE}"
+        raise NoSuchReference(name=missing[0], there=names_of(media), suggestion=suggestion)
     if found := _PERMUTATION.search(words):
         raise NotAvailableYet(option=found[0], instead="Choose one for each clip so far.", suggestion=example)
     return words

@@ -5,7 +5,7 @@ charged, and what to type instead.
 
     UsageError
     ├── UnknownOption      --takse 3
-    ├── NotAvailableYet    --loop
+    ├── NotAvailableYet    --each
     ├── IllValue           --res 900p
     ├── MissingValue       --seed, promote without a number
     ├── NoValueTaken       --hq=yes
@@ -14,6 +14,7 @@ charged, and what to type instead.
     ├── NoPrompt           options alone
     ├── PromptTooLong
     ├── NoSuchReference    @Image1
+    ├── NeedsFirstFrame    --loop
     └── SeveralClips       a reply that names #1 and #2
 """
 
@@ -148,14 +149,28 @@ class PromptTooLong(UsageError):
 
 
 class NoSuchReference(UsageError):
-    """The prompt names a picture, video or sound that does not exist."""
+    """The prompt names a picture, video or sound that was not given; ``there`` are the names of those that were."""
 
-    def __init__(self, *, name: str, suggestion: str) -> None:
+    def __init__(self, *, name: str, there: tuple[str, ...], suggestion: str) -> None:
+        self.there = there
+        given = "this ask has none" if not there else f"this ask has {', '.join(there)}"
         super().__init__(
-            f"{quote(name)} names a file, and this ask has none: pictures, videos and sounds cannot be given "
-            "yet in this release.",
+            f"{quote(name)} names a file that was not given: {given}.",
             option=name,
-            allowed="words alone",
+            allowed="the names of what --ref gives, counted by kind (@Image1, @Image2, @Video1, @Audio1)",
+            suggestion=suggestion,
+        )
+
+
+class NeedsFirstFrame(UsageError):
+    """A last frame is had beside a first one only."""
+
+    def __init__(self, *, option: str, suggestion: str) -> None:
+        why = "to come back to" if option == "--loop" else "to begin with"
+        super().__init__(
+            f"{quote(option)} needs a first frame {why}.",
+            option=option,
+            allowed="--first with an https link to a picture, beside it",
             suggestion=suggestion,
         )
 

@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from bot.domain.recipe import Medium
 from handlers.grammar.errors import GivenTwice, IllValue, MissingValue, NotAvailableYet, NoValueTaken, UsageError
-from handlers.grammar.options import EXAMPLE, NOT_YET, OPTIONS, Arity, Option, Value, canonical, unknown
+from handlers.grammar.media import first_frame_for, not_yet
+from handlers.grammar.options import EXAMPLE, FILES, NOT_YET, OPTIONS, Arity, Option, Value, canonical, unknown
 from handlers.grammar.slack_text import REFERENCE, entities, literal, readable
 
 _LONG_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
@@ -64,21 +66,43 @@ class Line:
         return f"{self.start} {option.example}"
 
     def give(self, option: Option, value: Value, typed: str) -> None:
-        """Record a value; a different one for the same key is a contradiction."""
+        """Record a value; a different one for the same key is a contradiction, unless it may be repeated."""
+        before = self.given.get(option.key, ())
+        if option.repeatable and isinstance(before, tuple) and isinstance(value, Medium):
+            self.given[option.key] = (*before, value)
+            self.typed[option.key] = f"{self.typed.get(option.key, '')} {typed}".strip()
+            return
         if option.key in self.given and self.given[option.key] != value:
-            first = self.typed[option.key]
-            suggestion = f"{self.start} {first}"
-            self.blame(GivenTwice(option=f"--{option.key}", first=first, second=typed, suggestion=suggestion))
+            self._contradiction(option.key, typed)
             return
         self.given[option.key] = value
         self.typed.setdefault(option.key, typed)
 
+    def _contradiction(self, key: str, second: str, *, beside: str = "") -> None:
+        """Blame what was typed second for the same; ``beside`` is what the first needs to work."""
+        first = self.typed[key]
+        suggestion = " ".join(part for part in (self.start, beside, first) if part)
+        self.blame(GivenTwice(option=f"--{key}", first=first, second=second, suggestion=suggestion))
+
+    def check_frames(self) -> None:
+        """A loop ends where it began: it needs a first frame and has no other last one."""
+        if "loop" not in self.given:
+            return
+        first, last = self.given.get("first"), self.given.get("last")
+        if not isinstance(first, Medium):
+            self.blame(first_frame_for("--loop", self.start))
+        elif isinstance(last, Medium) and last.url != first.url:
+            self._contradiction("last", self.typed["loop"], beside=self.typed["first"])
+
     def check(self, name: str, value: str, typed: str) -> None:
         """Check a value for an option and record it, or blame it."""
         option = OPTIONS[name]
-        checked = option.read(value if option.arity is Arity.WORDS else value.rstrip(_CLOSING))
-        if checked is None:
-            allowed, suggestion = option.allowed, self.suggest(option)
+        plain = value if option.arity is Arity.WORDS else value.rstrip(_CLOSING)
+        suggestion = self.suggest(option)
+        if name in FILES and (later := not_yet(plain, typed=typed, suggestion=suggestion)):
+            self.blame(later)
+        elif (checked := option.read(plain)) is None:
+            allowed = option.allowed
             self.blame(IllValue(option=f"--{name}", value=value, allowed=allowed, suggestion=suggestion))
         else:
             self.give(option, checked, typed)
@@ -126,6 +150,7 @@ def read_line(text: str, *, start: str = EXAMPLE) -> Line:
             _skip_value(found, rest)
         else:
             _read_option(line, found, found.name, rest)
+    line.check_frames()
     return line
 
 

@@ -8,16 +8,26 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from bot.domain.lineage import Changes
-from bot.domain.recipe import HIGHEST_SEED, LONGEST_SECONDS, SHORTEST_SECONDS, Ratio, Resolution
+from bot.domain.recipe import (
+    HIGHEST_SEED,
+    LONGEST_SECONDS,
+    SHORTEST_SECONDS,
+    MediaKind,
+    MediaRole,
+    Medium,
+    Ratio,
+    Resolution,
+)
 from handlers.grammar.errors import UnknownOption
+from handlers.grammar.media import EXAMPLE_PICTURE, EXAMPLE_VIDEO, allowed_for, reading
 
 MOST_TAKES = 8
 LONGEST_NAME = 40
 AUTO = "auto"
 EXAMPLE = "/clip a red panda surfing at sunset"
 
-Value = str | int | bool
-"""What an option was given, checked."""
+Value = str | int | bool | Medium | tuple[Medium, ...]
+"""What an option was given, checked; several files from an option that may be repeated."""
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _SECONDS = re.compile(r"([0-9]{1,6})s?", re.IGNORECASE)
@@ -36,13 +46,14 @@ class Arity(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Option:
     """One option. ``read`` gives the checked value, or None when the text is not one. Options that share a ``key``
-    contradict each other when they differ."""
+    contradict each other when they differ; a ``repeatable`` one adds up."""
 
     key: str
     arity: Arity
     read: Callable[[str], Value | None]
     allowed: str
     example: str
+    repeatable: bool = False
 
 
 def _whole(lowest: int, highest: int) -> Callable[[str], Value | None]:
@@ -75,6 +86,20 @@ def _words(text: str) -> Value | None:
 
 def _flag(key: str, value: bool, example: str) -> Option:
     return Option(key=key, arity=Arity.FLAG, read=lambda _: value, allowed="", example=example)
+
+
+def _file(role: MediaRole, kind: MediaKind | None, *, repeatable: bool = False) -> Option:
+    """An option that takes a file of that kind, or of any."""
+    link = EXAMPLE_VIDEO if kind is MediaKind.VIDEO else EXAMPLE_PICTURE
+    name = "ref" if role is MediaRole.REFERENCE else role.value
+    return Option(
+        key=name,
+        arity=Arity.WORD,
+        read=reading(role, kind),
+        allowed=allowed_for(kind),
+        example=f"--first {link} --{name} {link}" if role is MediaRole.LAST else f"--{name} {link}",
+        repeatable=repeatable,
+    )
 
 
 def _listed(values: type[Resolution] | type[Ratio]) -> str:
@@ -128,6 +153,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             example="--no text, logos",
         ),
         "hq": _flag("hq", True, "--hq"),
+        "first": _file(MediaRole.FIRST, MediaKind.IMAGE),
+        "last": _file(MediaRole.LAST, MediaKind.IMAGE),
+        "loop": _flag("loop", True, f"--first {EXAMPLE_PICTURE} --loop"),
+        "ref": _file(MediaRole.REFERENCE, None, repeatable=True),
+        "edit": _file(MediaRole.EDIT, MediaKind.VIDEO),
+        "extend": _file(MediaRole.EXTEND, MediaKind.VIDEO),
         "tier": Option(
             key="tier",
             arity=Arity.WORD,
@@ -148,13 +179,13 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
 )
 """Every option of this release by its name."""
 
+FILES = frozenset({"first", "last", "ref", "edit", "extend"})
+"""Options that take the address of a file."""
+
 ALIASES: Mapping[str, str] = MappingProxyType({"ar": "ratio"})
 
 NOT_YET: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("first", "last", "ref"), "Clips are made from words alone so far."),
-        **dict.fromkeys(("edit", "extend"), "Existing videos cannot be changed or prolonged so far."),
-        "loop": "Clips cannot be made to loop so far.",
         "each": "Ask for one clip at a time so far.",
     }
 )
@@ -171,6 +202,10 @@ _COUSINS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("mute", "silent", "muted", "noaudio", "no-sound"), "no-audio"),
         **dict.fromkeys(("price", "cost", "dry-run"), "estimate"),
         **dict.fromkeys(("model", "via"), "provider"),
+        **dict.fromkeys(("first-frame", "start", "start-frame", "from"), "first"),
+        **dict.fromkeys(("last-frame", "end", "end-frame", "to"), "last"),
+        **dict.fromkeys(("reference", "references", "image", "img", "picture", "photo", "video", "file"), "ref"),
+        **dict.fromkeys(("continue", "prolong"), "extend"),
     }
 )
 """What other tools call these options."""
@@ -225,5 +260,19 @@ def changes_of(given: Mapping[str, Value]) -> Changes:
         seed=number("seed"),
         negative=word("no"),
         high_bitrate=True if given.get("hq") else None,
+        media=_media_of(given),
         takes=number("takes"),
+    )
+
+
+def _media_of(given: Mapping[str, Value]) -> tuple[Medium, ...]:
+    """The files, in the order of their roles; references in the order in which they were given."""
+    first = given.get("first")
+    again = first if given.get("loop") and isinstance(first, Medium) else None
+    last = Medium(role=MediaRole.LAST, kind=again.kind, url=again.url) if again else given.get("last")
+    references = given.get("ref", ())
+    single = (first, last, given.get("edit"), given.get("extend"))
+    return (
+        *(medium for medium in single if isinstance(medium, Medium)),
+        *(references if isinstance(references, tuple) else ()),
     )

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.lineage import Changes
+from bot.domain.recipe import MediaRole, Medium
 from handlers.grammar.clip import checked_words, says_something
 from handlers.grammar.errors import IllValue, MissingValue, NotInAReply, SeveralClips, UnknownOption
 from handlers.grammar.line import Line, prose, read_line
-from handlers.grammar.options import OPTIONS, changes_of
+from handlers.grammar.options import FILES, OPTIONS, changes_of
 from handlers.grammar.settings import Found, find_settings
 from handlers.grammar.slack_text import normalise
 
@@ -40,12 +41,16 @@ class Reply:
     kind: ReplyKind
 
 
+_NOT_A_FILE = "".join(rf"(?<!--{name}[ =])" for name in sorted(FILES))
+"""``--first #2`` gives a file, and does not say of which clip the reply is; nor does ``#2`` at the end of a link."""
+
 _NUMBER_FIRST = re.compile(r"\s*#([0-9]{1,6})(?:\s*[:,]\s*|\s+|$)")
-_NUMBER_ANYWHERE = re.compile(r"(?<![\w#<&])#([0-9]{1,6})\b")
+_NUMBER_ANYWHERE = re.compile(rf"{_NOT_A_FILE}(?<![\w#<&/?=.-])#([0-9]{{1,6}})\b")
 _PROMOTE = re.compile(r"\s*promote\s+#([0-9]{1,6})\s*", re.IGNORECASE)
 _PROMOTE_NAMED = re.compile(
     r"(?:please\s+)?promote(?:\s+(?:clip\s+)?#?(?P<after>[0-9]{1,6}))?(?:\s+please)?[\s.!]*", re.IGNORECASE
 )
+_AT_NAME = re.compile(r"@(?=(?:image|video|audio)[0-9])", re.IGNORECASE)
 _REMARK = re.compile(r"(?:is|are|was|looks?|wins?|won|works?|has|for)\b", re.IGNORECASE)
 """How a sentence about a clip goes on after its number: "#2 is the winner"."""
 
@@ -173,8 +178,17 @@ def _named(number: int | None, rest: str) -> Reply:
         return _reply(ReplyKind.HELP if changes.empty else ReplyKind.NAMED, number, changes)
     # In a sentence 10:30 is a time of day; said alone it could only be a setting, and an ill one.
     changes = _settled(line, replace(found, ill=()))
-    direction = checked_words(_spoken(found.sentence), example=f"{line.start} 9:16")
+    direction = _direction(_spoken(found.sentence), changes.media, line.start)
     return _reply(ReplyKind.NAMED, number, replace(changes, direction=direction))
+
+
+def _direction(words: str, media: tuple[Medium, ...], start: str) -> str:
+    """The words, checked. Names of files in them are those of the clip's own references unless new ones are given, and
+    are then checked where the clip is known."""
+    renamed = any(medium.role is MediaRole.REFERENCE for medium in media)
+    named = words if renamed else _AT_NAME.sub("", words)
+    checked_words(named, media, example=f"{start} 9:16")
+    return words
 
 
 def _spoken(words: tuple[str, ...]) -> str:

@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.lineage import Changes, vary
-from bot.domain.recipe import HIGHEST_SEED, Ratio, Recipe, Resolution
+from bot.domain.recipe import HIGHEST_SEED, MediaKind, MediaRole, Medium, Ratio, Recipe, Resolution
 from handlers.grammar import ClipRequest, Help, UsageError, parse_clip
 from handlers.grammar.clip import LONGEST_PROMPT
 from handlers.grammar.errors import (
     GivenTwice,
     IllValue,
     MissingValue,
+    NeedsFirstFrame,
     NoPrompt,
     NoSuchReference,
     NotAvailableYet,
@@ -257,6 +258,10 @@ def test_an_ill_value_is_quoted_with_what_is_allowed(options: str, value: str, a
         ("--finale", "final"),
         ("--res,", "res"),
         ("--model", "provider"),
+        ("--image", "ref"),
+        ("--first-frame", "first"),
+        ("--end", "last"),
+        ("--extnd", "extend"),
         ("--dur8", "dur"),
         ("--audi", "audio"),
     ],
@@ -281,7 +286,11 @@ def test_an_option_of_a_later_release_says_so(name: str, dashes: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["--takes", "--res", "--dur", "--ratio", "--seed", "--no", "--tier", "--provider", "-n"]
+    "option",
+    [
+        *("--takes", "--res", "--dur", "--ratio", "--seed", "--no", "--tier", "--provider", "-n"),
+        *("--first", "--last", "--ref", "--edit", "--extend"),
+    ],
 )
 @pytest.mark.parametrize("form", ["a cat {}", "a cat {} --hq", "a cat {}=", '{}="" a cat'])
 def test_an_option_without_its_value_says_what_it_needs(option: str, form: str) -> None:
@@ -349,14 +358,6 @@ def test_a_prompt_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert len(str(error)) < 300
 
 
-@pytest.mark.parametrize("name", ["@Image1", "@Video1", "@Audio2", "@image12"])
-def test_a_reference_that_does_not_exist_is_named(name: str) -> None:
-    error = refused(f"the cat of {name} dances")
-    assert isinstance(error, NoSuchReference)
-    assert f"“{name}”" in str(error)
-    assert_whole(error)
-
-
 @pytest.mark.parametrize("text", ["usage", "jobs", "Settings", "a {red, blue} cat"])
 def test_what_would_spend_money_on_a_misunderstanding_is_refused(text: str) -> None:
     error = refused(text)
@@ -371,12 +372,193 @@ def assert_whole(error: UsageError) -> None:
     assert isinstance(asked(error.suggestion.removeprefix("/clip ")), ClipRequest)
 
 
+# --- files -----------------------------------------------------------------------------------------------------------
+
+A, B = "https://files.example/a.png", "https://files.example/b.jpg"
+FILM, SOUND = "https://files.example/c.mp4", "https://files.example/d.mp3"
+
+
+def medium(role: MediaRole, url: str, kind: MediaKind = MediaKind.IMAGE) -> Medium:
+    return Medium(role=role, kind=kind, url=url)
+
+
+FIRST, LAST = medium(MediaRole.FIRST, A), medium(MediaRole.LAST, B)
+
+
+@pytest.mark.parametrize(
+    ("options", "media"),
+    [
+        (f"--first {A}", (FIRST,)),
+        (f"--first={A}", (FIRST,)),
+        (f"—first {A}", (FIRST,)),
+        (f"--first <{A}>", (FIRST,)),
+        (f"--first <{A}|a.png>,", (FIRST,)),
+        (f"--first=<{A}|our best picture>", (FIRST,)),
+        (f'--first "{A}"', (FIRST,)),
+        (f"--last {B} --first {A}", (FIRST, LAST)),
+        (f"--loop --first {A}", (FIRST, medium(MediaRole.LAST, A))),
+        (f"--first {A} --last {A} --loop", (FIRST, medium(MediaRole.LAST, A))),
+        (f"--edit {FILM}", (medium(MediaRole.EDIT, FILM, MediaKind.VIDEO),)),
+        (f"--extend {FILM}", (medium(MediaRole.EXTEND, FILM, MediaKind.VIDEO),)),
+        (
+            f"--extend {FILM} --last {B}",
+            (LAST, medium(MediaRole.EXTEND, FILM, MediaKind.VIDEO)),
+        ),
+        (
+            f"--ref {B} --ref {SOUND} --ref {A} --ref {FILM}",
+            (
+                medium(MediaRole.REFERENCE, B),
+                medium(MediaRole.REFERENCE, SOUND, MediaKind.AUDIO),
+                medium(MediaRole.REFERENCE, A),
+                medium(MediaRole.REFERENCE, FILM, MediaKind.VIDEO),
+            ),
+        ),
+        (f"--ref {A} --ref {A}", (medium(MediaRole.REFERENCE, A), medium(MediaRole.REFERENCE, A))),
+        (
+            "--first <https://x.example/p?w=9&amp;sig=a%2Bb=|photo>",
+            (medium(MediaRole.FIRST, "https://x.example/p?w=9&sig=a%2Bb="),),
+        ),
+        ("--first HTTPS://X.example/P.PNG", (medium(MediaRole.FIRST, "HTTPS://X.example/P.PNG"),)),
+        ("--edit https://x.example/watch", (medium(MediaRole.EDIT, "https://x.example/watch", MediaKind.VIDEO),)),
+        ("--first http://127.0.0.1:4001/a.png", (medium(MediaRole.FIRST, "http://127.0.0.1:4001/a.png"),)),
+    ],
+)
+def test_a_file_is_given_by_its_address(options: str, media: tuple[Medium, ...]) -> None:
+    request = asked(f"{options} a red panda")
+    assert (request.prompt, request.changes) == ("a red panda", Changes(media=media))
+
+
+@pytest.mark.parametrize(
+    "ending", ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mp4", "mov", "mp3", "wav"]
+)
+def test_the_kind_of_a_reference_is_read_from_its_path(ending: str) -> None:
+    kind = {"mp4": MediaKind.VIDEO, "mov": MediaKind.VIDEO, "mp3": MediaKind.AUDIO, "wav": MediaKind.AUDIO}
+    (given,) = asked(f"a cat --ref https://x.example/a.b.{ending.upper()}?x=y.doc#z.doc").changes.media
+    assert given.kind is kind.get(ending, MediaKind.IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("options", "value", "allowed"),
+    [
+        ("--first cat.png", "cat.png", "an https link to a picture"),
+        ("--first http://x.example/a.png", "http://x.example/a.png", "an https link to a picture"),
+        ("--first ftp://x.example/a.png", "ftp://x.example/a.png", "an https link to a picture"),
+        ("--first https://", "https://", "an https link to a picture"),
+        ("--first https:///a.png", "https:///a.png", "an https link to a picture"),
+        ("--first https://x.example:no/a.png", "https://x.example:no/a.png", "an https link to a picture"),
+        ("--first https://[::1/a.png", "https://[::1/a.png", "an https link to a picture"),
+        ("--first https://me:pw@x.example/a.png", "https://me:pw@x.example/a.png", "an https link to a picture"),
+        (f"--first https://x.example/{'a' * 2048}", f"https://x.example/{'a' * 2048}", "an https link to a picture"),
+        (f"--first {FILM}", FILM, "an https link to a picture"),
+        (f"--first {A} --last {SOUND}", SOUND, "an https link to a picture"),
+        (f"--edit {A}", A, "an https link to a video"),
+        (f"--extend {SOUND}", SOUND, "an https link to a video"),
+        ("--ref https://x.example/a", "https://x.example/a", "ends in .jpg, .jpeg, .png"),
+        ("--ref https://x.example/a.doc", "https://x.example/a.doc", ".mp4, .mov, .mp3, .wav"),
+        ("--first <mailto:a@b.example|a@b.example>", "a@b.example", "an https link to a picture"),
+    ],
+)
+def test_what_no_provider_could_open_is_quoted(options: str, value: str, allowed: str) -> None:
+    error = refused(f"a cat {options}")
+    assert isinstance(error, IllValue)
+    assert error.value == value
+    assert allowed in error.allowed
+    assert_whole(error)
+
+
+@pytest.mark.parametrize("name", ["first", "last", "ref", "edit", "extend"])
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("#2", "A clip of the thread"),
+        ("https://team.slack.com/files/U1/F1/a.png", "A file in Slack"),
+        ("<https://files.slack.com/files-pri/T1-F1/a.mp4|a>", "A file in Slack"),
+        ("https://team.slack.com/archives/C1/p1700000000000100", "A file in Slack"),
+    ],
+)
+def test_slacks_files_and_clips_of_the_thread_come_later(name: str, value: str, what: str) -> None:
+    error = refused(f"a cat --{name} {value}")
+    assert isinstance(error, NotAvailableYet)
+    assert f"“--{name} " in str(error)
+    assert f"{what} cannot be given so far: give an https link" in str(error)
+    assert_whole(error)
+
+
+def test_another_host_with_slack_in_its_name_is_another_host() -> None:
+    assert asked("a cat --first https://notslack.com/a.png").changes.media
+    assert asked("a cat --first https://slack.com.example/a.png").changes.media
+
+
+@pytest.mark.parametrize(
+    ("text", "option", "mend"),
+    [
+        ("a cat --loop", "--loop", "--first https://example.com/panda.png --loop"),
+        (f"a cat --loop --ref {A}", "--loop", "--first https://example.com/panda.png --loop"),
+        (f"a cat --last {B}", "--last", "--first https://example.com/panda.png --last"),
+    ],
+)
+def test_a_last_frame_needs_a_first_one(text: str, option: str, mend: str) -> None:
+    error = refused(text)
+    assert isinstance(error, NeedsFirstFrame)
+    assert f"“{option}” needs a first frame" in str(error)
+    assert mend in error.suggestion
+    assert_whole(error)
+
+
+@pytest.mark.parametrize(
+    ("options", "first", "second"),
+    [
+        (f"--first {A} --first {B}", f"--first {A}", f"--first {B}"),
+        (f"--first {A} --last {B} --loop", f"--last {B}", "--loop"),
+        (f"--edit {FILM} --edit {FILM}?", f"--edit {FILM}", f"--edit {FILM}?"),
+    ],
+)
+def test_one_file_is_not_two(options: str, first: str, second: str) -> None:
+    error = refused(f"a cat {options}")
+    assert isinstance(error, GivenTwice)
+    assert f"“{first}” and “{second}” contradict each other" in str(error)
+    assert_whole(error)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "files"),
+    [
+        ("@Image1 beside @image2", f"--ref {A} --ref {B}"),
+        ("@Image1 moves as in @Video1 to @AUDIO1", f"--ref {FILM} --ref {SOUND} --ref {A}"),
+        ("@Image01", f"--ref {A}"),
+        ("mail@image1 and @images and @Image", ""),
+    ],
+)
+def test_a_prompt_names_references_by_their_order(prompt: str, files: str) -> None:
+    request = asked(f"{prompt} {files}")
+    assert request.prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "there"),
+    [
+        ("the cat of @Image1 dances", "@Image1", "this ask has none"),
+        ("the cat of @image12 dances", "@image12", "this ask has none"),
+        (f"@Image1 with @Image2 --ref {A}", "@Image2", "this ask has @Image1."),
+        (f"@Video1 --ref {A} --ref {SOUND}", "@Video1", "this ask has @Image1, @Audio1."),
+        (f"@Image0 --ref {A}", "@Image0", "this ask has @Image1."),
+        (f"@Image1 waves --first {A}", "@Image1", "this ask has none"),
+    ],
+)
+def test_a_reference_that_does_not_exist_is_named(text: str, name: str, there: str) -> None:
+    error = refused(text)
+    assert isinstance(error, NoSuchReference)
+    assert f"“{name}” names a file that was not given: {there}" in str(error)
+    assert_whole(error)
+
+
 # --- for any input ---------------------------------------------------------------------------------------------------
 
 FRAGMENTS = [
     *(f"--{name}" for name in [*OPTIONS, *NOT_YET, "ar", "wat"]),
     *("--takes 3", "--res=720p", "—dur", "–takes", "--no", "-n", "--", "—", '"', "“", "”", "'", "=", "3", "8s", "9:16"),
     *("<", ">", "<@U1|bob>", "<!channel>", "<https://x.y|a b>", '<https://x.y|">', "&lt;", "&amp;", "&", "@Image1"),
+    *("https://x.y/a.png", "<https://x.y/b.mp4|b>", "--first https://x.y/a", "--ref <https://x.y/c.mp3|c>", "@Image2"),
     *("a", "red panda", "\u200b", "\u00a0", "\n", "#2", "{a, b}", "no audio", "seed 7", "(", ")", "off"),
 ]
 TYPED = st.one_of(
@@ -431,6 +613,15 @@ def test_the_line_of_whatever_was_understood_asks_for_the_same_recipe(text: str)
         seed=st.one_of(st.none(), st.integers(0, HIGHEST_SEED)),
         negative=st.sampled_from([None, "text", "text, logos -- and 'cars'", "50% <grey> & noise"]),
         high_bitrate=st.booleans(),
+        media=st.sampled_from(
+            [
+                (),
+                (FIRST,),
+                (FIRST, LAST),
+                (medium(MediaRole.EDIT, FILM, MediaKind.VIDEO),),
+                (medium(MediaRole.REFERENCE, B), medium(MediaRole.REFERENCE, SOUND, MediaKind.AUDIO)),
+            ]
+        ),
     )
 )
 def test_a_recipe_written_as_a_line_reads_as_the_same_recipe(recipe: Recipe) -> None:
@@ -454,5 +645,6 @@ def line_of(recipe: Recipe) -> str:
         words.append(f'--no="{recipe.negative}"')
     if recipe.seed is not None:
         words.append(f"--seed {recipe.seed}")
+    words += [f"--{'ref' if one.role is MediaRole.REFERENCE else one.role.value} {one.url}" for one in recipe.media]
     words += [f"--tier {recipe.tier}", f"--res {recipe.resolution.value}", f"--dur {recipe.seconds or AUTO}"]
     return " ".join([*words, f"--ratio {recipe.ratio.value}", recipe.prompt])

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.lineage import Changes
-from bot.domain.recipe import Ratio, Resolution
+from bot.domain.recipe import MediaKind, MediaRole, Medium, Ratio, Resolution
 from handlers.grammar import Reply, ReplyKind, UsageError, parse_reply
 
 BOT = "UBOT"
@@ -23,6 +23,8 @@ def refused(text: str) -> UsageError:
 
 
 TALL = Changes(ratio=Ratio.TALL)
+PICTURE = Medium(role=MediaRole.REFERENCE, kind=MediaKind.IMAGE, url="https://x.example/a.png")
+LAST = Medium(role=MediaRole.LAST, kind=MediaKind.IMAGE, url="https://x.example/b")
 
 SETTINGS = [
     ("9:16", None, TALL),
@@ -52,6 +54,8 @@ SETTINGS = [
     ("#2 --ratio 9:16 9:16", 2, TALL),
     ("#2 --ratio 3:2 x2", 2, Changes(ratio=Ratio.PHOTO, takes=2)),
     ("\u200b#2\u00a09:16", 2, TALL),
+    ("#2 --ref <https://x.example/a.png> 9:16", 2, Changes(ratio=Ratio.TALL, media=(PICTURE,))),
+    ("#2 --last https://x.example/b", 2, Changes(media=(LAST,))),
 ]
 
 
@@ -155,6 +159,20 @@ def test_a_mention_with_nothing_to_make_gets_help(text: str) -> None:
         ("{} —dur 8 dusk", None, Changes(seconds=8, direction="dusk")),
         ("{} ask &lt;@bob&gt; &amp; <@U2|eve>", None, Changes(direction="ask <@bob> & @eve")),
         ("{} x3", None, Changes(takes=3)),
+        ("{} let @Image1 dance", None, Changes(direction="let @Image1 dance")),
+        (
+            "{} #2 let @Image1 dance --ref <https://x.example/a.png|a.png>",
+            2,
+            Changes(direction="let @Image1 dance", media=(PICTURE,)),
+        ),
+        (
+            "{} --first https://x.example/#4 at night",
+            None,
+            Changes(
+                direction="at night",
+                media=(Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url="https://x.example/#4"),),
+            ),
+        ),
     ],
 )
 def test_a_mention_with_something_to_make_is_a_variant(text: str, number: int | None, changes: Changes) -> None:
@@ -187,7 +205,10 @@ BAD = [
     (f"{NAME} mix #1 and #2", "#1, #2", "one clip's number"),
     (f"{NAME} #1 promote #2", "#1, #2", "one clip's number"),
     (f"{NAME} promote", "promote", "number of a clip"),
-    (f"{NAME} use @Image1", "@Image1", ""),
+    (f"{NAME} use @Image2 --ref https://x.example/a.png", "@Image2", ""),
+    ("#2 --first #3", "--first #3", ""),
+    (f"{NAME} --first #3", "--first #3", ""),
+    ("#2 --first cat.png", "cat.png", "an https link to a picture"),
     (f"{NAME} in {{red, blue}}", "{red, blue}", ""),
     (f"{NAME} {'x' * 20_001}", "xxx", "20,000"),
 ]

@@ -3,9 +3,12 @@
 The payloads lie in ``tests/fixtures/hiapi``, named by what they tell.
 """
 
+import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.capabilities import Idempotency, fit
-from bot.domain.failure import FailureKind
-from bot.domain.recipe import Ratio, Recipe, Resolution
+from bot.domain.capabilities import Callback, Capabilities, Idempotency, fit
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.recipe import MediaKind, MediaRole, Medium, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
+    NotGenuine,
     Order,
     OrderAccepted,
     OrderInFlight,
@@ -35,7 +39,17 @@ from bot.ports import (
 )
 from bot.providers import _http
 from bot.providers._http import Answer
-from bot.providers.hiapi import HiAPI, capabilities, classify, decode_order, decode_task, encode
+from bot.providers.hiapi import (
+    HiAPI,
+    capabilities,
+    classify,
+    decode_callback,
+    decode_list,
+    decode_order,
+    decode_task,
+    encode,
+    standard_capabilities,
+)
 from tests.support import loopback
 from tests.support.clock import START, SettableClock
 from tests.support.loopback import answering, endless, reset, sending, serving, silent, unused_port
@@ -44,6 +58,7 @@ from tests.support.values import a_recipe
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "hiapi"
 TASK = "tk-hiapi-01M7XDVZPK7R4N2QW8ETBFCG3H"
 CLIP = f"https://cdn.hiapi.example/tasks/{TASK}/0.mp4"
+LAST_FRAME = f"https://cdn.hiapi.example/tasks/{TASK}/last.jpg"
 EXPIRES = datetime(2026, 11, 27, 21, 30, 15, tzinfo=UTC)
 UNREADABLE = [b"", b"<!doctype html><h1>502</h1>", b'{"code":', b"[]", b"null", b'"ok"', b"7", b"\xff", b"[" * 100_000]
 
@@ -73,42 +88,136 @@ def task(**data: Any) -> dict[str, Any]:
 # --- what is sent ----------------------------------------------------------------------------------------------------
 
 
-def test_the_documented_example_is_sent_field_by_field() -> None:
-    prompt = (
-        "Neon-lit cyberpunk street on a rainy night, slow camera push-in, vivid reflections on wet pavement, cinematic"
+MINI, STANDARD = capabilities(), standard_capabilities()
+
+
+def medium(role: MediaRole, url: str, kind: MediaKind = MediaKind.IMAGE) -> Medium:
+    return Medium(role=role, kind=kind, url=url)
+
+
+FIRST, LAST = medium(MediaRole.FIRST, "https://x.example/a.png"), medium(MediaRole.LAST, "https://x.example/b.png")
+PICTURES = tuple(medium(MediaRole.REFERENCE, f"https://x.example/{number}.png") for number in range(9))
+FILMS = tuple(medium(MediaRole.REFERENCE, f"https://x.example/{number}.mp4", MediaKind.VIDEO) for number in range(3))
+SOUNDS = tuple(medium(MediaRole.REFERENCE, f"https://x.example/{number}.mp3", MediaKind.AUDIO) for number in range(3))
+
+
+def sent(recipe: Recipe, can: Capabilities = MINI, callback_url: str | None = None) -> dict[str, Any]:
+    """The body as it goes out, decoded; the recipe fits."""
+    assert fit(recipe, can) == ()
+    body: dict[str, Any] = json.loads(encode(recipe, can, callback_url))
+    return body
+
+
+def test_the_documented_text_to_video_is_sent_field_by_field() -> None:
+    documented = json.loads(fixture("request_text"))
+    recipe = Recipe(
+        prompt=documented["input"]["prompt"], resolution=Resolution.P720, seconds=5, ratio=Ratio.WIDE, audio=True
     )
-    recipe = Recipe(prompt=prompt, resolution=Resolution.P720, seconds=5, ratio=Ratio.WIDE, audio=True)
-    assert json.loads(encode(recipe, "seedance-2.0-mini")) == {
-        "model": "seedance-2.0-mini",
-        "input": {
-            "prompt": prompt,
-            "resolution": "720p",
-            "duration": 5,
-            "aspect_ratio": "16:9",
-            "generate_audio": True,
-        },
-    }
+    assert sent(recipe) == documented
 
 
-def test_the_other_end_of_every_field_is_sent_too() -> None:
-    recipe = Recipe(prompt="“x” 🦊", resolution=Resolution.P480, seconds=15, ratio=Ratio.ADAPTIVE, audio=False)
-    assert json.loads(encode(recipe, "other")) == {
-        "model": "other",
-        "input": {
-            "prompt": "“x” 🦊",
-            "resolution": "480p",
-            "duration": 15,
-            "aspect_ratio": "adaptive",
-            "generate_audio": False,
-        },
-    }
+def test_the_documented_first_frame_is_sent_field_by_field() -> None:
+    """And the ratio, which the example leaves out: HiAPI would take 16:9 for it, whatever the picture's shape is."""
+    documented = json.loads(fixture("request_first_frame"))
+    recipe = Recipe(
+        prompt=documented["input"]["prompt"],
+        resolution=Resolution.P720,
+        seconds=5,
+        ratio=Ratio.ADAPTIVE,
+        audio=False,
+        media=(medium(MediaRole.FIRST, "https://your-domain.com/first-frame.jpg"),),
+    )
+    body = sent(recipe)
+    assert body["input"].pop("aspect_ratio") == "adaptive"
+    assert body == documented
+
+
+PLAIN = {"prompt": "“x” 🦊", "resolution": "480p", "duration": 15, "aspect_ratio": "adaptive", "generate_audio": False}
+RECIPE = Recipe(prompt="“x” 🦊", resolution=Resolution.P480, seconds=15, ratio=Ratio.ADAPTIVE, audio=False)
+
+
+@pytest.mark.parametrize(
+    ("can", "changes", "more"),
+    [
+        (MINI, {}, {}),
+        (MINI, {"media": (FIRST,)}, {"first_frame_url": FIRST.url}),
+        (MINI, {"media": (LAST, FIRST)}, {"first_frame_url": FIRST.url, "last_frame_url": LAST.url}),
+        (MINI, {"media": PICTURES}, {"reference_image_urls": [one.url for one in PICTURES]}),
+        (MINI, {"media": FILMS}, {"reference_video_urls": [one.url for one in FILMS]}),
+        (MINI, {"media": SOUNDS}, {"reference_audio_urls": [one.url for one in SOUNDS]}),
+        (
+            MINI,
+            {"media": (SOUNDS[1], PICTURES[1], SOUNDS[0], PICTURES[0])},
+            {
+                "reference_image_urls": [PICTURES[1].url, PICTURES[0].url],
+                "reference_audio_urls": [SOUNDS[1].url, SOUNDS[0].url],
+            },
+        ),
+        (STANDARD, {}, {"return_last_frame": True}),
+        (STANDARD, {"seed": 0}, {"return_last_frame": True, "seed": 0}),
+        (STANDARD, {"resolution": Resolution.P1080}, {"return_last_frame": True, "resolution": "1080p"}),
+        (
+            STANDARD,
+            {"media": (PICTURES[0], FILMS[0], SOUNDS[0])},
+            {
+                "return_last_frame": True,
+                "reference_image_urls": [PICTURES[0].url],
+                "reference_video_urls": [FILMS[0].url],
+                "reference_audio_urls": [SOUNDS[0].url],
+            },
+        ),
+        (
+            capabilities("other", mixed_references=True),
+            {"media": (FILMS[0], PICTURES[0])},
+            {"reference_image_urls": [PICTURES[0].url], "reference_video_urls": [FILMS[0].url]},
+        ),
+    ],
+)
+def test_everything_asked_is_sent_and_nothing_else(
+    can: Capabilities, changes: Mapping[str, Any], more: Mapping[str, Any]
+) -> None:
+    recipe = replace(RECIPE, tier=can.tier, **changes)
+    assert sent(recipe, can) == {"model": can.model, "input": {**PLAIN, **more}}
+    told = sent(recipe, can, "https://bot.example/hooks/hiapi/token")
+    assert told["callback"] == {"url": "https://bot.example/hooks/hiapi/token", "when": "final"}
+
+
+@pytest.mark.parametrize(
+    ("can", "changes", "options"),
+    [
+        (MINI, {"seed": 7}, ["--seed"]),
+        (MINI, {"resolution": Resolution.P1080}, ["--res"]),
+        (MINI, {"ratio": Ratio.PHOTO}, ["--ratio"]),
+        (MINI, {"seconds": None}, ["--dur"]),
+        (MINI, {"negative": "rain"}, ["--no"]),
+        (MINI, {"high_bitrate": True}, ["--hq"]),
+        (MINI, {"prompt": ""}, ["the prompt"]),
+        (MINI, {"prompt": "x" * 20_001}, ["the prompt"]),
+        (MINI, {"media": (LAST,)}, ["--last"]),
+        (MINI, {"media": (FIRST, PICTURES[0])}, ["--ref"]),
+        (MINI, {"media": (FIRST, FILMS[0])}, ["--ref"]),
+        (MINI, {"media": (PICTURES[0], FILMS[0])}, ["--ref"]),
+        (MINI, {"media": (*PICTURES, replace(PICTURES[0], url="https://x.example/10.png"))}, ["--ref"]),
+        (MINI, {"media": (*FILMS, FILMS[0])}, ["--ref"]),
+        (MINI, {"media": (*SOUNDS, SOUNDS[0])}, ["--ref"]),
+        (MINI, {"media": (replace(FILMS[0], role=MediaRole.EDIT),)}, ["--edit"]),
+        (MINI, {"media": (replace(FILMS[0], role=MediaRole.EXTEND),)}, ["--extend"]),
+        (STANDARD, {"tier": "standard", "prompt": "ox"}, ["the prompt"]),
+        (STANDARD, {"tier": "standard", "negative": "rain"}, ["--no"]),
+        (STANDARD, {"tier": "standard", "media": (FIRST, PICTURES[0])}, ["--ref"]),
+    ],
+)
+def test_what_hiapi_has_not_is_refused_and_never_dropped(
+    can: Capabilities, changes: Mapping[str, Any], options: list[str]
+) -> None:
+    assert [misfit.option for misfit in fit(replace(RECIPE, **changes), can)] == options
 
 
 @given(st.text())
 def test_the_same_recipe_gives_the_same_plain_bytes(prompt: str) -> None:
     """The provider compares a hash of the raw body under an idempotency key."""
-    body = encode(a_recipe(prompt=prompt), "seedance-2.0-mini")
-    assert body == encode(a_recipe(prompt=prompt), "seedance-2.0-mini")
+    body = encode(a_recipe(prompt=prompt), MINI)
+    assert body == encode(a_recipe(prompt=prompt), MINI)
     assert body.isascii()
     assert json.loads(body)["input"]["prompt"] == prompt
 
@@ -128,7 +237,28 @@ def test_the_declared_capabilities_are_the_documents() -> None:
     )
     assert can.idempotency == Idempotency(window=timedelta(hours=23), verified=True)
     assert can.output_lifetime == timedelta(days=7)
+    assert can.modes == {Mode.TEXT, Mode.FIRST_FRAME, Mode.FIRST_LAST, Mode.REFERENCES}
+    assert (can.reference_images, can.reference_videos, can.reference_audios) == (9, 3, 3)
+    assert (can.lists_tasks, can.balance, can.uploads, can.returns_last_frame) == (True, False, frozenset(), False)
     assert [one.option for one in fit(a_recipe(prompt="x" * 20_001), can)] == ["the prompt"]
+
+
+def test_the_standard_tier_has_more() -> None:
+    assert (STANDARD.tier, STANDARD.model) == ("standard", "seedance-2-0")
+    assert STANDARD.resolutions == set(Resolution)
+    assert (STANDARD.seed, STANDARD.returns_last_frame, STANDARD.images_with_videos) == (True, True, True)
+    assert (STANDARD.negative, STANDARD.high_bitrate, STANDARD.frames_with_references) == (False, False, False)
+    assert (STANDARD.modes, STANDARD.ratios, STANDARD.idempotency) == (MINI.modes, MINI.ratios, MINI.idempotency)
+
+
+def test_callbacks_are_signed_where_there_is_a_signing_key() -> None:
+    given = HiAPI(key="k", clock=SettableClock(), webhook_secret="made up", standard_model="other")
+    assert [(can.callback, can.model) for can in given.capabilities] == [
+        (Callback.SIGNED, "seedance-2.0-mini"),
+        (Callback.SIGNED, "other"),
+    ]
+    without = HiAPI(key="k", clock=SettableClock(), mixed_references=True)
+    assert [(can.callback, can.images_with_videos) for can in without.capabilities] == [(Callback.UNSIGNED, True)] * 2
 
 
 def test_the_operator_may_distrust_the_key() -> None:
@@ -295,7 +425,10 @@ def test_success_is_finished_with_its_link_and_expiry() -> None:
 
 
 def test_the_first_video_is_taken_wherever_it_stands() -> None:
-    assert seen(200, fixture("task_success_other_outputs_first")) == TaskFinished(url=CLIP, expires_at=EXPIRES)
+    for name in ("task_success_other_outputs_first", "task_success_with_last_frame"):
+        report = seen(200, fixture(name))
+        assert report == TaskFinished(url=CLIP, expires_at=EXPIRES, last_frame_url=LAST_FRAME)
+        assert LAST_FRAME not in repr(report)
 
 
 def test_success_and_its_type_may_be_in_capitals() -> None:
@@ -418,6 +551,133 @@ def test_no_answer_about_a_task_makes_the_decoder_stumble(status: int, body: byt
     assert isinstance(report, TaskUnreadable | TaskMissing) or status == 200
 
 
+# --- how many tasks are ----------------------------------------------------------------------------------------------
+
+QUEUED, FAILED, BARE = (f"{TASK[:-1]}{letter}" for letter in "JKL")
+
+
+def test_a_list_tells_of_many_tasks_at_once_and_of_no_others() -> None:
+    """The task that succeeded without a link is to be asked for by itself."""
+    known = decode_list(said(200, fixture("list")), [TASK, QUEUED, FAILED, BARE, "tk-unlisted"])
+    assert known == {
+        TASK: TaskFinished(url=CLIP, expires_at=EXPIRES),
+        QUEUED: TaskRunning(),
+        FAILED: TaskFailed(
+            failure=Failure(kind=FailureKind.POLICY, detail="upstream rejected the prompt (TASK_FAILED)"), charged=False
+        ),
+    }
+    assert decode_list(said(200, fixture("list")), [QUEUED]) == {QUEUED: TaskRunning()}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, fixture("list")),
+        (404, fixture("list")),
+        (429, fixture("order_throttled")),
+        (503, fixture("list")),
+        (200, {"data": {"tasks": None}}),
+        (200, {"data": {"tasks": {"taskId": TASK, "status": "queued"}}}),
+        (200, {"data": {"tasks": [None, 7, "x", {}, {"taskId": None, "status": "queued"}, {"taskId": TASK}]}}),
+        (200, {"data": []}),
+        *((200, body) for body in UNREADABLE),
+    ],
+)
+def test_a_list_that_cannot_be_read_tells_of_none(status: int, body: object) -> None:
+    assert decode_list(said(status, body), [TASK, "None"]) == {}
+
+
+@given(status=st.integers(100, 599), body=BODIES | JSON.map(lambda x: json.dumps({"data": {"tasks": [x]}}).encode()))
+def test_no_list_makes_the_decoder_stumble(status: int, body: bytes) -> None:
+    assert set(decode_list(said(status, body), [TASK])) <= {TASK}
+
+
+# --- callbacks -------------------------------------------------------------------------------------------------------
+
+SECRET = "a signing key of the console"
+NOW = datetime(2026, 11, 20, 21, 30, 15, tzinfo=UTC)
+
+
+def signed(body: bytes, *, at: str = "1795210215", secret: str = SECRET) -> dict[str, str]:
+    proof = hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return {"X-HiAPI-Timestamp": at, "X-HiAPI-Signature": proof}
+
+
+def told(headers: Mapping[str, str], body: bytes, secret: str = SECRET) -> str | None:
+    return decode_callback(headers, body, secret=secret, now=NOW)
+
+
+def test_a_signature_is_what_any_other_program_makes_of_it() -> None:
+    """Made with ``openssl dgst -sha256 -hmac``."""
+    headers = {
+        "X-HiAPI-Timestamp": "1795210215",
+        "X-HiAPI-Signature": "e9c61bb027923f8095285d0d6b4e4c37eee16d886f8a86bab44f3f693233a2ce",
+    }
+    assert told(headers, b'{"taskId":"tk-1"}') == "tk-1"
+
+
+@pytest.mark.parametrize("name", ["callback_success", "callback_fail"])
+@pytest.mark.parametrize("spelled", [str, str.lower, str.upper])
+def test_a_callback_tells_its_task_however_its_headers_are_spelled(name: str, spelled: Any) -> None:
+    body = fixture(name)
+    headers = {spelled(header): value for header, value in signed(body).items()}
+    assert told({**headers, "Content-Type": "application/json"}, body) == TASK
+    assert told(headers | {spelled("X-HiAPI-Signature"): signed(body)["X-HiAPI-Signature"].upper()}, body) == TASK
+
+
+@pytest.mark.parametrize("seconds", [-300, -299, 0, 299, 300])
+def test_a_callback_may_be_five_minutes_old_or_early(seconds: int) -> None:
+    body = fixture("callback_success")
+    assert told(signed(body, at=str(1795210215 + seconds)), body) == TASK
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-HiAPI-Timestamp": "1795210215"},
+        {"X-HiAPI-Signature": signed(fixture("callback_success"))["X-HiAPI-Signature"]},
+        {"X-HiAPI-Timestamp": "1795210215", "X-HiAPI-Signature": ""},
+        {"X-HiAPI-Timestamp": "1795210215", "X-HiAPI-Signature": "0" * 64},
+        {"X-HiAPI-Timestamp": "1795210215", "X-HiAPI-Signature": "é"},
+        {**signed(fixture("callback_success")), "X-HiAPI-Timestamp": "1795210216"},
+        signed(fixture("callback_success"), secret="another"),
+        signed(fixture("callback_success"), secret=""),
+        signed(fixture("callback_fail")),
+        *(
+            signed(fixture("callback_success"), at=at)
+            for at in ("1795209914", "1795210516", "", "now", "-1", "1795210215.0", "٣", "9" * 400, "1e9", "0")
+        ),
+    ],
+)
+def test_what_does_not_prove_who_sent_it_is_not_genuine(headers: Mapping[str, str]) -> None:
+    body = fixture("callback_success")
+    with pytest.raises(NotGenuine):
+        told(headers, body)
+    assert told(headers, body, secret="") == TASK, "without a key nothing is proved, and nothing is believed"
+
+
+@pytest.mark.parametrize(
+    "body", [*UNREADABLE, b"{}", b'{"taskId":null}', b'{"taskId":""}', b'{"taskId":["a"]}', b'{"data":{"id":"x"}}']
+)
+def test_a_callback_that_names_no_task_tells_of_none(body: bytes) -> None:
+    assert told(signed(body), body) is None
+
+
+def test_a_callback_in_the_envelope_of_an_answer_is_read_too() -> None:
+    body = fixture("task_success")
+    assert told(signed(body), body) == TASK
+
+
+def test_the_adapter_hears_with_its_own_secret_and_clock() -> None:
+    hiapi = HiAPI(key="made-up-key", clock=SettableClock(NOW), webhook_secret=SECRET)
+    body = fixture("callback_success")
+    assert hiapi.told(signed(body), body) == TASK
+    with pytest.raises(NotGenuine):
+        hiapi.told({}, body)
+    assert HiAPI(key="made-up-key", clock=SettableClock(NOW)).told({}, body) == TASK
+
+
 # --- over HTTP -------------------------------------------------------------------------------------------------------
 
 
@@ -432,7 +692,11 @@ async def vendor(base_url: str) -> AsyncIterator[HiAPI]:
 async def test_an_order_goes_out_once_with_its_key_and_bytes(suffix: str) -> None:
     async with serving(answering(200, fixture("order_accepted"))) as server, vendor(server.origin + suffix) as hiapi:
         order = hiapi.order(a_recipe(), "j1-1")
-        assert order == Order(key="j1-1", body=encode(a_recipe(), "seedance-2.0-mini"))
+        assert order == Order(key="j1-1", body=encode(a_recipe(), MINI))
+        final = a_recipe(tier="standard", seed=7)
+        assert hiapi.order(final, "j2-1", "https://bot.example/h") == Order(
+            key="j2-1", body=encode(final, STANDARD, "https://bot.example/h")
+        )
         assert await hiapi.submit(order) == OrderAccepted(task_id=TASK)
     (asked,) = server.asked
     assert (asked.method, asked.target, asked.body) == ("POST", "/v1/tasks", order.body)
@@ -459,6 +723,40 @@ async def test_a_look_names_the_task_safely() -> None:
     assert asked.headers["authorization"] == "Bearer made-up-key"
 
 
+async def test_one_request_asks_for_many_tasks() -> None:
+    async with serving(answering(200, fixture("list"))) as server, vendor(server.origin) as hiapi:
+        assert set(await hiapi.look_at_all([QUEUED, TASK])) == {QUEUED, TASK}
+    (asked,) = server.asked
+    assert (asked.method, asked.target) == ("GET", "/v1/tasks?page=1&size=100")
+    assert asked.headers["authorization"] == "Bearer made-up-key"
+
+
+async def test_what_hiapi_has_not_is_not_asked_for() -> None:
+    async with serving(answering(200, b"{}")) as server, vendor(server.origin) as hiapi:
+        assert await hiapi.cancel(TASK) is False
+        assert await hiapi.balance() is None
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, fixture("list"), None),
+        (401, fixture("order_unauthorized"), FailureKind.KEY_REFUSED),
+        (402, fixture("order_out_of_credit"), FailureKind.OUT_OF_CREDIT),
+        (200, fixture("order_out_of_credit_in_body"), FailureKind.OUT_OF_CREDIT),
+        (403, fixture("order_over_quota"), FailureKind.OUT_OF_CREDIT),
+        (503, fixture("order_unavailable"), FailureKind.PROVIDER),
+        (200, b"<html>", FailureKind.PROVIDER),
+    ],
+)
+async def test_a_check_tells_what_is_wrong(status: int, body: bytes, kind: FailureKind | None) -> None:
+    async with serving(answering(status, body)) as server, vendor(server.origin) as hiapi:
+        found = await hiapi.check()
+    assert (found and found.kind) == kind
+    assert [(asked.method, asked.target) for asked in server.asked] == [("GET", "/v1/tasks?page=1&size=1")]
+
+
 BROKEN: dict[str, loopback.Answer] = {
     "reset": reset,
     "closed": sending(b"", close=True),
@@ -479,9 +777,10 @@ async def test_nothing_makes_submit_or_look_raise(answer: loopback.Answer, monke
     async with serving(answer) as server, vendor(server.origin) as hiapi:
         assert isinstance(await hiapi.submit(hiapi.order(a_recipe(), "j1-1")), OrderUnknown)
         assert isinstance(await hiapi.look(TASK), TaskUnreadable)
+        assert await hiapi.look_at_all([TASK]) == {}
     # On a busy machine the shortened deadline may pass before a request arrives.
-    assert answer is silent or [asked.method for asked in server.asked] == ["POST", "GET"]
-    assert len(server.asked) <= 2, "nothing is sent again by itself"
+    assert answer is silent or [asked.method for asked in server.asked] == ["POST", "GET", "GET"]
+    assert len(server.asked) <= 3, "nothing is sent again by itself"
 
 
 async def test_a_vendor_that_is_away_was_sent_nothing() -> None:

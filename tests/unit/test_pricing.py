@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.pricing import MICRO, PUBLISHED, NoPrice, Price, PriceTable, Rate, dollars
-from bot.domain.recipe import Resolution
+from bot.domain.pricing import MICRO, PUBLISHED, NoPrice, Price, PriceTable, Rate, dollars, rate_name
+from bot.domain.recipe import FAST, MINI, STANDARD, VIP, MediaKind, MediaRole, Medium, Resolution
 from bot.settings import BadSetting, read_prices
 from tests.support.values import a_recipe
 
 READ = date(2026, 11, 20)
+FILM = Medium(role=MediaRole.REFERENCE, kind=MediaKind.VIDEO, url="https://x.example/a.mp4")
+PICTURE = Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url="https://x.example/a.png")
+TIERS = {(tier, resolution) for _, tier, resolution, _ in PUBLISHED}
 
 
 @pytest.mark.parametrize(
@@ -41,32 +44,96 @@ def test_words_lose_no_money_down_to_a_hundredth_of_a_cent(micro_usd: int) -> No
     assert 2 <= len(words.partition(".")[2]) <= 4
 
 
+P480, P720, P1080 = Resolution.P480, Resolution.P720, Resolution.P1080
+
+
 @pytest.mark.parametrize(
-    ("provider", "resolution", "per_second"),
+    ("provider", "tier", "resolution", "video", "per_second"),
     [
-        ("apimart", Resolution.P480, 81_000),
-        ("apimart", Resolution.P720, 81_000),
-        ("muapi", Resolution.P480, 80_000),
-        ("muapi", Resolution.P720, 150_000),
-        ("seedanceapi", Resolution.P480, 142_500),
-        ("seedanceapi", Resolution.P720, 307_500),
-        ("empiriolabs", Resolution.P480, 70_000),
-        ("empiriolabs", Resolution.P720, 150_000),
+        ("apimart", MINI, P480, False, 81_000),
+        ("apimart", MINI, P720, False, 81_000),
+        ("apimart", MINI, P720, True, 81_000),
+        ("apimart", STANDARD, P480, False, 82_500),
+        ("apimart", STANDARD, P720, True, 177_500),
+        ("apimart", STANDARD, P1080, False, 443_000),
+        ("muapi", MINI, P480, False, 80_000),
+        ("muapi", MINI, P720, False, 150_000),
+        ("muapi", MINI, P480, True, 80_000),
+        ("muapi", STANDARD, P720, False, 300_000),
+        ("muapi", VIP, P1080, False, 675_000),
+        ("seedanceapi", MINI, P480, False, 142_500),
+        ("seedanceapi", MINI, P720, False, 307_500),
+        ("seedanceapi", MINI, P480, True, 90_000),
+        ("seedanceapi", MINI, P720, True, 187_500),
+        ("seedanceapi", STANDARD, P1080, False, 480_000),
+        ("empiriolabs", MINI, P480, False, 70_000),
+        ("empiriolabs", MINI, P720, False, 150_000),
+        ("empiriolabs", MINI, P480, True, 167_000),
+        ("empiriolabs", MINI, P720, True, 359_000),
+        ("empiriolabs", FAST, P480, False, 122_000),
+        ("empiriolabs", FAST, P720, True, 610_000),
     ],
 )
-def test_published_prices(provider: str, resolution: Resolution, per_second: int) -> None:
-    rate = PriceTable().rate(provider, "mini", resolution)
-    assert (rate.per_second_micro_usd, rate.assumed) == (per_second, False)
-    quote = PriceTable().quote(a_recipe(resolution=resolution, seconds=6), provider)
-    assert quote == Price(micro_usd=6 * per_second, assumed=False)
+def test_published_prices(provider: str, tier: str, resolution: Resolution, video: bool, per_second: int) -> None:
+    rate = PriceTable().rate(provider, tier, resolution, video_input=video)
+    assert (rate.per_second_micro_usd, rate.assumed, rate.as_of) == (per_second, False, READ)
+    recipe = a_recipe(tier=tier, resolution=resolution, seconds=8, media=(FILM,) if video else ())
+    assert PriceTable().quote(recipe, provider) == Price(micro_usd=8 * per_second, assumed=False)
 
 
-@pytest.mark.parametrize("resolution", [Resolution.P480, Resolution.P720])
-def test_an_unpublished_price_is_assumed_to_be_the_dearest(resolution: Resolution) -> None:
-    dearest = max(rate.per_second_micro_usd for (_, _, name), rate in PUBLISHED.items() if name is resolution)
-    rate = PriceTable().rate("hiapi", "mini", resolution)
-    assert (rate.per_second_micro_usd, rate.assumed) == (dearest, True)
-    assert PriceTable().quote(a_recipe(resolution=resolution), "hiapi") == Price(micro_usd=4 * dearest, assumed=True)
+@pytest.mark.parametrize(
+    ("seconds", "micro_usd"),
+    [(4, 570_000), (5, 720_000), (6, 860_000), (7, 1_000_000), (15, 2_140_000)],
+)
+def test_whole_credits_are_rounded_up(seconds: int, micro_usd: int) -> None:
+    """14.25 credits a second: 57, 71.25, 85.5, 99.75 and 213.75, of a cent each."""
+    assert PriceTable().quote(a_recipe(seconds=seconds), "seedanceapi").micro_usd == micro_usd
+
+
+def test_a_picture_is_not_priced_as_a_video() -> None:
+    plain, framed = a_recipe(), a_recipe(media=(PICTURE,))
+    assert PriceTable().quote(framed, "empiriolabs") == PriceTable().quote(plain, "empiriolabs")
+    assert PriceTable().quote(a_recipe(media=(FILM,)), "empiriolabs").micro_usd == 4 * 167_000
+
+
+@pytest.mark.parametrize("video", [False, True])
+@pytest.mark.parametrize("seconds", [4, 5, 7, 15, None])
+@pytest.mark.parametrize(("tier", "resolution"), sorted(TIERS))
+def test_an_assumed_price_is_never_below_a_published_one(
+    tier: str, resolution: Resolution, seconds: int | None, video: bool
+) -> None:
+    """Nor below one for the same with a video given, where one is given; whatever anybody rounds up to."""
+    recipe = a_recipe(tier=tier, resolution=resolution, seconds=seconds, media=(FILM,) if video else ())
+    plain = a_recipe(tier=tier, resolution=resolution, seconds=seconds)
+    table = PriceTable()
+    assumed = table.quote(recipe, "hiapi")
+    assert assumed.assumed
+    known = [
+        table.quote(recipe if with_video else plain, provider)
+        for provider, t, r, with_video in PUBLISHED
+        if (t, r) == (tier, resolution) and (video or not with_video)
+    ]
+    assert known
+    assert assumed.micro_usd >= max(price.micro_usd for price in known)
+
+
+def test_an_assumed_price_is_rounded_as_coarsely_as_anybody_rounds() -> None:
+    key = ("mini", P480, False)
+    table = PriceTable(
+        published={
+            ("dearer", *key): Rate(per_second_micro_usd=143_000, as_of=READ),
+            ("coarser", *key): Rate(per_second_micro_usd=142_500, as_of=READ, step_micro_usd=10_000),
+        }
+    )
+    recipe = a_recipe(seconds=5)
+    assert table.quote(recipe, "coarser").micro_usd == 720_000 > table.quote(recipe, "dearer").micro_usd
+    assert table.quote(recipe, "other") == Price(micro_usd=720_000, assumed=True)
+
+
+def test_without_an_own_price_for_videos_none_lower_than_the_own_is_assumed() -> None:
+    own = {("hiapi", "mini", P480, False): Rate(per_second_micro_usd=900_000, as_of=READ)}
+    assert PriceTable(own).quote(a_recipe(media=(FILM,)), "hiapi") == Price(micro_usd=3_600_000, assumed=True)
+    assert PriceTable(own).quote(a_recipe(media=(FILM,)), "muapi") == Price(micro_usd=320_000, assumed=False)
 
 
 def test_an_automatic_length_is_priced_at_the_longest() -> None:
@@ -74,18 +141,18 @@ def test_an_automatic_length_is_priced_at_the_longest() -> None:
 
 
 def test_the_operators_own_price_comes_first() -> None:
-    own = {("hiapi", "mini", Resolution.P480): Rate(per_second_micro_usd=50_000, as_of=READ)}
+    own = {("hiapi", "mini", Resolution.P480, False): Rate(per_second_micro_usd=50_000, as_of=READ)}
     table = PriceTable(own)
     assert table.quote(a_recipe(), "hiapi") == Price(micro_usd=200_000, assumed=False)
     assert table.quote(a_recipe(resolution=Resolution.P720), "hiapi").assumed
 
 
 def test_an_own_price_of_nothing_is_a_price() -> None:
-    own = {("hiapi", "mini", Resolution.P480): Rate(per_second_micro_usd=0, as_of=READ)}
+    own = {("hiapi", "mini", Resolution.P480, False): Rate(per_second_micro_usd=0, as_of=READ)}
     assert PriceTable(own).quote(a_recipe(), "hiapi") == Price(micro_usd=0, assumed=False)
 
 
-@pytest.mark.parametrize(("tier", "resolution"), [("mini", Resolution.P1080), ("standard", Resolution.P480)])
+@pytest.mark.parametrize(("tier", "resolution"), [("mini", Resolution.P1080), ("vip", Resolution.P480), ("none", P480)])
 def test_what_nobody_prices_is_not_made(tier: str, resolution: Resolution) -> None:
     with pytest.raises(NoPrice) as caught:
         PriceTable().rate("hiapi", tier, resolution)
@@ -93,6 +160,18 @@ def test_what_nobody_prices_is_not_made(tier: str, resolution: Resolution) -> No
         f"No price is known for hiapi, tier {tier}, at {resolution.value}. Nothing was charged. "
         "Name the price in PRICE_FILE, or choose another resolution."
     )
+
+
+def test_a_rate_has_one_of_six_names() -> None:
+    assert [rate_name(f"{one}{plus}") for one in Resolution for plus in ("", "+video")] == [
+        (one, video) for one in Resolution for video in (False, True)
+    ]
+
+
+@pytest.mark.parametrize("name", ["480p+", "480p+audio", "+video", "480P", "480p +video", "900p"])
+def test_a_rate_has_no_other_name(name: str) -> None:
+    with pytest.raises(ValueError, match=r"[0-9]|not a valid"):
+        rate_name(name)
 
 
 # --- PRICE_FILE ------------------------------------------------------------------------------------------------------
@@ -124,9 +203,10 @@ def test_a_price_file_is_read_whole(tmp_path: Path) -> None:
     os.utime(path, (noon, noon))
     as_of = date(2026, 10, 2)
     assert read_prices(path) == {
-        ("hiapi", "mini", Resolution.P480): Rate(per_second_micro_usd=50_000, as_of=as_of),
-        ("hiapi", "mini", Resolution.P720): Rate(per_second_micro_usd=123_457, as_of=as_of),
-        ("muapi", "standard", Resolution.P1080): Rate(per_second_micro_usd=1_000_000, as_of=as_of),
+        ("hiapi", "mini", Resolution.P480, False): Rate(per_second_micro_usd=50_000, as_of=as_of),
+        ("hiapi", "mini", Resolution.P720, False): Rate(per_second_micro_usd=123_457, as_of=as_of),
+        ("hiapi", "mini", Resolution.P480, True): Rate(per_second_micro_usd=30_000, as_of=as_of),
+        ("muapi", "standard", Resolution.P1080, False): Rate(per_second_micro_usd=1_000_000, as_of=as_of),
     }
 
 
@@ -136,7 +216,13 @@ def test_a_price_file_is_read_whole(tmp_path: Path) -> None:
         ("[hiapi.mini\n", "cannot be read", "line 1"),
         ("hiapi = 0.05", "hiapi is not a table", "Write [provider.tier] above the prices."),
         ('[hiapi]\n"480p" = 0.05', "480p is not a table", "Write [provider.tier] above the prices."),
-        ('[hiapi.mini]\n"480" = 0.05', '"480" is not a resolution', "Use one of 480p, 720p, 1080p."),
+        (
+            '[hiapi.mini]\n"480" = 0.05',
+            '"480" is not a resolution',
+            "Use one of 480p, 720p, 1080p, or one of them with +video.",
+        ),
+        ('[hiapi.mini]\n"480p+audio" = 0.05', '"480p+audio" is not a resolution', "with +video."),
+        ('[hiapi.mini]\n"480p+video" = -1', 'the price of "480p+video" must be US dollars per second', "such as 0.08."),
         ('[hiapi.mini]\n"480p" = "0.05"', 'the price of "480p" must be US dollars per second', "such as 0.08."),
         ('[hiapi.mini]\n"480p" = -1', 'the price of "480p" must be US dollars per second', "such as 0.08."),
         ('[hiapi.mini]\n"480p" = true', 'the price of "480p" must be US dollars per second', "such as 0.08."),

@@ -12,10 +12,30 @@ from hypothesis import strategies as st
 
 from bot.domain.failure import LONGEST_DETAIL, Failure, FailureKind
 from bot.domain.lineage import Changes, FinalPreset, differences, promote, vary
-from bot.domain.recipe import LONGEST_SECONDS, Ratio, Recipe, Resolution
+from bot.domain.recipe import (
+    LONGEST_SECONDS,
+    MediaKind,
+    MediaRole,
+    Medium,
+    Mode,
+    Ratio,
+    Recipe,
+    Resolution,
+    names_of,
+    names_without_file,
+)
 from tests.support.values import a_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
+
+FIRST = Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url="https://x.example/a.png")
+LAST = Medium(role=MediaRole.LAST, kind=MediaKind.IMAGE, url="https://x.example/b.png")
+EDIT = Medium(role=MediaRole.EDIT, kind=MediaKind.VIDEO, url="https://x.example/c.mp4")
+PICTURE, SOUND, FILM = (
+    Medium(role=MediaRole.REFERENCE, kind=kind, url=f"https://x.example/{kind}")
+    for kind in (MediaKind.IMAGE, MediaKind.AUDIO, MediaKind.VIDEO)
+)
+EXTEND = replace(EDIT, role=MediaRole.EXTEND)
 
 RECIPES = st.builds(
     Recipe,
@@ -28,6 +48,7 @@ RECIPES = st.builds(
     seed=st.none() | st.integers(0, 2_147_483_647),
     negative=st.none() | st.text(),
     high_bitrate=st.booleans(),
+    media=st.lists(st.sampled_from([FIRST, LAST, EDIT, PICTURE, SOUND])).map(tuple),
 )
 OTHERS: dict[str, Any] = {
     "prompt": "a fox",
@@ -39,6 +60,7 @@ OTHERS: dict[str, Any] = {
     "seed": 7,
     "negative": "rain",
     "high_bitrate": True,
+    "media": (FIRST,),
 }
 
 
@@ -60,6 +82,59 @@ def test_a_key_is_the_same_in_another_process() -> None:
     assert other.stdout.strip() == key
     assert len(key) == 32
     assert int(key, 16)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "key"),
+    [
+        (Recipe(prompt="a café 🦊"), "5eb3fe7c621df31808720fe277ad54f6"),
+        (Recipe(**OTHERS | {"resolution": Resolution.P720, "media": ()}), "03744753b6835dca0dfa5743df0fafa0"),
+    ],
+)
+def test_keys_are_those_that_were_given_out_before_there_were_files(recipe: Recipe, key: str) -> None:
+    """A promotion's uniqueness hangs on them."""
+    assert recipe.key() == key
+
+
+def test_a_file_counts_in_the_key_with_its_role_and_its_place() -> None:
+    keys = {
+        a_recipe(media=media).key()
+        for media in ((), (FIRST,), (replace(FIRST, role=MediaRole.LAST),), (PICTURE, SOUND), (SOUND, PICTURE))
+    }
+    assert len(keys) == 5
+
+
+@pytest.mark.parametrize(
+    ("media", "mode", "video"),
+    [
+        ((), Mode.TEXT, False),
+        ((FIRST,), Mode.FIRST_FRAME, False),
+        ((FIRST, LAST), Mode.FIRST_LAST, False),
+        ((PICTURE,), Mode.REFERENCES, False),
+        ((PICTURE, FILM), Mode.REFERENCES, True),
+        ((EDIT,), Mode.EDIT, True),
+        ((EXTEND, LAST), Mode.EXTEND, True),
+    ],
+)
+def test_the_files_say_what_is_asked_for(media: tuple[Medium, ...], mode: Mode, video: bool) -> None:
+    assert (a_recipe(media=media).mode, a_recipe(media=media).video_input) == (mode, video)
+
+
+def test_files_are_found_by_role_and_kind_in_their_order() -> None:
+    recipe = a_recipe(media=(FIRST, FILM, PICTURE, LAST))
+    assert recipe.given(MediaRole.FIRST) == (FIRST.url,)
+    assert recipe.given(MediaRole.REFERENCE) == (FILM.url, PICTURE.url)
+    assert recipe.given(MediaRole.REFERENCE, MediaKind.IMAGE) == (PICTURE.url,)
+    assert recipe.given(MediaRole.EDIT) == ()
+    assert "x.example" not in repr(recipe), "a link may be signed"
+
+
+def test_names_are_counted_by_kind_among_references_alone() -> None:
+    media = (FIRST, PICTURE, FILM, replace(PICTURE, url="https://x.example/2"), SOUND)
+    assert names_of(media) == ("@Image1", "@Image2", "@Video1", "@Audio1")
+    assert names_without_file("@image2 as @VIDEO01, mail@image9", media) == ()
+    assert names_without_file("@Image3 @Image0 @Video2 @Audio1 @Image3", media) == ("@Image3", "@Image0", "@Video2")
+    assert a_recipe(prompt="@Image1 waves", media=(FIRST,)).unmet_names == ("@Image1",)
 
 
 def test_an_automatic_length_is_held_at_the_longest() -> None:
@@ -95,6 +170,22 @@ def test_seconds_may_be_a_number_or_automatic() -> None:
     assert vary(a_recipe(seconds=8), Changes(automatic_seconds=True)).seconds is None
 
 
+def test_new_files_take_the_place_of_those_of_their_role() -> None:
+    other, new = replace(LAST, url="https://x.example/other.png"), replace(PICTURE, url="https://x.example/new")
+    parent = a_recipe(media=(FIRST, LAST, PICTURE, FILM))
+    assert vary(parent, Changes(media=(other,))).media == (FIRST, PICTURE, FILM, other)
+    assert vary(parent, Changes(media=(new, SOUND))).media == (FIRST, LAST, new, SOUND)
+    assert vary(parent, Changes(seed=7)).media == parent.media
+    assert promote(parent, FinalPreset()).media == parent.media
+
+
+def test_a_new_first_frame_frees_the_ratio_unless_one_was_asked_for() -> None:
+    assert Changes(media=(FIRST, LAST)).frees_ratio
+    assert not Changes(media=(FIRST,), ratio=Ratio.WIDE).frees_ratio
+    assert not Changes(media=(LAST, PICTURE)).frees_ratio
+    assert not Changes().frees_ratio
+
+
 def test_direction_is_added_to_the_prompt() -> None:
     assert vary(a_recipe(prompt="a fox"), Changes(direction="at night")).prompt == "a fox. at night"
     assert vary(a_recipe(prompt=""), Changes(direction="at night")).prompt == "at night"
@@ -112,6 +203,18 @@ def test_differences_are_said_in_words_and_in_order() -> None:
         ("negative", "none", "rain"),
         ("high_bitrate", "off", "on"),
         ("prompt", "a red panda surfing", "a fox"),
+        ("files", "none", "first frame"),
+    )
+
+
+def test_files_are_told_by_what_they_are_for_and_never_by_their_addresses() -> None:
+    two = (PICTURE, replace(PICTURE, url="https://x.example/2"), SOUND)
+    assert differences(a_recipe(media=two), a_recipe(media=(EDIT,))) == (
+        ("files", "2 image references, 1 audio reference", "a video to change"),
+    )
+    other = replace(FIRST, url="https://x.example/other")
+    assert differences(a_recipe(media=(FIRST,)), a_recipe(media=(other,))) == (
+        ("files", "first frame", "first frame (others)"),
     )
 
 

@@ -10,16 +10,20 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.sandbox.faults import Faults
+from bot.sandbox.providers.apimart import Apimart
 from bot.sandbox.providers.control import control_routes
+from bot.sandbox.providers.empiriolabs import Empiriolabs
 from bot.sandbox.providers.face import Face
 from bot.sandbox.providers.farm import Farm
 from bot.sandbox.providers.hiapi import Hiapi
+from bot.sandbox.providers.muapi import Muapi
 from bot.sandbox.providers.outputs import Link, OutputStore
+from bot.sandbox.providers.seedanceapi import Seedanceapi
 from bot.sandbox.render import Renderer
 
 __all__ = ["Providers", "make_providers"]
 
-FACES: tuple[type[Face], ...] = (Hiapi,)
+FACES: tuple[type[Face], ...] = (Hiapi, Apimart, Muapi, Seedanceapi, Empiriolabs)
 """Every provider there is, in the order in which pages list them."""
 
 _LARGEST_REQUEST = 64 * 1024 * 1024

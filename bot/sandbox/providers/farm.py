@@ -156,6 +156,13 @@ class Farm:
         self.changed()
         return task
 
+    def stop(self, task: Task, failure: Failure) -> bool:
+        """End a task that is under way with this failure, at once; False when it has ended already."""
+        if task.completed is not None:
+            return False
+        self._end(task, failure)
+        return True
+
     def background(self, work: Coroutine[object, object, None]) -> None:
         """Let something run until it ends or the farm closes."""
         job = asyncio.create_task(work)
@@ -229,10 +236,17 @@ class Farm:
         if failure is None and task.outcome.kind != "never_ends":
             files = await self._make(task)
         await asyncio.sleep(task.created + task.seconds - time.time())
-        if task.outcome.kind == "never_ends":
+        if task.outcome.kind == "never_ends" or task.completed is not None:
             return
         for kind, path in files.items():
             task.links[kind] = self._publish(task, _NAMES[kind], path)
+        self._end(task, failure)
+        if self.finished is not None:
+            await self.finished(task)
+        task.announced.set()
+
+    def _end(self, task: Task, failure: Failure | None) -> None:
+        """Close a task and its charge."""
         task.failure = failure
         task.completed = time.time()
         if failure is not None and failure.refund:
@@ -240,9 +254,6 @@ class Farm:
         else:
             self.ledger.settle(task.id)
         self.changed()
-        if self.finished is not None:
-            await self.finished(task)
-        task.announced.set()
 
     async def _make(self, task: Task) -> dict[str, Path]:
         """The files of a task, by kind, the clip first."""

@@ -12,6 +12,9 @@ MICRO = 1_000_000
 
 DAY = 86_400.0
 
+DIALECTS = ("document", "live")
+"""A provider speaks as its own guide has it, or as its clients in use need it, where these differ."""
+
 
 class BadSetting(ValueError):
     """A setting that does not exist, or cannot have that value; `name` says which."""
@@ -28,15 +31,18 @@ class ProviderSettings:
 
     `render_seconds` is the range that a render's length is drawn from (by a generator seeded with `seed`).
     `prices` are US dollars per second of output, by model and then by resolution; "480p+video" is the price
-    with video input. `expire_seconds` counts from a task's completion; with `re_sign` reading a task whose
+    with video input; a render's price is rounded up to whole credits where one is worth `credit_usd` dollars.
+    `expire_seconds` counts from a task's completion; with `re_sign` reading a task whose
     URL has expired gives a fresh one. `key_seconds` is how long an idempotency key is remembered. With a
     `webhook_secret` callbacks are signed; one that is not answered with 2xx is sent again after each of
     `callback_retries` seconds. `allow_mixed_references` lets one request combine kinds of references.
+    `dialect` is one of `DIALECTS`.
     """
 
     render_seconds: tuple[float, float] = (3.0, 6.0)
     seed: int = 0
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    credit_usd: float = 0.0
     expire_seconds: float = 7 * DAY
     re_sign: bool = False
     fidelity: str = "full"
@@ -44,13 +50,15 @@ class ProviderSettings:
     webhook_secret: str | None = None
     callback_retries: tuple[float, ...] = (0.5, 2.0, 5.0)
     allow_mixed_references: bool = False
+    dialect: str = "document"
 
     def price(self, model: str, resolution: str, seconds: int, *, video_input: bool) -> int:
         """Micro-dollars for a render. Raises `KeyError` where no price is set."""
         tariff = self.prices[model]
         with_video = f"{resolution}+video"
         rate = tariff[with_video] if video_input and with_video in tariff else tariff[resolution]
-        return round(rate * MICRO) * seconds
+        exact, credit = round(rate * MICRO) * seconds, round(self.credit_usd * MICRO)
+        return -(-exact // credit) * credit if credit else exact
 
     def changed(self, changes: Mapping[str, object]) -> ProviderSettings:
         """A copy with these settings (as JSON has them). Raises `BadSetting`."""
@@ -76,14 +84,12 @@ class ProviderSettings:
                 if isinstance(value, list | tuple):
                     return tuple(_number(name, pause) for pause in value)
                 raise BadSetting(name, "a list of seconds")
-            case "expire_seconds" | "key_seconds":
+            case "credit_usd" | "expire_seconds" | "key_seconds":
                 return _number(name, value)
             case "seed":
                 return int(_number(name, value))
-            case "fidelity":
-                if value in FIDELITIES:
-                    return value
-                raise BadSetting(name, f"one of {', '.join(FIDELITIES)}")
+            case "fidelity" | "dialect":
+                return _one_of(name, value)
             case "webhook_secret":
                 if value is None or isinstance(value, str):
                     return value
@@ -98,6 +104,13 @@ def _number(name: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
         return float(value)
     raise BadSetting(name, "a number of at least 0")
+
+
+def _one_of(name: str, value: object) -> object:
+    choices = FIDELITIES if name == "fidelity" else DIALECTS
+    if value in choices:
+        return value
+    raise BadSetting(name, f"one of {', '.join(choices)}")
 
 
 def _span(name: str, value: object) -> tuple[float, float]:

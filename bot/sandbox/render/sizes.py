@@ -18,6 +18,7 @@ _SIZES: Mapping[str, Mapping[str, tuple[int, int]]] = {
         "4:3": (752, 560),
         "3:4": (560, 752),
         "21:9": (992, 432),
+        "3:2": (792, 528),
     },
     "720p": {
         "16:9": (1280, 720),
@@ -26,6 +27,7 @@ _SIZES: Mapping[str, Mapping[str, tuple[int, int]]] = {
         "4:3": (1112, 834),
         "3:4": (834, 1112),
         "21:9": (1470, 630),
+        "3:2": (1176, 784),
     },
     "1080p": {
         "16:9": (1920, 1080),
@@ -34,11 +36,14 @@ _SIZES: Mapping[str, Mapping[str, tuple[int, int]]] = {
         "4:3": (1664, 1248),
         "3:4": (1248, 1664),
         "21:9": (2206, 946),
+        "3:2": (1764, 1176),
     },
 }
 
 RESOLUTIONS = tuple(_SIZES)
 RATIOS = tuple(_SIZES["480p"])
+_UNASKED = tuple(ratio for ratio in RATIOS if ratio != "3:2")
+"""What a clip may take of itself: 3:2 is one reseller's, on demand."""
 
 
 def frame_size(resolution: str, ratio: str) -> tuple[int, int]:
@@ -55,4 +60,4 @@ def nearest_ratio(width: int, height: int) -> str:
         asked = int(across) / int(down)
         return max(shape / asked, asked / shape)
 
-    return min(RATIOS, key=distance)
+    return min(_UNASKED, key=distance)
