@@ -9,8 +9,9 @@ from pydantic import SecretStr
 from bot.clock import SystemClock
 from bot.domain.access import AccessRules
 from bot.domain.budget import Caps
+from bot.domain.preference_keys import Replies
 from bot.providers import hiapi
-from bot.services.policy import Policy, Replies
+from bot.services.policy import Policy
 from bot.settings import BadSetting, Settings, micro_usd
 
 
@@ -95,3 +96,23 @@ def make_policy(settings: Settings) -> Policy:
         poll_interval=timedelta(seconds=seconds) if seconds is not None else None,
         largest_clip_bytes=settings.max_clip_mb * 1_000_000,
     )
+
+
+_SET_BY: Mapping[str, str] = {
+    "undo.seconds": "promote_undo_seconds",
+    "replies": "thread_replies",
+    "emoji.promote": "reaction_promote",
+    "emoji.cancel": "reaction_cancel",
+    "confirm.above": "confirm_above_usd",
+    "cap.channel.month": "budget_channel_month_usd",
+    "cap.person.day": "budget_user_day_usd",
+    "cap.workspace.month": "budget_workspace_month_usd",
+    "running.per_person": "max_running_per_person",
+    "admins": "admin_users",
+}
+"""Which of the operator's settings is the ground of which preference."""
+
+
+def set_by_operator(settings: Settings) -> frozenset[str]:
+    """The preferences whose ground the operator set; that of others is the default of this release."""
+    return frozenset(key for key, name in _SET_BY.items() if name in settings.model_fields_set)

@@ -5,6 +5,7 @@ by one suite a port. A port speaks in values of ``bot.domain``; vendor errors ar
 """
 
 from bot.ports.chat import (
+    Balance,
     Card,
     Chat,
     ChatError,
@@ -16,6 +17,7 @@ from bot.ports.chat import (
     MessageGone,
     Slot,
     ThreadGone,
+    Turn,
 )
 from bot.ports.clips import (
     Clips,
@@ -70,6 +72,7 @@ __all__ = [
     "AlreadyLive",
     "Announcements",
     "Audit",
+    "Balance",
     "Card",
     "Chat",
     "ChatError",
@@ -116,4 +119,5 @@ __all__ = [
     "TaskUnreadable",
     "ThreadGone",
     "Transaction",
+    "Turn",
 ]

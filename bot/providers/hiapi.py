@@ -2,7 +2,8 @@
 
 ``POST /v1/tasks`` makes a task and bills it; ``GET /v1/tasks/{id}`` tells how it is. An ``Idempotency-Key`` is
 remembered for about 24 hours together with a hash of the body, so a POST of unknown outcome is repeated with the same
-key and the same bytes. HiAPI documents neither a way to cancel nor a balance.
+key and the same bytes. HiAPI documents neither a way to cancel nor a balance, and none of its
+documented answers names what was charged; where one has a ``costUsd`` all the same, it is what its name says.
 """
 
 import json
@@ -15,6 +16,7 @@ import httpx
 
 from bot.domain.capabilities import Capabilities, Idempotency
 from bot.domain.failure import Failure, FailureKind
+from bot.domain.pricing import MICRO
 from bot.domain.recipe import MINI, Ratio, Recipe, Resolution
 from bot.ports import (
     Clock,
@@ -54,6 +56,8 @@ KEY_WINDOW = timedelta(hours=23)
 """HiAPI remembers a key for about 24 hours; an hour less is relied upon."""
 OUTPUT_LIFETIME = timedelta(days=7)
 """Outputs live about 7 days; ``expireAt`` says it exactly."""
+_ABSURD_USD = 1_000_000
+"""No clip costs that much: not an amount, but a mistake."""
 LONGEST_PROMPT = 20_000
 """Characters: documented for the standard model of the same family; none is named for mini."""
 
@@ -90,9 +94,11 @@ def encode(recipe: Recipe, model: str) -> bytes:
 def decode_order(answer: Answer, now: datetime) -> OrderOutcome:
     """What became of a ``POST /v1/tasks``. The envelope's own ``code`` counts when HTTP says 200 and it does not."""
     envelope = as_mapping(answer.json())
-    task_id = as_text(as_mapping(envelope.get("data")).get("taskId"))
+    data = as_mapping(envelope.get("data"))
+    task_id = as_text(data.get("taskId"))
     if task_id and 200 <= answer.status < 300:
-        return OrderAccepted(task_id=task_id)  # whatever else it says: a task that has a name may be charged
+        # Whatever else it says: a task that has a name may be charged.
+        return OrderAccepted(task_id=task_id, cost_micro_usd=_cost(data))
     status = _effective_status(answer.status, envelope)
     if 200 <= status < 300:
         return OrderUnknown(why=f"HTTP {answer.status} without a task id")
@@ -116,7 +122,7 @@ def decode_task(answer: Answer, now: datetime) -> TaskReport:
     data = as_mapping(as_mapping(answer.json()).get("data"))
     word = as_text(data.get("status")).lower()
     if word == "success":
-        return _finished(data.get("output"))
+        return _finished(data)
     if word == "fail":
         error = as_mapping(data.get("error"))
         failure = classify(as_text(error.get("code")), as_text(error.get("message")))
@@ -127,12 +133,23 @@ def decode_task(answer: Answer, now: datetime) -> TaskReport:
     return TaskRunning(odd=word) if word else TaskUnreadable(why="an answer without a status")
 
 
-def _finished(output: object) -> TaskReport:
+def _finished(data: Mapping[str, object]) -> TaskReport:
+    output = data.get("output")
     items = [as_mapping(item) for item in output] if isinstance(output, list) else []
     videos = [item for item in items if as_text(item.get("type")).lower() == "video" and as_text(item.get("url"))]
     if not videos:
         return TaskUnreadable(why="success without a link")
-    return TaskFinished(url=as_text(videos[0].get("url")), expires_at=_moment(videos[0].get("expireAt")))
+    return TaskFinished(
+        url=as_text(videos[0].get("url")), expires_at=_moment(videos[0].get("expireAt")), cost_micro_usd=_cost(data)
+    )
+
+
+def _cost(data: Mapping[str, object]) -> int | None:
+    """What was charged, in micro-dollars; None where nothing says so, or what says so is no amount of money."""
+    amount = data.get("costUsd")
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount < _ABSURD_USD:
+        return None
+    return round(amount * MICRO)
 
 
 def _moment(seconds: object) -> datetime | None:

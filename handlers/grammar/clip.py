@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from bot.domain.lineage import Changes
+from handlers.grammar.doors import SettingsRequest, UsageRequest, parse_door
 from handlers.grammar.errors import NoPrompt, NoSuchReference, NotAvailableYet, PromptTooLong
 from handlers.grammar.line import Line, read_line
 from handlers.grammar.options import AUTO, EXAMPLE, changes_of
@@ -13,13 +14,9 @@ from handlers.grammar.slack_text import normalise
 LONGEST_PROMPT = 20_000
 """Characters. No provider reads more; what a particular one reads is checked when it is chosen."""
 
-COMMAND = "/clip"
-
 _REFERENCE_NAME = re.compile(r"(?<!\w)@(?:image|video|audio)[0-9]+\b", re.IGNORECASE)
 _PERMUTATION = re.compile(r"\{[^{},]*,[^{}]*\}")
 _HELP = frozenset({"", "help", "--help", "?"})
-_DOORS = frozenset({"jobs", "usage", "settings"})
-"""Words that are to open something of their own one day; as prompts they would spend money on a misunderstanding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +36,13 @@ class ClipRequest:
     estimate: bool
 
 
-def parse_clip(text: str) -> ClipRequest | Help:
+def parse_clip(text: str) -> ClipRequest | UsageRequest | SettingsRequest | Help:
     """Read the text of the slash command, as Slack sends it. Pure; raises UsageError and nothing else."""
     plain = normalise(text)
-    alone = plain.strip().lower()
-    if alone in _HELP:
+    if plain.strip().lower() in _HELP:
         return Help()
-    if alone in _DOORS:
-        raise NotAvailableYet(option=f"{COMMAND} {alone}", instead="To make a clip, say more.", suggestion=EXAMPLE)
+    if door := parse_door(text):
+        return door
     line = read_line(plain)
     if line.problem:
         raise line.problem

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from bot.domain.lineage import Changes
+from bot.domain.lineage import MOST_TAKES, Changes
 from bot.domain.recipe import HIGHEST_SEED, LONGEST_SECONDS, SHORTEST_SECONDS, Ratio, Resolution
 from handlers.grammar.errors import UnknownOption
 
-MOST_TAKES = 8
 LONGEST_NAME = 40
 AUTO = "auto"
 EXAMPLE = "/clip a red panda surfing at sunset"

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from bot.configuration import make_policy
+from bot.configuration import make_policy, set_by_operator
+from bot.domain.access import AccessRules
 from bot.domain.budget import Caps
+from bot.domain.preference_keys import KEYS, Replies
 from bot.settings import Settings, micro_usd
 
 
@@ -78,6 +80,7 @@ def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
         ("MAX_CLIP_MB", "0"),
+        ("MAX_RUNNING_PER_PERSON", "0"),
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused_by_name(
@@ -133,6 +136,9 @@ def test_the_policy_is_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
             CONFIRM_ABOVE_USD="0",
             PROMOTE_UNDO_SECONDS="5",
             ADMIN_USERS="U1,U2",
+            MAX_RUNNING_PER_PERSON="3",
+            THREAD_REPLIES="mention",
+            REACTION_CANCEL=":x:, no_entry",
             REACTION_PROMOTE="ship",
             HIAPI_CONCURRENCY="2",
             PROVIDER_CONCURRENCY="9",
@@ -147,7 +153,10 @@ def test_the_policy_is_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     facts: dict[str, Any] = {
         "confirm_above_micro_usd": 0,
         "undo": timedelta(seconds=5),
-        "admins": frozenset({"U1", "U2"}),
+        "access": AccessRules(admins=frozenset({"U1", "U2"})),
+        "running_per_person": 3,
+        "replies": Replies.MENTION,
+        "cancel_emoji": ("x", "no_entry"),
         "promote_emoji": ("ship",),
         "job_timeout": timedelta(seconds=60),
         "poll_interval": timedelta(seconds=0.5),
@@ -161,3 +170,25 @@ def test_without_settings_there_is_no_cap_and_a_question_above_a_dollar() -> Non
     policy = make_policy(Settings())
     assert (policy.caps, policy.confirm_above_micro_usd, policy.poll_interval) == (Caps(), 1_000_000, None)
     assert policy.undo == timedelta(seconds=20)
+
+
+def test_what_the_operator_set_is_told_from_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty line in ``.env`` sets nothing."""
+    assert set_by_operator(Settings()) == frozenset()
+    settings = read(monkeypatch, BUDGET_USER_DAY_USD="0", PROMOTE_UNDO_SECONDS="20", REACTION_PROMOTE="", HTTP_PORT="1")
+    assert set_by_operator(settings) == {"cap.person.day", "undo.seconds"}
+    everything = {
+        "PROMOTE_UNDO_SECONDS": "1",
+        "THREAD_REPLIES": "off",
+        "REACTION_PROMOTE": "ship",
+        "REACTION_CANCEL": "no_entry",
+        "CONFIRM_ABOVE_USD": "1",
+        "BUDGET_CHANNEL_MONTH_USD": "1",
+        "BUDGET_USER_DAY_USD": "1",
+        "BUDGET_WORKSPACE_MONTH_USD": "1",
+        "MAX_RUNNING_PER_PERSON": "1",
+        "ADMIN_USERS": "U1",
+    }
+    found = set_by_operator(read(monkeypatch, **everything))
+    assert len(found) == len(everything)
+    assert found <= set(KEYS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from bot.sandbox.render.renderer import FIDELITIES
@@ -11,6 +11,8 @@ MICRO = 1_000_000
 """Micro-dollars in a dollar: money is counted in whole micro-dollars."""
 
 DAY = 86_400.0
+
+_CHOICES: Mapping[str, Collection[str]] = {"fidelity": FIDELITIES, "tells_cost": ("never", "order", "end")}
 
 
 class BadSetting(ValueError):
@@ -32,6 +34,8 @@ class ProviderSettings:
     URL has expired gives a fresh one. `key_seconds` is how long an idempotency key is remembered. With a
     `webhook_secret` callbacks are signed; one that is not answered with 2xx is sent again after each of
     `callback_retries` seconds. `allow_mixed_references` lets one request combine kinds of references.
+    What is charged is the price times `bills`. `tells_cost` says where an answer names what was charged, in
+    dollars: "never" (as HiAPI documents it), in the answer to the "order", or at the "end".
     """
 
     render_seconds: tuple[float, float] = (3.0, 6.0)
@@ -44,13 +48,15 @@ class ProviderSettings:
     webhook_secret: str | None = None
     callback_retries: tuple[float, ...] = (0.5, 2.0, 5.0)
     allow_mixed_references: bool = False
+    bills: float = 1.0
+    tells_cost: str = "never"
 
     def price(self, model: str, resolution: str, seconds: int, *, video_input: bool) -> int:
-        """Micro-dollars for a render. Raises `KeyError` where no price is set."""
+        """Micro-dollars that a render is charged. Raises `KeyError` where no price is set."""
         tariff = self.prices[model]
         with_video = f"{resolution}+video"
         rate = tariff[with_video] if video_input and with_video in tariff else tariff[resolution]
-        return round(rate * MICRO) * seconds
+        return round(round(rate * MICRO) * seconds * self.bills)
 
     def changed(self, changes: Mapping[str, object]) -> ProviderSettings:
         """A copy with these settings (as JSON has them). Raises `BadSetting`."""
@@ -76,14 +82,14 @@ class ProviderSettings:
                 if isinstance(value, list | tuple):
                     return tuple(_number(name, pause) for pause in value)
                 raise BadSetting(name, "a list of seconds")
-            case "expire_seconds" | "key_seconds":
+            case "expire_seconds" | "key_seconds" | "bills":
                 return _number(name, value)
             case "seed":
                 return int(_number(name, value))
-            case "fidelity":
-                if value in FIDELITIES:
+            case "fidelity" | "tells_cost":
+                if value in _CHOICES[name]:
                     return value
-                raise BadSetting(name, f"one of {', '.join(FIDELITIES)}")
+                raise BadSetting(name, f"one of {', '.join(_CHOICES[name])}")
             case "webhook_secret":
                 if value is None or isinstance(value, str):
                     return value

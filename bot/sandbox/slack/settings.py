@@ -21,6 +21,7 @@ BOT_SCOPES = (
     "im:write",
     "mpim:history",
     "reactions:read",
+    "users:read",
 )
 """What the app's manifest asks for."""
 
@@ -39,7 +40,15 @@ COMMAND_HINTS: Mapping[str, Mapping[str, str]] = {
     "/clip": {
         "description": "Draft a short video from a prompt",
         "usage_hint": "a red panda surfing --takes 3 --ratio 9:16 | --estimate PROMPT | help",
-    }
+    },
+    "/clip-usage": {
+        "description": "What was spent, is held, and is left",
+        "usage_hint": "2026-11, or nothing for this month",
+    },
+    "/clip-settings": {
+        "description": "What holds in this channel, and changing it",
+        "usage_hint": "draft.res=720p takes=2 | help",
+    },
 }
 """What people see while they type a command, as in the app's manifest: ``description`` and ``usage_hint``."""
 
@@ -83,7 +92,7 @@ class Settings:
     response_url_seconds: float = 1800.0
     alt_txt_drops_share: bool = True  # python-slack-sdk#1818: the call says ok and nothing is shared
     should_escape: bool = True  # the manifest's switch for slash command text
-    commands: tuple[str, ...] = ("/clip",)
+    commands: tuple[str, ...] = ("/clip", "/clip-usage", "/clip-settings")
     command_hints: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: COMMAND_HINTS)  # by command
     shortcuts: tuple[Mapping[str, str], ...] = ()  # name, type (global or message), callback_id, description
     scopes: tuple[str, ...] = BOT_SCOPES
