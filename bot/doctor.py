@@ -26,6 +26,7 @@ from bot.log import HIDDEN, redact
 from bot.ports import ChatError, ChatUnauthorized, Clips, ClipsUnavailable, StorageError
 from bot.providers.hiapi import HiAPI
 from bot.settings import BadSetting, Settings, read_prices
+from handlers.directory import SCOPE as WHO_SCOPE
 from handlers.manifest import manifest
 from handlers.workspace import Introduction, SlackWorkspace
 from storage import AlreadyRunning, SchemaNewer, SchemaOutdated, UnsupportedUrl, open_clips, open_storage
@@ -329,7 +330,8 @@ def _scopes(settings: Settings, told: Introduction) -> list[Finding]:
     missing = [scope for scope in wanted if scope not in told.scopes]
     if missing:
         mend = "paste the output of `dailies manifest` under App Manifest and install the app again."
-        return [fail("slack scopes", f"the token lacks {', '.join(missing)}.", mend)]
+        so = f" Without {WHO_SCOPE} Slack does not say who people are, and nobody may spend." * (WHO_SCOPE in missing)
+        return [fail("slack scopes", f"the token lacks {', '.join(missing)}.{so}", mend)]
     return [ok("slack scopes", "the token has every scope of the manifest.")]
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-
 ADMINS = "admins"
 """Whoever administers Dailies in the workspace when it is posted: each is told directly. No id of Slack looks so."""
 

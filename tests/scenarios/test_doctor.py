@@ -191,14 +191,15 @@ async def test_a_price_file_that_cannot_be_read_as_one_is_named(studio: Workspac
 
 
 async def test_missing_scopes_are_named_one_by_one(studio: Workspace, tmp_path: Path) -> None:
-    lacking = {"files:write", "reactions:read"}
+    lacking = {"files:write", "reactions:read", "users:read"}
     await studio.post("/token", scopes=[scope for scope in BOT_SCOPES if scope not in lacking])
     try:
         report = await examined(bot_in(tmp_path, studio, {}))
     finally:
         await studio.post("/token", scopes=list(BOT_SCOPES))
     assert report.levels["slack scopes"] == "FAIL"
-    assert "the token lacks files:write, reactions:read." in report.lines["slack scopes"]
+    assert "the token lacks files:write, reactions:read, users:read." in report.lines["slack scopes"]
+    assert "nobody may spend" in report.lines["slack scopes"]
     assert "dailies manifest" in report.lines["slack scopes"]
 
 

@@ -36,7 +36,7 @@ async def test_who_may_spend_from_the_first_ask_to_the_last_press(tmp_path: Path
         await play.at_rest()
         spent = play.sums()["settled_micro_usd"]
         assert spent == 2 * DRAFT + FINAL
-        assert sum(round(charge["usd"] * 1_000_000) for charge in await play.ledger()) == spent
+        assert sum(charge["micro_usd"] for charge in await play.ledger()) == spent
 
 
 async def nobody_kept_out_asks(play: Stage) -> None:

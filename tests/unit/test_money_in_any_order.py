@@ -62,9 +62,7 @@ from tests.support.values import PRICE, at
 _T = TypeVar("_T")
 
 PEOPLE, CHANNELS = ("U1", "U2", "U3"), ("C1", "C2")
-CAPS = Caps(
-    workspace_month_micro_usd=20 * PRICE, channel_month_micro_usd=14 * PRICE, person_day_micro_usd=9 * PRICE + 1
-)
+CAPS = Caps(workspace_month_micro_usd=9 * PRICE, channel_month_micro_usd=7 * PRICE, person_day_micro_usd=5 * PRICE + 1)
 POLICY = Policy(caps=CAPS, confirm_above_micro_usd=2 * PRICE)
 LATER = at(3600)
 WHY = Failure(kind=FailureKind.PROVIDER)
@@ -309,7 +307,7 @@ class Money(RuleBasedStateMachine):
                 second = self.orders.get((job.id, job.attempt + 1))
                 if second is not None:
                     second.comes_to(0)
-                if cost is not None:
+                if cost:  # nothing charged yet is no word on what it will cost
                     self.orders[job.id, job.attempt].comes_to(cost)
             case Rendered(cost_micro_usd=cost) | RenderFailed(cost_micro_usd=cost) if order:
                 known = price if order.came_to is None else order.came_to
