@@ -42,7 +42,8 @@ def slack_access(settings: Settings) -> SlackAccess:
         missing.append("SLACK_APP_TOKEN (for HTTP: SLACK_SIGNING_SECRET)")
     if missing:
         raise BadSetting(
-            f"{' and '.join(missing)} must be set: see README.md, “Set it up in Slack”. `dailies demo` needs neither."
+            f"{' and '.join(missing)} must be set.",
+            "README.md says where to find it (“Set it up in Slack”); write it into .env. `dailies demo` needs none.",
         )
     return access
 
@@ -57,11 +58,13 @@ def make_providers(settings: Settings) -> Mapping[str, hiapi.HiAPI]:
     wanted = settings.providers or tuple(name for name, key in keyed.items() if key)
     for name in wanted:
         if name not in keyed:
-            raise BadSetting(f"PROVIDERS names {name}, which this release does not have. It has: {', '.join(keyed)}.")
+            what = f"PROVIDERS names {name}, which this release does not have."
+            raise BadSetting(what, f"Name only these, or leave PROVIDERS out: {', '.join(keyed)}.")
         if not keyed[name]:
-            raise BadSetting(f"PROVIDERS names {name}, but {name.upper()}_API_KEY is not set.")
+            key = f"{name.upper()}_API_KEY"
+            raise BadSetting(f"PROVIDERS names {name}, but {key} is not set.", f"Set {key}, or take {name} out.")
     if not wanted:
-        raise BadSetting("No provider has a key: set HIAPI_API_KEY. `dailies demo` needs none.")
+        raise BadSetting("No provider has a key.", "Set HIAPI_API_KEY. `dailies demo` needs none.")
     return {
         name: hiapi.HiAPI(
             key=keyed[name],

@@ -259,7 +259,7 @@ class HiAPI:
 
     async def check(self) -> Failure | None:
         """Whether the API can be reached and takes the key, by listing one task, which costs nothing. None when it
-        does; KEY_REFUSED when it refuses the key, else PROVIDER with what is known."""
+        does; KEY_REFUSED or OUT_OF_CREDIT when it says so, else PROVIDER with ``HTTP status`` in its words."""
         answer = await get(self._reading, f"{self._tasks}?page=1&size=1", headers=self._headers)
         if isinstance(answer, str):
             return Failure(kind=FailureKind.PROVIDER, detail=f"it cannot be reached ({answer})")
@@ -267,9 +267,9 @@ class HiAPI:
         status = _effective_status(answer.status, envelope)
         if status == 200 and envelope:
             return None
-        if status in {401, 403}:
+        if status in {401, 402, 403}:
             return _refusal(status, envelope)
-        return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {answer.status}")
+        return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {status}")
 
     async def close(self) -> None:
         """Close the connections."""

@@ -17,7 +17,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.clock import SystemClock
 from bot.domain.pricing import PriceTable
-from bot.sandbox.slack.settings import COMMAND_HINTS
 from bot.sandbox.slack.settings import Settings as SandboxSettings
 from bot.services.accounts import Accounts
 from bot.services.configuring import Configuring
@@ -181,10 +180,6 @@ def test_the_pretend_workspace_has_the_commands_of_the_manifest(manifest: Manife
     commands = manifest["features"]["slash_commands"]
 
     assert SandboxSettings().commands == tuple(command["command"] for command in commands)
-    assert {
-        command["command"]: {"description": command["description"], "usage_hint": command["usage_hint"]}
-        for command in commands
-    } == COMMAND_HINTS
 
 
 def test_the_committed_manifest_is_the_one_that_the_command_prints(manifest: Manifest) -> None:

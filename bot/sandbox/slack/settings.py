@@ -36,22 +36,6 @@ SUBSCRIPTIONS = (
 )
 """The bot events of the app's manifest."""
 
-COMMAND_HINTS: Mapping[str, Mapping[str, str]] = {
-    "/clip": {
-        "description": "Draft a short video from a prompt",
-        "usage_hint": "a red panda surfing --takes 3 --ratio 9:16 | --estimate PROMPT | help",
-    },
-    "/clip-usage": {
-        "description": "What was spent, is held, and is left",
-        "usage_hint": "2026-11, or nothing for this month",
-    },
-    "/clip-settings": {
-        "description": "What holds in this channel, and changing it",
-        "usage_hint": "draft.res=720p takes=2 | help",
-    },
-}
-"""What people see while they type a command, as in the app's manifest: ``description`` and ``usage_hint``."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimit:
@@ -93,7 +77,7 @@ class Settings:
     alt_txt_drops_share: bool = True  # python-slack-sdk#1818: the call says ok and nothing is shared
     should_escape: bool = True  # the manifest's switch for slash command text
     commands: tuple[str, ...] = ("/clip", "/clip-usage", "/clip-settings")
-    command_hints: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: COMMAND_HINTS)  # by command
+    command_hints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # description, usage_hint; by command
     shortcuts: tuple[Mapping[str, str], ...] = ()  # name, type (global or message), callback_id, description
     scopes: tuple[str, ...] = BOT_SCOPES
     subscriptions: tuple[str, ...] = SUBSCRIPTIONS
