@@ -11,9 +11,13 @@ import typer
 from pydantic import ValidationError
 
 from bot import app as program
+from bot import configure, log, report
 from bot import demo as demonstration
 from bot import doctor as checkup
-from bot import log, report
+from bot.clock import SystemClock
+from bot.configuration import make_policy
+from bot.domain.figures import NoMonth
+from bot.domain.preferences import PreferenceError
 from bot.ports import ClipsUnavailable, StorageError
 from bot.settings import BadSetting, Settings
 from bot.web.server import CannotListen
@@ -120,9 +124,35 @@ def usage(
     as_json: JsonFlag = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
 ) -> None:
-    """What was spent, is held, and was given back, by workspace, channel, person, provider and tier."""
+    """What was spent, is held, was given back and is left, and what drafting first saved."""
     form = report.Form.JSON if as_json else report.Form.CSV if as_csv else report.Form.TEXT
-    typer.echo(asyncio.run(report.usage(_database(), month=month, form=form)))
+    settings = _settings()
+    url, operator, now = settings.database_url.get_secret_value(), make_policy(settings), SystemClock().now()
+    typer.echo(asyncio.run(report.usage(url, month=month, form=form, operator=operator, now=now)))
+
+
+@cli.command()
+def audit(
+    month: Annotated[str | None, typer.Option(help="YYYY-MM, UTC; everything when left out.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The newest so many lines.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Who did what, where, at what price, under which task of which provider; oldest first."""
+    typer.echo(asyncio.run(report.audit(_database(), month=month, limit=limit, as_json=as_json)))
+
+
+@cli.command("settings")
+def channel_settings(
+    subject: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel's id, or “workspace” for all of them.")],
+    changes: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="KEY= gives back what holds above.")
+    ] = None,
+    workspace: Annotated[str | None, typer.Option(help="Its id, where the database knows several.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """What holds in a channel and where it comes from; with KEY=VALUE changed, at once and beside a running bot."""
+    of = configure.target(subject, workspace)
+    typer.echo(asyncio.run(configure.settings(_settings(), of, changes or [], as_json=as_json)))
 
 
 @cli.command()
@@ -162,6 +192,8 @@ def main() -> None:
         BadSetting,
         CannotListen,
         ClipsUnavailable,
+        PreferenceError,
+        NoMonth,
         StorageError,
         UnsupportedUrl,
         report.NotFound,

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import structlog
 
 from bot.clock import SystemClock
-from bot.configuration import make_policy, make_providers, slack_access
+from bot.configuration import make_policy, make_providers, set_by_operator, slack_access
 from bot.domain.budget import Caps, month_of
 from bot.domain.patience import backoff
 from bot.domain.pricing import PriceTable
 from bot.fetch import GuardedFetcher
 from bot.ports import ChatError, Clips, Storage, StorageError
 from bot.scheduler import start_ticks
+from bot.services.accounts import Accounts
+from bot.services.configuring import Configuring
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.intake import Intake
@@ -54,6 +56,8 @@ class _Program:
     lease: Lease
     workspace: SlackWorkspace
     policies: Policies
+    accounts: Accounts
+    configuring: Configuring
     intake: Intake
     presses: Presses
     runner: Runner
@@ -86,7 +90,7 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         signing_secret=access.signing_secret,
         api_url=settings.slack_api_url,
     )
-    chat = SlackChat(workspace.client, promote_emoji=policy.promote_emoji[0])
+    chat = SlackChat(workspace.client)
     stack.push_async_callback(chat.close)
     fetcher = GuardedFetcher(clock=clock, allowed_hosts=frozenset(settings.allowed_fetch_hosts))
     stack.push_async_callback(fetcher.close)
@@ -116,6 +120,7 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         policy=policy,
         policies=policies,
         gatekeeper=gatekeeper,
+        directory=directory,
         clock=clock,
         lease=lease,
         doorbell=doorbell,
@@ -129,6 +134,16 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         lease=lease,
         workspace=workspace,
         policies=policies,
+        accounts=Accounts(storage=storage, policies=policies, gatekeeper=gatekeeper, clock=clock),
+        configuring=Configuring(
+            storage=storage,
+            policies=policies,
+            clock=clock,
+            gatekeeper=gatekeeper,
+            router=router,
+            set_by_operator=set_by_operator(settings),
+            wake=doorbell.ring,
+        ),
         intake=intake,
         presses=presses,
         runner=runner,
@@ -173,6 +188,8 @@ async def _listen(program: _Program) -> None:
         intake=program.intake,
         presses=program.presses,
         policies=program.policies,
+        accounts=program.accounts,
+        configuring=program.configuring,
         client=program.workspace.client,
         identity=identity,
     )

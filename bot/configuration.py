@@ -9,8 +9,9 @@ from pydantic import SecretStr
 from bot.clock import SystemClock
 from bot.domain.access import AccessRules
 from bot.domain.budget import Caps
+from bot.domain.preference_keys import Replies
 from bot.providers import hiapi
-from bot.services.policy import Policy, Replies
+from bot.services.policy import Policy
 from bot.settings import BadSetting, Settings, micro_usd
 
 
@@ -41,7 +42,8 @@ def slack_access(settings: Settings) -> SlackAccess:
         missing.append("SLACK_APP_TOKEN (for HTTP: SLACK_SIGNING_SECRET)")
     if missing:
         raise BadSetting(
-            f"{' and '.join(missing)} must be set: see README.md, “Set it up in Slack”. `dailies demo` needs neither."
+            f"{' and '.join(missing)} must be set.",
+            "README.md says where to find it (“Set it up in Slack”); write it into .env. `dailies demo` needs none.",
         )
     return access
 
@@ -56,11 +58,13 @@ def make_providers(settings: Settings) -> Mapping[str, hiapi.HiAPI]:
     wanted = settings.providers or tuple(name for name, key in keyed.items() if key)
     for name in wanted:
         if name not in keyed:
-            raise BadSetting(f"PROVIDERS names {name}, which this release does not have. It has: {', '.join(keyed)}.")
+            what = f"PROVIDERS names {name}, which this release does not have."
+            raise BadSetting(what, f"Name only these, or leave PROVIDERS out: {', '.join(keyed)}.")
         if not keyed[name]:
-            raise BadSetting(f"PROVIDERS names {name}, but {name.upper()}_API_KEY is not set.")
+            key = f"{name.upper()}_API_KEY"
+            raise BadSetting(f"PROVIDERS names {name}, but {key} is not set.", f"Set {key}, or take {name} out.")
     if not wanted:
-        raise BadSetting("No provider has a key: set HIAPI_API_KEY. `dailies demo` needs none.")
+        raise BadSetting("No provider has a key.", "Set HIAPI_API_KEY. `dailies demo` needs none.")
     return {
         name: hiapi.HiAPI(
             key=keyed[name],
@@ -95,3 +99,23 @@ def make_policy(settings: Settings) -> Policy:
         poll_interval=timedelta(seconds=seconds) if seconds is not None else None,
         largest_clip_bytes=settings.max_clip_mb * 1_000_000,
     )
+
+
+_SET_BY: Mapping[str, str] = {
+    "undo.seconds": "promote_undo_seconds",
+    "replies": "thread_replies",
+    "emoji.promote": "reaction_promote",
+    "emoji.cancel": "reaction_cancel",
+    "confirm.above": "confirm_above_usd",
+    "cap.channel.month": "budget_channel_month_usd",
+    "cap.person.day": "budget_user_day_usd",
+    "cap.workspace.month": "budget_workspace_month_usd",
+    "running.per_person": "max_running_per_person",
+    "admins": "admin_users",
+}
+"""Which of the operator's settings is the ground of which preference."""
+
+
+def set_by_operator(settings: Settings) -> frozenset[str]:
+    """The preferences whose ground the operator set; that of others is the default of this release."""
+    return frozenset(key for key, name in _SET_BY.items() if name in settings.model_fields_set)

@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from handlers.manifest import manifest
+
 CHANNEL = "#dailies"
 PERSON = "maya"
 WHOLE_DEADLINE_SECONDS = 120.0
@@ -164,7 +166,7 @@ async def studio() -> AsyncIterator[Studio]:
     with tempfile.TemporaryDirectory(prefix="dailies-demo-") as folder:
         place = Path(folder)
         async with contextlib.AsyncExitStack() as stack:
-            sandbox, ready = await stack.enter_async_context(_sandbox(place))
+            sandbox, ready = await stack.enter_async_context(start_sandbox(place))
             bot = _Bot(place, ready["env"])
             stack.push_async_callback(bot.end)
             await bot.start()
@@ -175,18 +177,38 @@ async def studio() -> AsyncIterator[Studio]:
             yield demo
 
 
+def workspace_settings(app: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest makes of the pretend workspace: the commands with their hints that people see while they type,
+    the shortcuts in its menus, the events that the app hears and the scopes that its token has."""
+    features, settings = app["features"], app["settings"]
+    commands = features.get("slash_commands", [])
+    return {
+        "commands": [command["command"] for command in commands],
+        "command_hints": {
+            command["command"]: {name: command[name] for name in ("description", "usage_hint") if name in command}
+            for command in commands
+        },
+        "should_escape": all(command.get("should_escape", False) for command in commands),
+        "shortcuts": list(features.get("shortcuts", [])),
+        "subscriptions": list(settings.get("event_subscriptions", {}).get("bot_events", [])),
+        "scopes": list(app["oauth_config"]["scopes"]["bot"]),
+    }
+
+
 @contextlib.asynccontextmanager
-async def _sandbox(place: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
+async def start_sandbox(place: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
     """The sandbox process; it ends with us, even when we are killed, because it watches its standard input."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bot.sandbox", "--exit-with-parent", "--data", str(place / "sandbox")),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=(place / "sandbox.log").open("wb"),
-        cwd=place,
-        env=_environment({}),
-    )
+    with (place / "sandbox.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "bot.sandbox", "--exit-with-parent", "--data", str(place / "sandbox")),
+            *("--config", json.dumps(workspace_settings(manifest()))),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            cwd=place,
+            env=_environment({}),
+        )
     try:
         async with asyncio.timeout(_READY_SECONDS):
             line = await process.stdout.readline() if process.stdout else b""

@@ -3,31 +3,53 @@
 Read once when the program starts and passed on: nothing imports a setting.
 """
 
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
+from difflib import get_close_matches
 from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
-from bot.domain.pricing import MICRO, Rate, RateKey, rate_name
-from bot.domain.recipe import Resolution
+from bot.domain.pricing import MICRO, PUBLISHED, Rate, RateKey, rate_name
+from bot.domain.recipe import FAST, MINI, STANDARD, VIP, Resolution
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
+ENV_FILE = ".env"
+_KEY_OF_PROVIDER = "_api_key"
+_TIERS = (MINI, FAST, STANDARD, VIP)
+"""Tiers that a price may be named for, also before this release orders them."""
+_ALIKE = 0.8
+"""So alike (0–1, as difflib counts) are a setting's name and its misspelling at least."""
+_FAINTLY_ALIKE = 0.5
+"""Enough where a name cannot be anything else than one of a few."""
+
 
 class BadSetting(Exception):
-    """A setting cannot be used. The sentence names it and says what to do; it never holds a secret."""
+    """A setting cannot be used. ``what`` is wrong is a sentence that names it, ``mend`` one that says what to do;
+    neither ever holds a secret."""
+
+    def __init__(self, what: str, mend: str = "") -> None:
+        self.what, self.mend = what, mend
+        super().__init__(f"{what} {mend}".rstrip())
 
 
 class Settings(BaseSettings):
     """Every name is the environment's, in lower case."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, allow_inf_nan=False
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8-sig",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        allow_inf_nan=False,
     )
 
     slack_bot_token: SecretStr | None = None
@@ -63,6 +85,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] | None = None
 
+    def __init__(self, **values: Any) -> None:
+        """Raises BadSetting when there is a ``.env`` that cannot be read, ValidationError for a value."""
+        if values.get("_env_file", ENV_FILE) == ENV_FILE:
+            _require_readable(Path(ENV_FILE))
+        super().__init__(**values)
+
     @field_validator(
         "providers", "reaction_promote", "reaction_cancel", "admin_users", "allowed_fetch_hosts", mode="before"
     )
@@ -89,10 +117,54 @@ class Settings(BaseSettings):
             raise ValueError("it holds characters that no key has, such as spaces, line breaks or accents")
         return SecretStr(text)
 
+    @field_validator("slack_api_url", "hiapi_base_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        text = value.strip()
+        try:
+            parts = urlsplit(text)
+            usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("it is no address such as https://api.example.com")
+        return text
+
     @field_validator("slack_api_url")
     @classmethod
     def _end_with_slash(cls, value: str) -> str:
         return value if value.endswith("/") else f"{value}/"
+
+
+def _require_readable(path: Path) -> None:
+    """Raises BadSetting. What reads the file passes over everything that is no file."""
+    if not os.path.lexists(path) or path.is_fifo():
+        return
+    mend = "Make it a text file in UTF-8 with NAME=value lines that this user may read, or take it away."
+    try:
+        path.read_text(encoding="utf-8-sig")
+    except IsADirectoryError:
+        raise BadSetting(f"{path} is a folder, so nothing in it is read.", mend) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        # The cause would repeat the file, keys and all.
+        raise BadSetting(f"{path} cannot be read: line {line} is not UTF-8.", mend) from None
+    except OSError as error:
+        raise BadSetting(f"{path} cannot be read: {error.strerror or type(error).__name__}.", mend) from error
+
+
+def misspelt_settings() -> Mapping[str, str]:
+    """Names in the environment and ``.env`` that are no setting and so have no effect, but are spelt nearly like one;
+    each with that one. Whatever else lies there belongs to other programs, or to a provider of another release."""
+    known = {name.upper() for name in Settings.model_fields}
+    written = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
+    strange = [name for name in sorted(written - known) if name.partition("_")[0].lower() not in _providers()]
+    return {name: near for name in strange if (near := _nearest(name, known, alike=_ALIKE))}
+
+
+def _nearest(name: str, known: Collection[str], *, alike: float) -> str:
+    """The known name that is most alike; empty when none is that alike."""
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=alike)), "")
 
 
 def micro_usd(dollars: float | None) -> int | None:
@@ -102,27 +174,45 @@ def micro_usd(dollars: float | None) -> int | None:
 
 def read_prices(path: Path | None) -> Mapping[RateKey, Rate]:
     """The operator's own prices: tables ``[provider.tier]`` with US dollars per second of output by resolution.
-    Raises BadSetting."""
+    Every name has to be known: a price under a misspelt one would count for nothing, in silence. Raises BadSetting."""
     if path is None:
         return {}
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSetting(f"PRICE_FILE {path} cannot be read: {error}.") from error
+    except OSError as error:
+        raise BadSetting(f"PRICE_FILE {path} cannot be read: {error.strerror or type(error).__name__}.") from error
     as_of = date.fromtimestamp(path.stat().st_mtime)  # noqa: DTZ012 - a date for people, of the machine's own calendar
     return {
         (provider, tier, *_rate_name(name, path)): _rate(price, name, path, as_of)
-        for provider, tiers in _tables(tables, path)
-        for tier, prices in _tables(tiers, path)
+        for provider, tiers in _tables(tables, "provider", _providers(), path)
+        for tier, prices in _tables(tiers, "tier", _TIERS, path)
         for name, price in prices.items()
     }
 
 
-def _tables(value: Mapping[str, Any], path: Path) -> list[tuple[str, dict[str, Any]]]:
+def _providers() -> frozenset[str]:
+    """All that settings or published prices know of, whether or not this operator has a key."""
+    keyed = {name.removesuffix(_KEY_OF_PROVIDER) for name in Settings.model_fields if name.endswith(_KEY_OF_PROVIDER)}
+    return frozenset(keyed | {provider for provider, _, _ in PUBLISHED})
+
+
+def _tables(
+    value: Mapping[str, Any], kind: str, known: Collection[str], path: Path
+) -> list[tuple[str, dict[str, Any]]]:
     for name, table in value.items():
         if not isinstance(table, dict):
-            raise BadSetting(f"PRICE_FILE {path}: {name} is not a table. Write [provider.tier] above the prices.")
+            raise BadSetting(f"PRICE_FILE {path}: {name} is not a table.", "Write [provider.tier] above the prices.")
+        if name not in known:
+            raise _unknown(name, kind, known, path)
     return list(value.items())
+
+
+def _unknown(name: str, kind: str, known: Collection[str], path: Path) -> BadSetting:
+    near = _nearest(name.lower(), known, alike=_FAINTLY_ALIKE)
+    mend = f'Write "{near}" instead.' if near else f"Use one of {', '.join(sorted(known))}."
+    return BadSetting(f'PRICE_FILE {path}: there is no {kind} "{name}".', mend)
 
 
 def _rate_name(name: str, path: Path) -> tuple[Resolution, bool]:
@@ -130,12 +220,12 @@ def _rate_name(name: str, path: Path) -> tuple[Resolution, bool]:
         return rate_name(name)
     except ValueError:
         known = ", ".join(Resolution)
-        raise BadSetting(
-            f'PRICE_FILE {path}: "{name}" is not a resolution. Use one of {known}, or one of them with +video.'
-        ) from None
+        mend = f"Use one of {known}, or one of them with +video."
+        raise BadSetting(f'PRICE_FILE {path}: "{name}" is not a resolution.', mend) from None
 
 
 def _rate(price: object, name: str, path: Path, as_of: date) -> Rate:
     if isinstance(price, bool) or not isinstance(price, int | float) or not 0 <= price < inf:
-        raise BadSetting(f'PRICE_FILE {path}: the price of "{name}" must be US dollars per second, such as 0.08.')
+        what = f'PRICE_FILE {path}: the price of "{name}" must be US dollars per second, such as 0.08.'
+        raise BadSetting(what, "Write it as a plain number, without quotes or a currency.")
     return Rate(per_second_micro_usd=round(price * MICRO), as_of=as_of)

@@ -49,7 +49,7 @@ def _listen(app: AsyncApp, doors: Doors, action_id: str, press: Press) -> None:
             if isinstance(outcome, AlreadyTaken):
                 doors.tell(place, answer(outcome))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the person is told, with a code for the log
-            doors.tell(place, doors.explain(error))
+            doors.refuse(place, error)
         await ack()
 
 

@@ -6,15 +6,18 @@ a post would stand twice. What may be repeated is decided by the services, after
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.announcement import Announcement
 from bot.domain.job import Ask, Job
 from bot.domain.notice import Notice
-from bot.ports import Card, ChatError, ChatRefused, ChatUnknown, ClipPost, MessageGone, Slot
+from bot.ports import Card, ChatError, ChatRefused, ClipPost, MessageGone, Slot
+from handlers.blocks.announcements import announcement as announcement_message
 from handlers.blocks.card import card as card_message
 from handlers.blocks.clip_line import clip_comment, clip_filename, clip_title
 from handlers.blocks.notices import notice as notice_message
@@ -25,6 +28,12 @@ log = structlog.get_logger(__name__)
 CARD_EVENT = "dailies_card"
 """The metadata type of a card; its payload carries the ask's id, so that a card can be found again in the history."""
 
+NEWS_EVENT = "dailies_news"
+"""The metadata type of an announcement; its payload carries the announcement's key."""
+
+_PEOPLE = ("U", "W")
+"""How the ids of people begin; channels begin with C, G or D."""
+
 _READ_BACK_PAGES = 3
 _SEND_TIMEOUT_SECONDS = 60.0
 
@@ -32,9 +41,8 @@ _SEND_TIMEOUT_SECONDS = 60.0
 class SlackChat:
     """The Web API for one workspace. ``client`` must have no retry handlers."""
 
-    def __init__(self, client: AsyncWebClient, *, promote_emoji: str = "rocket") -> None:
+    def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
-        self._promote_emoji = promote_emoji
         self._files = httpx.AsyncClient(
             timeout=httpx.Timeout(_SEND_TIMEOUT_SECONDS, connect=10), follow_redirects=False, trust_env=False
         )
@@ -47,7 +55,7 @@ class SlackChat:
 
     async def post_card(self, card: Card) -> str:
         """Post the card, in its thread when it has one."""
-        message = card_message(card, promote_emoji=self._promote_emoji)
+        message = card_message(card)
         with translated():
             answer = await self._client.chat_postMessage(
                 channel=card.ask.channel,
@@ -62,38 +70,42 @@ class SlackChat:
 
     async def find_card(self, ask: Ask) -> str | None:
         """Look through what was posted since the ask was made, in its thread or its channel."""
-        oldest = f"{ask.created_at.timestamp() - 60:.6f}"
+        return await self._find("ask", ask.id, channel=ask.channel, root_ts=ask.root_ts, since=ask.created_at)
+
+    async def _find(self, name: str, value: str, *, channel: str, root_ts: str | None, since: datetime) -> str | None:
+        """The ts of the message in whose metadata this name has that value."""
+        oldest = f"{since.timestamp() - 60:.6f}"
         cursor = ""
         for _ in range(_READ_BACK_PAGES):
-            answer = await self._history(ask, oldest, cursor)
+            answer = await self._history(channel, root_ts, oldest, cursor)
             for message in answer.get("messages") or []:
                 payload = (message.get("metadata") or {}).get("event_payload") or {}
                 # A deleted root with replies stays as a tombstone: nobody can read or edit a card there.
-                if payload.get("ask") == ask.id and message.get("subtype") != "tombstone":
+                if payload.get(name) == value and message.get("subtype") != "tombstone":
                     return str(message["ts"])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return None
         return None
 
-    async def _history(self, ask: Ask, oldest: str, cursor: str) -> Mapping[str, Any]:
+    async def _history(self, channel: str, root_ts: str | None, oldest: str, cursor: str) -> Mapping[str, Any]:
         common: dict[str, Any] = {
-            "channel": ask.channel,
+            "channel": channel,
             "oldest": oldest,
             "limit": 200,
             "include_all_metadata": True,
             "cursor": cursor or None,
         }
         with translated():
-            if ask.root_ts is None:
+            if root_ts is None:
                 answer = await self._client.conversations_history(**common)
             else:
-                answer = await self._client.conversations_replies(ts=ask.root_ts, **common)
+                answer = await self._client.conversations_replies(ts=root_ts, **common)
         return _body(answer)
 
     async def update_card(self, card: Card) -> None:
         """Edit the posted card."""
-        message = card_message(card, promote_emoji=self._promote_emoji)
+        message = card_message(card)
         with translated():
             await self._client.chat_update(
                 channel=card.ask.channel,
@@ -190,12 +202,56 @@ class SlackChat:
         return response.status_code == 200
 
     async def _direct(self, person: str, text: str) -> None:
+        channel = await self._conversation(person)
+        with translated():
+            await self._client.chat_postMessage(channel=channel, text=text, unfurl_links=False)
+
+    async def _conversation(self, person: str) -> str:
+        """The direct conversation with that person."""
         with translated():
             opened = await self._client.conversations_open(users=person)
-            channel = (opened.get("channel") or {}).get("id")
-            if not channel:
-                raise ChatUnknown("no_direct_message")
-            await self._client.chat_postMessage(channel=channel, text=text, unfurl_links=False)
+        channel = (opened.get("channel") or {}).get("id")
+        if not channel:
+            raise ChatError("no_direct_message")
+        return str(channel)
+
+    # --- announcements ----------------------------------------------------------------------------------------------
+
+    async def announce(self, announcement: Announcement) -> str:
+        """Post it in its channel or to its person; a clip it is about is linked, and must still stand."""
+        channel = await self._place(announcement)
+        message = announcement_message(announcement, link=await self._permalink(announcement))
+        with translated():
+            answer = await self._client.chat_postMessage(
+                channel=channel,
+                text=message.text,
+                blocks=message.blocks,
+                metadata={"event_type": NEWS_EVENT, "event_payload": {"news": announcement.key}},
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        return str(answer["ts"])
+
+    async def find_announcement(self, announcement: Announcement) -> str | None:
+        """Look through what was posted there since it was written down."""
+        channel = await self._place(announcement)
+        return await self._find("news", announcement.key, channel=channel, root_ts=None, since=announcement.created_at)
+
+    async def _place(self, announcement: Announcement) -> str:
+        """Its channel, or the direct conversation with its person. Opening one is invisible; what becomes of it is
+        known, so that nothing about the post is."""
+        if announcement.to[:1] not in _PEOPLE:
+            return announcement.to
+        return await self._conversation(announcement.to)
+
+    async def _permalink(self, announcement: Announcement) -> str | None:
+        message_ts = announcement.facts.get("message_ts")
+        if not message_ts:
+            return None
+        channel = str(announcement.facts["channel"])
+        with translated():
+            answer = await self._client.chat_getPermalink(channel=channel, message_ts=str(message_ts))
+        return str(answer["permalink"])
 
 
 def _body(answer: object) -> Mapping[str, Any]:

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.access import Why
 from bot.domain.budget import OverCap
 from bot.domain.pricing import NoPrice
 from bot.ports import ChatError, StorageError
-from bot.services.answers import Busy, Refusal
+from bot.services.accounts import Accounts
+from bot.services.answers import Busy, NotAllowed, Refusal
+from bot.services.configuring import Configuring
 from bot.services.intake import Intake
 from bot.services.policies import Policies
 from bot.services.presses import Presses
@@ -55,11 +58,21 @@ class Doors:
     """Shared by the listeners of one app."""
 
     def __init__(
-        self, *, intake: Intake, presses: Presses, policies: Policies, client: AsyncWebClient, identity: Identity
+        self,
+        *,
+        intake: Intake,
+        presses: Presses,
+        policies: Policies,
+        accounts: Accounts,
+        configuring: Configuring,
+        client: AsyncWebClient,
+        identity: Identity,
     ) -> None:
         self.intake = intake
         self.presses = presses
         self.policies = policies
+        self.accounts = accounts
+        self.configuring = configuring
         self.identity = identity
         self._client = client
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,6 +99,13 @@ class Doors:
             while len(self._answered) > _REMEMBERED_ANSWERS:
                 self._answered.popitem(last=False)
         self._start(self._tell(place, message))
+
+    def refuse(self, place: Place, error: Exception, *, once: str | None = None) -> None:
+        """Say to one person what went wrong. An app is told nothing: it would not read it."""
+        if isinstance(error, NotAllowed) and error.why is Why.APP:
+            log.info("door.app_ignored", channel=place.channel, app=place.person)
+            return
+        self.tell(place, self.explain(error), once=once)
 
     async def settle(self) -> None:
         """Wait for the answers under way, shortly: the program is ending."""

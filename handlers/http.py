@@ -4,57 +4,41 @@ Nothing of a request is parsed, stored or logged before its signature is verifie
 as an envelope of Socket Mode does: already parsed, because Bolt's own reading of a form takes any text with the word
 "payload" in it for an interaction, and would lose ``/clip a payload drop``.
 
+How large a body may be and how long it may take is the server's care: ``receive`` gives it whole.
+
 https://docs.slack.dev/apis/events-api/using-http-request-urls
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 import structlog
 from slack_bolt.async_app import AsyncApp
-from slack_bolt.request.async_request import AsyncBoltRequest
-from slack_bolt.response import BoltResponse
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from handlers.dispatch import dispatch, keep_values_out_of_the_log
+from handlers.payload import Unreadable, read_payload
+from handlers.shapes import Misshapen, shaped
 from handlers.verification import ClockApart, NotVerified, verify
 
 log = structlog.get_logger(__name__)
 
 PATH = "/slack/events"
 
-LARGEST_BODY = 1_000_000
-"""Bytes. Slack's own largest, a view with its state, is a quarter of that."""
-
-READ_SECONDS = 5.0
-"""For a whole body. Slack itself waits 3 seconds for the answer."""
-
-_DRAINED_BYTES = 4_000_000
-"""Of a body that is too large, so much more is read and thrown away: who is still sending when the connection closes
-sees a broken connection instead of the answer."""
-
-_DRAIN_SECONDS = 1.0
-
 _SETTLE_SECONDS = 2.0
 _RETRY_HEADERS = {b"x-slack-retry-num", b"x-slack-retry-reason"}
-_Json = dict[str, Any]
 
 
 class _Refused(Exception):
-    """The request is answered with ``status`` and goes no further. ``why`` is a word of ours."""
+    """The request is answered with ``status`` and goes no further. ``why`` and ``facts`` are words of ours."""
 
     def __init__(self, status: int, why: str, **facts: object) -> None:
         self.status, self.why, self.facts = status, why, facts
         super().__init__(f"{status}: {why}")
-
-
-class _Left(Exception):
-    """The sender hung up before the end of its body."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +70,7 @@ class SlackEndpoint:
 
     def connect(self, app: AsyncApp) -> None:
         """Take requests from now on, with these listeners."""
+        keep_values_out_of_the_log(app)
         self._app = app
 
     async def close(self) -> None:
@@ -98,9 +83,6 @@ class SlackEndpoint:
         """Answer one request."""
         try:
             response = await self._respond(scope, receive)
-        except _Left:
-            log.info("slack.left", why="the sender hung up before the end of the body")
-            return
         except _Refused as refusal:
             log.warning("slack.refused", status=refusal.status, why=refusal.why, **refusal.facts)
             response = _refusal(refusal.status)
@@ -113,12 +95,14 @@ class SlackEndpoint:
         if method != "POST":
             raise _Refused(405, "method")
         headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
-        request = _Request(headers=headers, body=await _read(headers, receive))
+        request = _Request(headers=headers, body=(await receive())["body"])
         self._verify(request)
-        body = _payload(request.header(b"content-type"), request.header(b"content-encoding"), request.body)
-        if body.get("type") == "url_verification":
-            return JSONResponse({"challenge": body.get("challenge")})
-        return await self._dispatch(body, request)
+        try:
+            return await self._take(request)
+        except Unreadable as reason:
+            raise _Refused(reason.status, reason.why, **({"what": reason.what} if reason.what else {})) from reason
+        except Misshapen as reason:
+            raise _Refused(400, "payload", what=reason.field) from reason
 
     def _verify(self, request: _Request) -> None:
         try:
@@ -131,8 +115,15 @@ class SlackEndpoint:
         except Exception as error:
             raise _Refused(401, "verification failed", error=type(error).__name__) from error
 
-    async def _dispatch(self, body: _Json, request: _Request) -> Response:
-        """Run the listener; the answer leaves when it has ended, which is after its commit."""
+    async def _take(self, request: _Request) -> Response:
+        """Answer what Slack signed. Raises Unreadable, Misshapen or _Refused."""
+        body = read_payload(
+            content_type=request.header(b"content-type"),
+            content_encoding=request.header(b"content-encoding"),
+            body=request.body,
+        )
+        if body.get("type") == "url_verification":
+            return JSONResponse({"challenge": shaped(body)["challenge"]})
         app = self._app
         if app is None:
             raise _Refused(503, "not connected")
@@ -144,21 +135,9 @@ class SlackEndpoint:
         return await asyncio.shield(task)
 
 
-async def _run(app: AsyncApp, body: _Json, headers: Mapping[str, str]) -> Response:
-    try:
-        answer = await app.async_dispatch(AsyncBoltRequest(mode="socket_mode", body=body, headers=dict(headers)))
-    except Exception:
-        # Bolt reads some fields outside its own care. Slack sends an event again after this answer.
-        log.exception("slack.failed")
-        return Response(status_code=500)
-    if answer.status == 404:
-        # Nobody of ours listens to it. Slack counts a 404 as a failure and would send it again.
-        log.info("slack.unhandled", type=str(body.get("type") or "")[:40])
-        return Response()
-    return _as_response(answer)
-
-
-def _as_response(answer: BoltResponse) -> Response:
+async def _run(app: AsyncApp, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
+    """The answer leaves when the listener has ended, which is after its commit."""
+    answer = await dispatch(app, body, headers)
     return Response(content=answer.body, status_code=answer.status, headers=answer.first_headers_without_set_cookie())
 
 
@@ -167,65 +146,3 @@ def _refusal(status: int) -> Response:
     if status == 405:
         headers["allow"] = "POST"
     return Response(status_code=status, headers=headers)
-
-
-async def _read(headers: tuple[tuple[bytes, bytes], ...], receive: Receive) -> bytes:
-    """The whole body, counted as it comes: what Content-Length says is only a reason to be shorter with it."""
-    announced = next((value for name, value in headers if name == b"content-length"), b"")
-    too_large = announced.isdigit() and (len(announced) > 12 or int(announced) > LARGEST_BODY)
-    body, size = bytearray(), 0
-    try:
-        async with asyncio.timeout(_DRAIN_SECONDS if too_large else READ_SECONDS):
-            while size <= LARGEST_BODY + _DRAINED_BYTES:
-                chunk, more = await _chunk(receive)
-                size += len(chunk)
-                if size > LARGEST_BODY:
-                    too_large = True
-                    body.clear()
-                if not too_large:
-                    body += chunk
-                if not more:
-                    break
-    except TimeoutError:
-        if not too_large:
-            raise _Refused(408, "body too slow") from None
-    if too_large:
-        raise _Refused(413, "body too large")
-    return bytes(body)
-
-
-async def _chunk(receive: Receive) -> tuple[bytes, bool]:
-    """The next piece of the body, and whether more follows. Raises _Left."""
-    message = await receive()
-    if message["type"] != "http.request":
-        raise _Left
-    return message.get("body", b""), message.get("more_body", False)
-
-
-def _payload(content_type: str, content_encoding: str, body: bytes) -> _Json:
-    """The payload of a verified request: a JSON object, the JSON object in a form's field ``payload``, or the form.
-    Raises _Refused."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    if content_encoding.strip().lower() not in {"", "identity"}:
-        raise _Refused(415, "content encoding")
-    if media_type == "application/json":
-        return _object(body)
-    if media_type != "application/x-www-form-urlencoded":
-        raise _Refused(415, "content type")
-    try:
-        form = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict"))
-    except ValueError:
-        raise _Refused(400, "unreadable form") from None
-    return _object(form["payload"].encode()) if "payload" in form else form
-
-
-def _object(text: bytes) -> _Json:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _Refused(400, "unreadable JSON") from None
-    if not isinstance(value, dict):
-        raise _Refused(400, "not a JSON object")
-    if not isinstance(value.get("event", {}), dict):
-        raise _Refused(400, "not an event")
-    return value

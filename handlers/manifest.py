@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from handlers.commands import COMMAND
+from handlers.grammar.doors import SETTINGS_COMMAND, USAGE_COMMAND
 from handlers.http import PATH
 
 _SCOPES = (
@@ -21,6 +22,7 @@ _SCOPES = (
     "im:write",
     "mpim:history",
     "reactions:read",
+    "users:read",
 )
 _EVENTS = (
     "app_mention",
@@ -39,6 +41,18 @@ _LONG_DESCRIPTION = (
     " The pictures and sound are made by a machine and can be wrong or unsuitable: look before you share them."
 )
 
+
+_COMMANDS = (
+    (
+        COMMAND,
+        "Draft a short video from a prompt",
+        "a red panda surfing --takes 3 --ratio 9:16 | --estimate PROMPT | help",
+    ),
+    (USAGE_COMMAND, "What was spent, is held, and is left", "2026-11, or nothing for this month"),
+    (SETTINGS_COMMAND, "What holds in this channel, and changing it", "draft.res=720p takes=2 | help"),
+)
+"""Name, description, and what is shown while somebody types it. ``/clip usage`` and ``/clip settings`` do the same,
+where another app has taken the longer names."""
 
 _ON_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -91,12 +105,13 @@ def manifest(*, history: bool = True, http: str | None = None) -> dict[str, Any]
             "bot_user": {"display_name": "dailies", "always_online": True},
             "slash_commands": [
                 {
-                    "command": COMMAND,
-                    "description": "Draft a short video from a prompt",
-                    "usage_hint": "a red panda surfing --takes 3 --ratio 9:16 | --estimate PROMPT | help",
+                    "command": command,
+                    "description": description,
+                    "usage_hint": usage_hint,
                     "should_escape": True,
                     **({} if url is None else {"url": url}),
                 }
+                for command, description, usage_hint in _COMMANDS
             ],
         },
         "oauth_config": {"scopes": {"bot": scopes}},

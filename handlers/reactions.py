@@ -35,7 +35,7 @@ def register(app: AsyncApp, doors: Doors) -> None:
                 await doors.presses.cancel_message(sender, str(item["ts"]))
         except EXPECTED as error:
             place = Place(channel=sender.channel, person=sender.person)
-            doors.tell(place, doors.explain(error), once=sender.key)
+            doors.refuse(place, error, once=sender.key)
 
     @app.event("reaction_removed")
     async def removed() -> None:

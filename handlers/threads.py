@@ -5,7 +5,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.services.policy import Replies
+from bot.domain.preference_keys import Replies
 from bot.services.taking import Sender
 from handlers.blocks.answers import answer
 from handlers.doors import EXPECTED, Doors, Place
@@ -53,7 +53,7 @@ async def _reply(doors: Doors, event: dict[str, Any]) -> bool:
         await _act(doors, event, sender, root)
     except EXPECTED as error:
         place = Place(channel=channel, person=sender.person, thread_ts=root)
-        doors.tell(place, doors.explain(error), once=sender.key)
+        doors.refuse(place, error, once=sender.key)
     return True
 
 

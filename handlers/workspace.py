@@ -7,7 +7,6 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -16,6 +15,7 @@ from bot.ports import ChatError
 from handlers.doors import Identity
 from handlers.http import SlackEndpoint
 from handlers.slack_errors import translated
+from handlers.socket import SlackSocket
 
 _CALL_TIMEOUT_SECONDS = 15
 _PING_SECONDS = 5.0
@@ -46,7 +46,7 @@ class SlackWorkspace:
             logger=logging.getLogger("slack_sdk.web"),
         )
         self._app_token = app_token
-        self._socket: AsyncSocketModeHandler | None = None
+        self._socket: SlackSocket | None = None
         self.endpoint = None if app_token else SlackEndpoint(signing_secret=signing_secret)
         """Where Slack's requests arrive in HTTP mode; None in Socket Mode."""
 
@@ -83,7 +83,7 @@ class SlackWorkspace:
         if self.endpoint is not None:
             self.endpoint.connect(app)
             return
-        self._socket = AsyncSocketModeHandler(app, self._app_token, web_client=self.client, ping_interval=_PING_SECONDS)
+        self._socket = SlackSocket(app, self._app_token, web_client=self.client, ping_interval=_PING_SECONDS)
         await self._socket.client.connect()  # type: ignore[no-untyped-call] # slack_sdk has no types here
 
     @property

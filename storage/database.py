@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.ports import StorageBusy
 from storage import migrations
+from storage.announcements import SqlAnnouncements
+from storage.audit import SqlAudit
 from storage.driver_errors import translating
 from storage.engines import (
     BUSY_SECONDS,
@@ -26,6 +28,7 @@ from storage.jobs import SqlJobs
 from storage.leases import SqlLeases
 from storage.ledger import SqlLedger
 from storage.lock import exclusive
+from storage.preferences import SqlPreferences
 from storage.sql import Sql, opened
 
 
@@ -36,6 +39,9 @@ class SqlTransaction:
     inbox: SqlInbox
     jobs: SqlJobs
     ledger: SqlLedger
+    audit: SqlAudit
+    preferences: SqlPreferences
+    announcements: SqlAnnouncements
     leases: SqlLeases
 
 
@@ -65,7 +71,13 @@ class Database:
 
     def _transaction(self, sql: Sql) -> SqlTransaction:
         return SqlTransaction(
-            inbox=SqlInbox(sql), jobs=SqlJobs(sql), ledger=SqlLedger(sql, self._zone), leases=SqlLeases(sql)
+            inbox=SqlInbox(sql),
+            jobs=SqlJobs(sql),
+            ledger=SqlLedger(sql, self._zone),
+            audit=SqlAudit(sql),
+            preferences=SqlPreferences(sql),
+            announcements=SqlAnnouncements(sql),
+            leases=SqlLeases(sql),
         )
 
     @asynccontextmanager

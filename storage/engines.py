@@ -5,6 +5,7 @@ the driver is told to leave transactions alone, and ours begin with ``BEGIN IMME
 at READ COMMITTED; what must be atomic takes a row lock or an advisory lock by itself.
 """
 
+import re
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -23,8 +24,10 @@ BUSY_SECONDS = 2.0
 """How long a transaction waits for its turn. Slack gives a command 3 seconds, and the answer needs some
 of them."""
 
-MIGRATION_SECONDS = 60
+MIGRATION_SECONDS = 60.0
 """How long one process waits for another one's migration."""
+
+LARGEST_PORT = 65535
 
 BUSY_MILLISECONDS = "busy_milliseconds"
 """The execution option that tells SQLite how long its BEGIN may wait for another process."""
@@ -50,6 +53,22 @@ _POSTGRES_NETWORK = {
 }
 
 
+_SUPPORTED = "sqlite:///FILE and postgresql://…"
+_KIND = re.compile(r"[a-z][a-z0-9+.-]*(?=://)", re.IGNORECASE)
+
+
+class MalformedUrl(UnsupportedUrl):
+    """A DATABASE_URL that cannot be taken apart. ``why`` says which part is wrong; no part is repeated, since any of
+    them may be a password that stands where it should not."""
+
+    def __init__(self, variable: str, scheme: str, why: str) -> None:
+        super().__init__(variable, scheme, _SUPPORTED)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"{self.variable} {self.why}; supported are {self.supported}."
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where the database is. ``file`` is the SQLite file, None on PostgreSQL."""
@@ -65,18 +84,27 @@ class Place:
 
 def place_of(database_url: str) -> Place:
     """``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://…``. Raises UnsupportedUrl."""
-    supported = "sqlite:///FILE and postgresql://…"
+    variable, kind = "DATABASE_URL", _KIND.match(database_url)
+    if kind is None:
+        raise MalformedUrl(variable, "", "does not begin with a kind and “://”")
     try:
         url = make_url(database_url)
     except ArgumentError:
         # The cause would repeat the URL, which may hold a password.
-        raise UnsupportedUrl("DATABASE_URL", database_url.partition(":")[0][:20], supported) from None
-    kind = url.drivername.split("+")[0]
-    if kind == "sqlite" and url.database and url.database != ":memory:":
-        return Place(url=url, file=Path(url.database))
-    if kind in {"postgresql", "postgres"}:
-        return Place(url=url, file=None)
-    raise UnsupportedUrl("DATABASE_URL", url.drivername, supported)
+        raise MalformedUrl(variable, kind[0], "cannot be read as an address") from None
+    except ValueError:
+        why = "has a port that is no number (in a password @ : / are written %40 %3A %2F)"
+        raise MalformedUrl(variable, kind[0], why) from None
+    match url.get_backend_name():
+        case "sqlite" if url.host or url.username:
+            raise MalformedUrl(variable, kind[0], "has two slashes, and a file needs three, or four from the root")
+        case "sqlite" if url.database and url.database != ":memory:":
+            return Place(url=url, file=Path(url.database))
+        case "postgresql" | "postgres":
+            if url.port is not None and not 1 <= url.port <= LARGEST_PORT:
+                raise MalformedUrl(variable, kind[0], f"has a port that is not within 1 and {LARGEST_PORT}")
+            return Place(url=url, file=None)
+    raise UnsupportedUrl(variable, url.drivername, _SUPPORTED)
 
 
 def writing_engine(place: Place) -> AsyncEngine:
@@ -101,15 +129,17 @@ def reading_engine(place: Place) -> AsyncEngine:
 
 
 def plain_engine(place: Place, *, writing: bool) -> Engine:
-    """A synchronous engine, for migrations and for looking at the schema, that waits long for others."""
+    """A synchronous engine, for migrations, which wait long for others', and for looking at the schema, which does
+    not: nobody keeps it from being read for long but a program that has no business there."""
+    patience = MIGRATION_SECONDS if writing else BUSY_SECONDS
     if not place.sqlite:
-        arguments = _POSTGRES_NETWORK | {"options": f"-c lock_timeout={MIGRATION_SECONDS}s"}
+        arguments = _POSTGRES_NETWORK | {"options": f"-c lock_timeout={patience:.0f}s"}
         url = place.url.set(drivername="postgresql+psycopg")
         return create_engine(url, poolclass=NullPool, connect_args=arguments)
     engine = create_engine(
         place.url.set(drivername="sqlite+pysqlite"),
         poolclass=NullPool,
-        execution_options={BUSY_MILLISECONDS: MIGRATION_SECONDS * 1000},
+        execution_options={BUSY_MILLISECONDS: int(patience * 1000)},
     )
     _close_sqlite_traps(engine, begin="BEGIN IMMEDIATE" if writing else "BEGIN", query_only=not writing)
     return engine

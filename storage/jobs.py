@@ -20,6 +20,7 @@ from storage.tables import ATTENTION, TO_BE_MOVED, AskRow, JobRow
 
 _AGE = (col(JobRow.created_at), col(JobRow.id))
 _FINAL_WORDS = sorted(state.value for state in FINAL)
+_IN_FLIGHT_WORDS = sorted(state.value for state in IN_FLIGHT)
 
 
 class SqlJobs(SqlAsks, SqlAttempts):
@@ -95,7 +96,9 @@ class SqlJobs(SqlAsks, SqlAttempts):
         await self._sql.run(update(JobRow).where(*unasked).values(cancel_by=person))
 
     async def wish(self, workspace: str, job_id: str, wish: Wish, person: str) -> None:
-        flag = {"wish": wish.value, "wish_by": person}
+        flag: dict[str, object] = {"wish": wish.value, "wish_by": person}
+        if wish is Wish.ORDER_AGAIN:
+            flag["version"] = col(JobRow.version) + 1
         await self._sql.run(update(JobRow).where(*_job(workspace, job_id)).values(**flag))
 
     async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
@@ -134,8 +137,14 @@ class SqlJobs(SqlAsks, SqlAttempts):
         await self._sql.lock(f"provider/{provider}")
 
     async def in_flight(self, provider: str) -> int:
-        words = sorted(state.value for state in IN_FLIGHT)
-        return await self._count(col(JobRow.provider) == provider, col(JobRow.state).in_(words))
+        return await self._count(col(JobRow.provider) == provider, col(JobRow.state).in_(_IN_FLIGHT_WORDS))
+
+    async def lock_person(self, workspace: str, person: str) -> None:
+        await self._sql.lock(f"person/{workspace}/{person}")
+
+    async def running_of(self, workspace: str, person: str) -> int:
+        running = col(JobRow.state).in_(_IN_FLIGHT_WORDS)
+        return await self._count(col(JobRow.workspace) == workspace, col(JobRow.person) == person, running)
 
     async def count_by_state(self) -> Mapping[tuple[str, State], int]:
         group = (col(JobRow.provider), col(JobRow.state))
@@ -143,9 +152,16 @@ class SqlJobs(SqlAsks, SqlAttempts):
         return {(provider, State(state)): int(count) for provider, state, count in await self._sql.rows(counted)}
 
     async def ahead(self, job: Job) -> int:
-        queued = (col(JobRow.provider) == job.provider, col(JobRow.state) == State.QUEUED.value)
+        return await self._older(job, col(JobRow.provider) == job.provider)
+
+    async def ahead_of_payer(self, job: Job) -> int:
+        return await self._older(job, col(JobRow.workspace) == job.workspace, col(JobRow.person) == job.person)
+
+    async def _older(self, job: Job, *alike: ColumnElement[bool]) -> int:
+        """Queued jobs that were accepted before this one."""
         same_time = and_(col(JobRow.created_at) == job.created_at, col(JobRow.id) < job.id)
-        return await self._count(*queued, or_(col(JobRow.created_at) < job.created_at, same_time))
+        older = or_(col(JobRow.created_at) < job.created_at, same_time)
+        return await self._count(col(JobRow.state) == State.QUEUED.value, older, *alike)
 
     async def _jobs(self, *conditions: ColumnElement[bool], by_number: bool = False) -> tuple[Job, ...]:
         order = (col(JobRow.number), col(JobRow.id)) if by_number else _AGE

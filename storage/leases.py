@@ -7,7 +7,9 @@ from sqlmodel import col, delete, select, update
 
 from bot.domain.job import Ownership
 from storage.sql import Sql
-from storage.tables import AskRow, JobRow, LeaseRow
+from storage.tables import AnnouncementRow, AskRow, JobRow, LeaseRow
+
+_Owned = type[JobRow] | type[AskRow] | type[AnnouncementRow]
 
 
 class SqlLeases:
@@ -61,9 +63,9 @@ async def end_lapsed(sql: Sql, now: datetime) -> None:
     await sql.run(update(LeaseRow).where(col(LeaseRow.until) <= now).values(until=None))
 
 
-def free_for(row: type[JobRow] | type[AskRow], ownership: Ownership, now: datetime) -> ColumnElement[bool]:
-    """The condition that a job or an ask has no owner, or one whose lease is not valid at ``now``; never
-    our own."""
+def free_for(row: _Owned, ownership: Ownership, now: datetime) -> ColumnElement[bool]:
+    """The condition that a job, an ask or an announcement has no owner, or one whose lease is not valid
+    at ``now``; never our own."""
     valid = exists().where(
         col(LeaseRow.owner) == col(row.owner),
         col(LeaseRow.epoch) == col(row.epoch),
@@ -72,8 +74,8 @@ def free_for(row: type[JobRow] | type[AskRow], ownership: Ownership, now: dateti
     return col(row.owner).is_(None) | and_(~owned_by(row, ownership), ~valid)
 
 
-def owned_by(row: type[JobRow] | type[AskRow], ownership: Ownership) -> ColumnElement[bool]:
-    """The condition that a job or an ask is ours, under our present epoch."""
+def owned_by(row: _Owned, ownership: Ownership) -> ColumnElement[bool]:
+    """The condition that a job, an ask or an announcement is ours, under our present epoch."""
     return and_(col(row.owner) == ownership.owner, col(row.epoch) == ownership.epoch)
 
 

@@ -8,14 +8,25 @@ from sqlalchemy import ColumnElement, and_, case, func
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
-from bot.domain.budget import Cap, Entry, EntryKind, Hold, Scope, UsageRow, release_entry, settle_entry
+from bot.domain.budget import (
+    Cap,
+    Entry,
+    Hold,
+    Scope,
+    Stage,
+    UsageRow,
+    adjust_entry,
+    release_entry,
+    settle_entry,
+)
 from storage.accounting import check_cap, hold_entries
 from storage.rows import entry_from_row, entry_to_row
 from storage.sql import Sql
 from storage.tables import CapRow, LedgerRow
 
-_USAGE_KEYS = ("workspace", "month", "channel", "person", "provider", "tier")
+_USAGE_KEYS = ("workspace", "month", "channel", "person", "provider", "tier", "stage")
 _USAGE_SUMS = ("held_micro_usd", "settled_micro_usd", "released_micro_usd")
+_USAGE_COUNTS = ("clips", "as_final_micro_usd", "compared_micro_usd", "compared_clips")
 
 
 class SqlLedger:
@@ -45,13 +56,22 @@ class SqlLedger:
         held = await self._hold_of(workspace, job_id, attempt)
         return held is not None and await self._close(release_entry(held, at))
 
+    async def adjust(self, workspace: str, job_id: str, attempt: int, cost_micro_usd: int, at: datetime) -> bool:
+        # One at a time, each on what the one before it wrote: the hold's row is what they wait for.
+        if await self._hold_of(workspace, job_id, attempt, lock=True) is None:
+            return False
+        rows = select(LedgerRow).where(*_attempt(workspace, job_id, attempt)).order_by(col(LedgerRow.seq))
+        so_far = [entry_from_row(row) for row in await self._sql.scalars(rows)]
+        adjusted = adjust_entry(so_far, cost_micro_usd, at)
+        return adjusted is not None and await self._close(adjusted)
+
     async def committed(self, cap: Cap, workspace: str) -> int:
         total = func.sum(col(LedgerRow.held_micro_usd) + col(LedgerRow.settled_micro_usd))
         return int(await self._sql.scalar(select(total).where(_under(cap, workspace))) or 0)
 
     async def entries(self, workspace: str | None = None, job_id: str | None = None) -> tuple[Entry, ...]:
         statement = select(LedgerRow).order_by(
-            col(LedgerRow.at), col(LedgerRow.job_id), col(LedgerRow.attempt), col(LedgerRow.closing)
+            col(LedgerRow.at), col(LedgerRow.job_id), col(LedgerRow.attempt), col(LedgerRow.seq)
         )
         if workspace is not None:
             statement = statement.where(col(LedgerRow.workspace) == workspace)
@@ -60,12 +80,26 @@ class SqlLedger:
         return tuple(entry_from_row(row) for row in await self._sql.scalars(statement))
 
     async def usage(self, month: str) -> tuple[UsageRow, ...]:
-        group = [col(getattr(LedgerRow, name)) for name in _USAGE_KEYS]
-        paid = and_(col(LedgerRow.kind) == EntryKind.SETTLE.value, col(LedgerRow.settled_micro_usd) > 0)
-        sums = [func.sum(col(getattr(LedgerRow, name))).label(name) for name in _USAGE_SUMS]
-        clips = func.sum(case((paid, 1), else_=0)).label("clips")
-        in_month = col(LedgerRow.month) == month
-        statement = select_columns(*group, *sums, clips).where(in_month).group_by(*group).order_by(*group)
+        same = [col(getattr(LedgerRow, name)) for name in ("job_id", "attempt", *_USAGE_KEYS, "as_final_micro_usd")]
+        of_attempt = [func.sum(col(getattr(LedgerRow, name))).label(name) for name in _USAGE_SUMS]
+        # First by attempt: whether one cost anything is known from all its rows together.
+        attempts = select_columns(*same, *of_attempt).where(col(LedgerRow.month) == month).group_by(*same).subquery()
+        one = attempts.c
+        paid = one.settled_micro_usd > 0
+        compared = and_(paid, one.stage == Stage.DRAFT.value, one.as_final_micro_usd.is_not(None))
+        counts = (
+            (paid, 1),
+            (compared, one.as_final_micro_usd),
+            (compared, one.settled_micro_usd),
+            (compared, 1),
+        )
+        group = [one[name] for name in _USAGE_KEYS]
+        sums = [func.sum(one[name]).label(name) for name in _USAGE_SUMS]
+        sums += [
+            func.sum(case((condition, value), else_=0)).label(name)
+            for name, (condition, value) in zip(_USAGE_COUNTS, counts, strict=True)
+        ]
+        statement = select_columns(*group, *sums).group_by(*group).order_by(*group)
         return tuple(_usage(row._asdict()) for row in await self._sql.rows(statement))
 
     async def _lock(self, cap: Cap, workspace: str) -> None:
@@ -83,18 +117,21 @@ class SqlLedger:
     async def _held(self, entry: Entry) -> Entry | None:
         return await self._hold_of(entry.workspace, entry.job_id, entry.attempt)
 
-    async def _hold_of(self, workspace: str, job_id: str, attempt: int) -> Entry | None:
-        key = (
-            col(LedgerRow.workspace) == workspace,
-            col(LedgerRow.job_id) == job_id,
-            col(LedgerRow.attempt) == attempt,
-            col(LedgerRow.closing).is_(False),
-        )
-        row = await self._sql.scalar(select(LedgerRow).where(*key))
+    async def _hold_of(self, workspace: str, job_id: str, attempt: int, *, lock: bool = False) -> Entry | None:
+        hold = select(LedgerRow).where(*_attempt(workspace, job_id, attempt), col(LedgerRow.seq) == 0)
+        row = await self._sql.scalar(hold.with_for_update() if lock else hold)
         return None if row is None else entry_from_row(row)
 
     async def _close(self, entry: Entry) -> bool:
         return await self._sql.insert_new(entry_to_row(entry))
+
+
+def _attempt(workspace: str, job_id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(LedgerRow.workspace) == workspace,
+        col(LedgerRow.job_id) == job_id,
+        col(LedgerRow.attempt) == attempt,
+    )
 
 
 def _under(cap: Cap, workspace: str) -> ColumnElement[bool]:
@@ -111,5 +148,5 @@ def _under(cap: Cap, workspace: str) -> ColumnElement[bool]:
 
 def _usage(row: dict[str, Any]) -> UsageRow:
     # PostgreSQL adds up 64-bit integers as decimals.
-    whole = {name: int(row[name]) for name in (*_USAGE_SUMS, "clips")}
-    return UsageRow(**row | whole)
+    whole = {name: int(row[name]) for name in (*_USAGE_SUMS, *_USAGE_COUNTS)}
+    return UsageRow(**row | whole | {"stage": Stage(row["stage"])})

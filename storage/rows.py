@@ -1,9 +1,12 @@
 """Rows to values and back: pure functions, nothing else knows both."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from types import MappingProxyType
 from typing import Any
 
-from bot.domain.budget import Entry, EntryKind
+from bot.domain.announcement import Announcement, Topic
+from bot.domain.audit import Act, AuditEntry
+from bot.domain.budget import Entry, EntryKind, Stage
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import (
     Ask,
@@ -23,14 +26,18 @@ from bot.domain.job import (
     Wish,
 )
 from bot.domain.lineage import Method
+from bot.domain.preferences import PreferencesVersion
 from bot.domain.recipe import MediaKind, MediaRole, Medium, Ratio, Recipe, Resolution
 from bot.domain.trouble import Trouble
 from storage.tables import (
+    AnnouncementRow,
     AskRow,
     AttemptRow,
+    AuditRow,
     EvidenceRow,
     JobRow,
     LedgerRow,
+    PreferencesRow,
     SupporterRow,
     ThreadRow,
     TimelineRow,
@@ -70,10 +77,10 @@ def thread_from_row(row: ThreadRow) -> Thread:
 
 def ask_to_row(ask: Ask) -> AskRow:
     """The row of an ask; ``root_ts`` stands in its thread's row."""
-    fields = asdict(ask)
-    del fields["root_ts"]
+    values = asdict(ask)
+    del values["root_ts"]
     return AskRow(
-        **fields
+        **values
         | {
             "kind": ask.kind.value,
             "door": ask.door.value,
@@ -108,13 +115,14 @@ def supporter_from_row(row: SupporterRow) -> Supporter:
 
 def job_to_row(job: Job) -> JobRow:
     """The row of a job."""
-    fields = asdict(job)
-    del fields["failure"]
+    values = asdict(job)
+    del values["failure"]
     return JobRow(
-        **fields
+        **values
         | {
             "recipe": recipe_to_json(job.recipe),
             "state": job.state.value,
+            "stage": job.stage.value,
             "wait_reason": job.wait_reason and job.wait_reason.value,
             "failure_kind": job.failure and job.failure.kind.value,
             "failure_detail": job.failure and job.failure.detail,
@@ -126,12 +134,13 @@ def job_to_row(job: Job) -> JobRow:
 
 def job_from_row(row: JobRow) -> Job:
     """The job of a row."""
-    fields = row.model_dump(exclude={"failure_kind", "failure_detail"})
+    values = row.model_dump(exclude={"failure_kind", "failure_detail"})
     return Job(
-        **fields
+        **values
         | {
             "recipe": recipe_from_json(row.recipe),
             "state": State(row.state),
+            "stage": Stage(row.stage),
             "wait_reason": row.wait_reason and WaitReason(row.wait_reason),
             "failure": row.failure_kind
             and Failure(kind=FailureKind(row.failure_kind), detail=row.failure_detail or ""),
@@ -173,10 +182,45 @@ def timeline_from_row(row: TimelineRow) -> TimelineEntry:
 
 def entry_to_row(entry: Entry) -> LedgerRow:
     """The row of a ledger entry."""
-    closing = entry.kind is not EntryKind.HOLD
-    return LedgerRow(**asdict(entry) | {"kind": entry.kind.value, "closing": closing})
+    return LedgerRow(**asdict(entry) | {"kind": entry.kind.value, "stage": entry.stage.value})
 
 
 def entry_from_row(row: LedgerRow) -> Entry:
     """The ledger entry of a row."""
-    return Entry(**row.model_dump(exclude={"closing"}) | {"kind": EntryKind(row.kind)})
+    return Entry(**row.model_dump() | {"kind": EntryKind(row.kind), "stage": Stage(row.stage)})
+
+
+def audit_to_row(entry: AuditEntry) -> AuditRow:
+    """The row of a line of the audit."""
+    return AuditRow(**asdict(entry) | {"act": entry.act.value})
+
+
+def audit_from_row(row: AuditRow) -> AuditEntry:
+    """The line of the audit of a row."""
+    return AuditEntry(**row.model_dump(exclude={"seq"}) | {"act": Act(row.act)})
+
+
+def preferences_to_row(version: PreferencesVersion) -> PreferencesRow:
+    """The row of a version of preferences."""
+    return PreferencesRow(**_shallow(version) | {"values": dict(version.values)})
+
+
+def preferences_from_row(row: PreferencesRow) -> PreferencesVersion:
+    """The version of preferences of a row."""
+    return PreferencesVersion(**row.model_dump() | {"values": MappingProxyType(row.values)})
+
+
+def announcement_to_row(announcement: Announcement) -> AnnouncementRow:
+    """The row of an announcement."""
+    plain = {"topic": announcement.topic.value, "facts": dict(announcement.facts)}
+    return AnnouncementRow(**_shallow(announcement) | plain)
+
+
+def announcement_from_row(row: AnnouncementRow) -> Announcement:
+    """The announcement of a row."""
+    return Announcement(**row.model_dump() | {"topic": Topic(row.topic), "facts": MappingProxyType(row.facts)})
+
+
+def _shallow(value: PreferencesVersion | Announcement) -> dict[str, Any]:
+    """Its fields as they are; ``asdict`` would try to copy a mapping that cannot be changed, and fail."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}

@@ -155,4 +155,7 @@ def _ignore(task: asyncio.Future[Any]) -> None:
 
 
 def _columns(row: Row) -> dict[str, Any]:
-    return row.model_dump(exclude={"seq"})
+    columns = row.model_dump()
+    if columns.get("seq", 0) is None:
+        del columns["seq"]  # a number that the database gives
+    return columns

@@ -28,6 +28,9 @@ CARD_BEHIND = text("card_version < version")
 LIVE_KEY = text("live AND unique_key IS NOT NULL")
 """Asks whose unique key is taken."""
 
+TO_BE_TOLD = text("(posted_ts IS NULL AND NOT given_up)")
+"""Announcements that are still to be posted."""
+
 
 def _partial(name: str, *columns: str, where: Any, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
@@ -138,6 +141,7 @@ class JobRow(Row, table=True):
         Index("ix_jobs_thread", "workspace", "thread_id", "number"),
         Index("ix_jobs_message", "workspace", "channel", "message_ts"),
         Index("ix_jobs_queue", "provider", "state", "created_at"),
+        Index("ix_jobs_payer", "workspace", "person", "state", "created_at"),
         Index("ix_jobs_age", "created_at", "id"),
     )
 
@@ -156,6 +160,8 @@ class JobRow(Row, table=True):
     state: str
     price_micro_usd: int = Field(sa_type=BigInteger)
     price_assumed: bool
+    stage: str
+    as_final_micro_usd: int | None = Field(sa_type=BigInteger)
     created_at: datetime
     updated_at: datetime
     due_at: datetime
@@ -254,7 +260,7 @@ class CapRow(Row, table=True):
 
 class LedgerRow(Row, table=True):
     """``bot.domain.budget.Entry``. The key is what allows one hold and one closing row for each attempt
-    of a job."""
+    of a job, and lets one of two adjustments at once through."""
 
     __tablename__ = "ledger"
     __table_args__ = (
@@ -265,18 +271,77 @@ class LedgerRow(Row, table=True):
     workspace: str = Field(primary_key=True)
     job_id: str = Field(primary_key=True)
     attempt: int = Field(primary_key=True)
-    closing: bool = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
     kind: str
     channel: str
     person: str
     provider: str
     tier: str
+    stage: str
+    as_final_micro_usd: int | None = Field(sa_type=BigInteger)
     month: str
     day: str
     held_micro_usd: int = Field(sa_type=BigInteger)
     settled_micro_usd: int = Field(sa_type=BigInteger)
     released_micro_usd: int = Field(sa_type=BigInteger)
     at: datetime
+
+
+class AuditRow(Row, table=True):
+    """``bot.domain.audit.AuditEntry``. ``seq`` gives the order in which lines were written. It refers to
+    nothing, since it is to outlive what it speaks of."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_workspace", "workspace", "seq"), Index("ix_audit_at", "at"))
+
+    seq: int | None = Field(default=None, primary_key=True)
+    workspace: str
+    at: datetime
+    act: str
+    person: str | None
+    channel: str | None
+    ask_id: str | None
+    job_id: str | None
+    provider: str | None
+    task_id: str | None
+    micro_usd: int | None = Field(sa_type=BigInteger)
+    detail: str
+
+
+class PreferencesRow(Row, table=True):
+    """``bot.domain.preferences.PreferencesVersion``. The key is what lets one of two changes at once
+    through."""
+
+    __tablename__ = "preferences"
+
+    workspace: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    values: dict[str, str] = Field(sa_type=JSON)
+    changed_by: str | None
+    at: datetime
+
+
+class AnnouncementRow(Row, table=True):
+    """``bot.domain.announcement.Announcement``. The key is what lets the same news be told once."""
+
+    __tablename__ = "announcements"
+    __table_args__ = (_partial("ix_announcements_to_be_told", "due_at", "created_at", "key", where=TO_BE_TOLD),)
+
+    workspace: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    topic: str
+    to: str
+    created_at: datetime
+    due_at: datetime
+    job_id: str | None
+    facts: dict[str, Any] = Field(sa_type=JSON)
+    posting: bool
+    posted_ts: str | None
+    given_up: bool
+    tries: int
+    owner: str | None
+    epoch: int
 
 
 class LeaseRow(Row, table=True):

@@ -4,9 +4,13 @@ import ipaddress
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from tests.support.books import BOOKS, BY_HAND, HALF_MADE, Jobs
 
 EXAMPLE = Path(__file__).resolve().parents[1] / ".env.example"
 
@@ -21,6 +25,21 @@ def pytest_configure() -> None:
     # Machines that run tests are shared: a slow example is no defect. A failing one prints how to repeat it.
     settings.register_profile("dailies", deadline=None, print_blob=True)
     settings.load_profile("dailies")
+    BOOKS.watch()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """After each test that passed, the ledgers it wrote are looked over, while its fixtures still have them open."""
+    yield
+    if item.get_closest_marker(HALF_MADE) is None:
+        BOOKS.check(Jobs.BOOKED if item.get_closest_marker(BY_HAND) is None else Jobs.NONE)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """The next test begins with books of its own."""
+    BOOKS.forget()
 
 
 def forget_real_settings() -> None:

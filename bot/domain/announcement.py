@@ -6,16 +6,25 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+ADMINS = "admins"
+"""Whoever administers Dailies in the workspace when it is posted: each is told directly. No id of Slack looks so."""
+
 
 class Topic(StrEnum):
-    """What an announcement is about; the words are written in ``handlers.blocks``."""
+    """What an announcement is about, with the ``facts`` that its words need; they are written in
+    ``handlers.blocks.announcements``."""
 
     WINNER = "winner"
-    """A final is in: linked in the winners' channel."""
+    """A final is in: linked in the winners' channel. ``channel``, ``message_ts``, ``number``, ``person``, ``prompt``,
+    ``resolution``."""
+    WINNER_UNTOLD = "winner_untold"
+    """Slack does not let us post in the winners' channel: to the admins. ``channel`` and Slack's word ``error``."""
     CAP_NEAR = "cap_near"
-    """80 % of a cap is held or spent: to an admin."""
+    """80 % of a cap is held or spent: to the admins. ``scope``, ``subject``, ``period``, ``limit_micro_usd``,
+    ``committed_micro_usd``, ``renews_at`` (Unix seconds)."""
     OVERBILLED = "overbilled"
-    """A provider charged more than it said: to an admin."""
+    """A provider charged more than the price it was held at: to the admins. ``provider``, ``tier``, ``resolution``,
+    ``held_micro_usd``, ``charged_micro_usd``, ``channel``, ``number``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +35,7 @@ class Announcement:
     key: str
     topic: Topic
     to: str
-    """A channel's id, or a person's for a direct message."""
+    """A channel's id, a person's for a direct message, or ADMINS."""
     created_at: datetime
     due_at: datetime
     job_id: str | None = None

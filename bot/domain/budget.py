@@ -154,6 +154,8 @@ class UsageRow:
     """What the drafts among those attempts would have been held at as finals, as far as that is known."""
     compared_micro_usd: int
     """What those drafts whose price as a final is known really cost."""
+    compared_clips: int
+    """How many drafts those are."""
 
 
 def month_of(at: datetime, zone: tzinfo) -> str:

@@ -25,6 +25,8 @@ class FailureKind(StrEnum):
     """The provider no longer knows a task that it accepted and charged."""
     LINK_EXPIRED = "link_expired"
     OVER_CAP = "over_cap"
+    TOO_FEW = "too_few"
+    """Fewer people stood behind a promotion than the channel asks for."""
     NOT_IN_CHANNEL = "not_in_channel"
     COUNTED_AS_SPENT = "counted_as_spent"
     """Nobody could find out whether it was charged: given up, and counted as if it had been."""

@@ -73,6 +73,9 @@ class Opened:
 class Declined:
     """Undone, expired unconfirmed, or cancelled before any order: nothing was or will be charged."""
 
+    failure: Failure | None = None
+    """Why, where nobody stopped it and the card would not know."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Starved:
@@ -117,9 +120,11 @@ class Lapsed:
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """The provider took the order and named its task."""
+    """The provider took the order and named its task. ``cost_micro_usd`` is what its answer says was charged; None
+    when it does not say."""
 
     task_id: str
+    cost_micro_usd: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,19 +151,21 @@ class Overdue:
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """The provider's clip is ready behind a link."""
+    """The provider's clip is ready behind a link. ``cost_micro_usd`` is what the provider says this order cost; None
+    when it does not say (then what it said before counts, else the price that was held)."""
 
     url: str
     expires_at: datetime
-    cost_micro_usd: int
+    cost_micro_usd: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderFailed:
-    """The provider says that the render failed. ``cost_micro_usd`` is what stays charged (0 when refunded)."""
+    """The provider says that the render failed. ``cost_micro_usd`` is what stays charged (0 when refunded); None when
+    the order was charged and the provider does not say how much."""
 
     failure: Failure
-    cost_micro_usd: int
+    cost_micro_usd: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,8 +293,9 @@ def _opened(job: Job, event: Opened, now: datetime) -> Job:
     return replace(job, state=State.QUEUED, person=event.person, wait_reason=None, failure=None, due_at=now)
 
 
-def _declined(job: Job, _: Declined, now: datetime) -> Job:
-    return replace(job, state=State.CANCELLED, wait_reason=None, finished_at=now, trouble=None)
+def _declined(job: Job, event: Declined, now: datetime) -> Job:
+    failure = event.failure or job.failure
+    return replace(job, state=State.CANCELLED, wait_reason=None, finished_at=now, failure=failure, trouble=None)
 
 
 def _starved(job: Job, event: Starved, _: datetime) -> Job:
@@ -374,7 +382,7 @@ def _rendered(job: Job, event: Rendered, now: datetime) -> Job:
         state=State.DOWNLOADING,
         output_url=event.url,
         output_expires_at=event.expires_at,
-        cost_micro_usd=_spent(job) + event.cost_micro_usd,
+        cost_micro_usd=_spent(job) + _stated(job, event),
         rendered_at=now,
         due_at=now,
     )
@@ -382,7 +390,7 @@ def _rendered(job: Job, event: Rendered, now: datetime) -> Job:
 
 def _failed(job: Job, event: RenderFailed | WrittenOff, now: datetime) -> Job:
     # A rendered clip's cost is in the sum already.
-    more = 0 if job.state is State.DOWNLOADING else event.cost_micro_usd
+    more = 0 if job.state is State.DOWNLOADING else _stated(job, event)
     return replace(
         job,
         state=State.FAILED,
@@ -396,6 +404,10 @@ def _failed(job: Job, event: RenderFailed | WrittenOff, now: datetime) -> Job:
 
 def _spent(job: Job) -> int:
     return job.cost_micro_usd or 0
+
+
+def _stated(job: Job, event: Rendered | RenderFailed | WrittenOff) -> int:
+    return job.price_micro_usd if event.cost_micro_usd is None else event.cost_micro_usd
 
 
 def _hindered(job: Job, event: Hindered, _: datetime) -> Job:

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from bot.domain.recipe import MediaRole, Medium, Ratio, Recipe, Resolution
 
+MOST_TAKES = 8
+"""Clips that one ask can make."""
+
 
 class Method(StrEnum):
     """How a final is made from its draft. A seed does not carry a composition to another resolution, so the card

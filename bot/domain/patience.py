@@ -35,6 +35,9 @@ LARGE_CLIP_GAP = timedelta(minutes=10)
 LATE_GAP = timedelta(minutes=2)
 """Slow watch over a render that is past its limit."""
 
+NEWS_VALID = timedelta(days=1)
+"""An announcement that could not be posted for so long is no news any more."""
+
 _POLL_FLOOR = timedelta(seconds=1)
 _POLL_CEILING = timedelta(seconds=20)
 

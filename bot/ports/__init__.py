@@ -5,6 +5,7 @@ by one suite a port. A port speaks in values of ``bot.domain``; vendor errors ar
 """
 
 from bot.ports.chat import (
+    Balance,
     Card,
     Chat,
     ChatError,
@@ -16,6 +17,7 @@ from bot.ports.chat import (
     MessageGone,
     Slot,
     ThreadGone,
+    Turn,
 )
 from bot.ports.clips import (
     Clips,
@@ -33,7 +35,7 @@ from bot.ports.fetching import (
     LinkRefused,
 )
 from bot.ports.providers import (
-    Balance,
+    Credit,
     NotGenuine,
     Order,
     OrderAccepted,
@@ -85,6 +87,7 @@ __all__ = [
     "ClipsUnavailable",
     "Clock",
     "CommitUnknown",
+    "Credit",
     "Directory",
     "Fenced",
     "FetchError",
@@ -120,4 +123,5 @@ __all__ = [
     "TaskUnreadable",
     "ThreadGone",
     "Transaction",
+    "Turn",
 ]

@@ -43,6 +43,24 @@ class MessageGone(ChatError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Turn:
+    """Where a queued clip stands among those of the same payer, of whom only so many run at once."""
+
+    running: int
+    """Of the payer's, at providers now."""
+    place: int
+    """1 is next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """What the ledger says of an ask's clips, in micro-dollars."""
+
+    held: int
+    spent: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """All that a card shows: it is a pure function of this."""
 
@@ -52,6 +70,12 @@ class Card:
     ahead: int | None
     """Queued clips before this ask's first one, when it was posted; None when nothing is queued."""
     now: datetime
+    turn: Turn | None = None
+    """Of the ask's first queued clip; None unless its payer's limit of running clips is what it waits for."""
+    balance: Balance | None = None
+    """None where the clips' own prices and costs say as much."""
+    promote_emoji: str = "rocket"
+    """The reaction that makes a final in this channel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,4 +147,5 @@ class Directory(Protocol):
         be asked."""
 
     async def admins(self) -> tuple[str, ...]:
-        """Owners and admins of the workspace, for news that nobody was named for. Raises ChatError."""
+        """Owners and admins of the workspace, for news that nobody was named for; where there are very many, some.
+        Raises ChatError."""

@@ -111,7 +111,7 @@ TaskReport = TaskRunning | TaskFinished | TaskFailed | TaskMissing | TaskUnreada
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance:
+class Credit:
     """What is left at a provider. ``micro_usd`` is None when it only says that nothing limits the key."""
 
     micro_usd: int | None
@@ -150,7 +150,7 @@ class Provider(Protocol):
         """Ask for the task to be stopped, where that can be had (``cancel``). True when the provider says that it
         was; what it cost then is asked with ``look``. Raises nothing but CancelledError."""
 
-    async def balance(self) -> Balance | None:
+    async def balance(self) -> Credit | None:
         """What is left, where that can be asked; None when it cannot, or not now."""
 
     async def check(self) -> Failure | None:

@@ -168,7 +168,8 @@ class Jobs(Protocol):
         """Flag that a person asked to stop; the first stays."""
 
     async def wish(self, workspace: str, job_id: str, wish: Wish, person: str) -> None:
-        """Flag what a person pressed; a later press replaces an earlier one."""
+        """Flag what a person pressed; a later press replaces an earlier one. ORDER_AGAIN, for which money is held, also
+        counts up the job's version: who has not seen it can no longer end the job and leave that money behind."""
 
     async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
         """That wish was acted upon; another one pressed meanwhile stays. A clip that is to be delivered after all is
@@ -199,6 +200,9 @@ class Jobs(Protocol):
 
     async def ahead(self, job: Job) -> int:
         """How many queued jobs of the same provider were accepted before this one."""
+
+    async def ahead_of_payer(self, job: Job) -> int:
+        """How many queued jobs that the same person pays were accepted before this one."""
 
     async def add_attempt(self, attempt: Attempt) -> None:
         """Record the intention of a POST. The same attempt again changes nothing: its first key and bytes stay."""
@@ -281,7 +285,8 @@ class Announcements(Protocol):
 
     async def claim(self, ownership: Ownership, limit: int, now: datetime) -> list[Announcement]:
         """Take over up to ``limit`` that are neither posted nor given up and that are unowned, owned by a process
-        whose lease has lapsed, or ours already, oldest first; they are ours afterwards."""
+        whose lease has lapsed, or ours already, the one that is due first before the others (so that one postponed
+        stands in nobody's way); they are ours afterwards, due or not."""
 
     async def intended(self, workspace: str, key: str) -> None:
         """Its post is about to be sent."""
@@ -290,7 +295,8 @@ class Announcements(Protocol):
         """It stands as that message."""
 
     async def postponed(self, workspace: str, key: str, due_at: datetime) -> None:
-        """It could not be posted: try again then. Counts up ``tries``."""
+        """It could not be posted: try again then. Counts up ``tries``. An intention stays: whether it led to a message
+        after all is to be read back."""
 
     async def give_up(self, workspace: str, key: str) -> None:
         """It will never be posted."""

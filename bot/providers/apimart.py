@@ -1,9 +1,8 @@
 """APIMart: many models behind one OpenAI-like API (its guide "Seedance 2 Mini API"; docs.apimart.ai).
 
 ``POST /v1/videos/generations`` makes a task and bills it; ``GET /v1/tasks/{id}`` tells how it is. The guide and the
-reference call some fields and models otherwise: the guide leads, ``Dialect.DOCS`` is the reference; answers are
-understood in the shapes of both. An ``Idempotency-Key`` is honoured as APIMart's own client has it, and said with
-``Idempotency-Replayed``; it is relied upon for minutes only. There is neither a way to cancel nor a list of tasks.
+reference name some fields and models otherwise: the guide leads, ``Dialect.DOCS`` is the reference; answers are read in
+the shapes of both. A repeat under an ``Idempotency-Key`` is told by ``Idempotency-Replayed``.
 """
 
 import asyncio
@@ -21,8 +20,8 @@ from bot.domain.capabilities import Callback, Capabilities, Idempotency
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
-    Balance,
     Clock,
+    Credit,
     Order,
     OrderAccepted,
     OrderInFlight,
@@ -61,7 +60,6 @@ KEY_WINDOW = timedelta(minutes=10)
 """APIMart's client repeats a POST of unknown outcome with its key and names no end; so long is relied upon."""
 OUTPUT_LIFETIME = timedelta(hours=24)
 """The guide: links expire after 24 hours. ``expires_at`` says it exactly."""
-LONGEST_PROMPT_TOKENS = 2_000
 AUTOMATIC_SECONDS = -1
 
 RUNNING_WORDS = frozenset({"submitted", "pending", "processing"})
@@ -125,7 +123,7 @@ def _tier(tier: str, model: str, dialect: Dialect, idempotent: bool, callbacks: 
         reference_audios=3,
         audio_needs_picture=True,
         returns_last_frame=True,
-        longest_prompt_tokens=LONGEST_PROMPT_TOKENS,
+        longest_prompt_tokens=2_000,
         idempotency=Idempotency(window=KEY_WINDOW, verified=idempotent),
         callback=Callback.UNSIGNED if callbacks else None,
         balance=True,
@@ -216,11 +214,8 @@ def _conflict(answer: Answer, envelope: Mapping[str, object], now: datetime) -> 
 
 def _task_id(envelope: Mapping[str, object]) -> str:
     data = _data(envelope)
-    places = [*((envelope, name) for name in _ID_NAMES), *((data, name) for name in (*_ID_NAMES, "id"))]
-    return next((found for place, name in places if (found := as_text(place.get(name)))), "")
-
-
-_ID_NAMES = ("task_id", "job_id")
+    named = (envelope.get("task_id"), envelope.get("job_id"), data.get("task_id"), data.get("id"))
+    return next((found for one in named if (found := as_text(one))), "")
 
 
 def _data(envelope: Mapping[str, object]) -> Mapping[str, object]:
@@ -272,7 +267,7 @@ def _failed(word: str, data: Mapping[str, object]) -> TaskFailed:
 
 
 def classify(code: str, message: str) -> Failure:
-    """The class of a failed task, by the words of its message and code."""
+    """The class of a failed task by its words."""
     lowered = f"{message} {code}".lower()
     late = FailureKind.TIMEOUT if any(word in lowered for word in ("timed out", "timeout")) else None
     kind = kind_by_words(lowered) or late or FailureKind.PROVIDER
@@ -285,16 +280,16 @@ def _cost(data: Mapping[str, object]) -> int | None:
     return micro_usd(data.get("credits_cost"), worth_micro_usd=_CREDIT_MICRO_USD) if dollars is None else dollars
 
 
-def decode_balance(answer: Answer) -> Balance | None:
+def decode_balance(answer: Answer) -> Credit | None:
     """What ``GET /v1/balance`` (of the key) or ``GET /v1/user/balance`` says is left, in dollars; None when it says
     nothing of the kind."""
     envelope = as_mapping(answer.json())
     if answer.status != 200 or envelope.get("success") is False:
         return None
     if envelope.get("unlimited_quota") is True:
-        return Balance(micro_usd=None)
+        return Credit(micro_usd=None)
     left = number(envelope.get("remain_balance"))
-    return None if left is None else Balance(micro_usd=micro_usd(max(0, left)))
+    return None if left is None else Credit(micro_usd=micro_usd(max(0, left)))
 
 
 class APIMart:
@@ -366,12 +361,12 @@ class APIMart:
         """False: APIMart has no way to cancel."""
         return False
 
-    async def balance(self) -> Balance | None:
+    async def balance(self) -> Credit | None:
         """The lesser of what the key and what the account has left."""
         answers = await asyncio.gather(self._get("/balance"), self._get("/user/balance"))
         read = [one for answer in answers if isinstance(answer, Answer) and (one := decode_balance(answer))]
         limits = [one.micro_usd for one in read if one.micro_usd is not None]
-        return Balance(micro_usd=min(limits, default=None)) if read else None
+        return Credit(micro_usd=min(limits, default=None)) if read else None
 
     async def check(self) -> Failure | None:
         """Ask what is left; where that is not served, which models there are."""

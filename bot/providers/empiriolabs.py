@@ -18,8 +18,8 @@ from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.recipe import FAST, MINI, STANDARD, MediaKind, MediaRole, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
-    Balance,
     Clock,
+    Credit,
     Order,
     OrderAccepted,
     OrderNotSent,
@@ -268,7 +268,7 @@ def _field(entry: Mapping[str, object]) -> str:
     return ".".join(name for name in names if name and name != "body")
 
 
-def decode_balance(answer: Answer) -> Balance | None:
+def decode_balance(answer: Answer) -> Credit | None:
     """What ``GET /v1/account/usage`` says is left, in dollars. Its page names no field for that: it is looked for
     where such answers have it, as a figure or as ``{"amount", "currency"}``. None when it is not there."""
     said = as_mapping(answer.json())
@@ -279,7 +279,7 @@ def decode_balance(answer: Answer) -> Balance | None:
             amount = as_mapping(place.get(name)) or {"amount": place.get(name), "currency": place.get("currency")}
             left = number(amount.get("amount"))
             if left is not None and (as_text(amount.get("currency")) or "USD").upper() in {"USD", "CREDITS"}:
-                return Balance(micro_usd=micro_usd(max(0, left)))
+                return Credit(micro_usd=micro_usd(max(0, left)))
     return None
 
 
@@ -357,7 +357,7 @@ class EmpirioLabs:
             return False
         return _word_of(as_mapping(answer.json())) in STOPPED_WORDS
 
-    async def balance(self) -> Balance | None:
+    async def balance(self) -> Credit | None:
         """What is left on the account."""
         answer = await self._usage()
         return decode_balance(answer) if isinstance(answer, Answer) else None

@@ -3,7 +3,8 @@
 ``POST /v1/tasks`` makes a task and bills it; ``GET /v1/tasks/{id}`` tells how it is, ``GET /v1/tasks`` how many are. An
 ``Idempotency-Key`` is remembered for about 24 hours together with a hash of the body, so a POST of unknown outcome is
 repeated with the same key and the same bytes. The end of a task is told to ``callback.url``, signed where the account
-has a signing key. HiAPI documents neither a way to cancel nor a balance nor an upload.
+has a signing key. HiAPI documents neither a way to cancel nor a balance nor an upload, and none of its documented
+answers names what was charged; where one has a ``costUsd`` all the same, it is what its name says.
 """
 
 import hashlib
@@ -18,10 +19,11 @@ import httpx
 
 from bot.domain.capabilities import Callback, Capabilities, Idempotency
 from bot.domain.failure import Failure, FailureKind
+from bot.domain.pricing import MICRO
 from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
-    Balance,
     Clock,
+    Credit,
     NotGenuine,
     Order,
     OrderAccepted,
@@ -62,6 +64,8 @@ KEY_WINDOW = timedelta(hours=23)
 """HiAPI remembers a key for about 24 hours; an hour less is relied upon."""
 OUTPUT_LIFETIME = timedelta(days=7)
 """Outputs live about 7 days; ``expireAt`` says it exactly."""
+_ABSURD_USD = 1_000_000
+"""No clip costs that much: not an amount, but a mistake."""
 LONGEST_PROMPT = 20_000
 """Characters: documented for the standard model of the same family; none is named for mini."""
 SIGNATURE_TOLERANCE = timedelta(minutes=5)
@@ -148,9 +152,11 @@ def encode(recipe: Recipe, can: Capabilities, callback_url: str | None = None) -
 def decode_order(answer: Answer, now: datetime) -> OrderOutcome:
     """What became of a ``POST /v1/tasks``. The envelope's own ``code`` counts when HTTP says 200 and it does not."""
     envelope = as_mapping(answer.json())
-    task_id = as_text(as_mapping(envelope.get("data")).get("taskId"))
+    data = as_mapping(envelope.get("data"))
+    task_id = as_text(data.get("taskId"))
     if task_id and 200 <= answer.status < 300:
-        return OrderAccepted(task_id=task_id)  # whatever else it says: a task that has a name may be charged
+        # Whatever else it says: a task that has a name may be charged.
+        return OrderAccepted(task_id=task_id, cost_micro_usd=_cost(data))
     status = _effective_status(answer.status, envelope)
     if 200 <= status < 300:
         return OrderUnknown(why=f"HTTP {answer.status} without a task id")
@@ -215,7 +221,7 @@ def _check_signature(headers: Mapping[str, str], body: bytes, *, secret: str, no
 def _report(data: Mapping[str, object]) -> TaskReport:
     word = as_text(data.get("status")).lower()
     if word == "success":
-        return _finished(data.get("output"))
+        return _finished(data)
     if word == "fail":
         error = as_mapping(data.get("error"))
         failure = classify(as_text(error.get("code")), as_text(error.get("message")))
@@ -226,7 +232,8 @@ def _report(data: Mapping[str, object]) -> TaskReport:
     return TaskRunning(odd=word) if word else TaskUnreadable(why="an answer without a status")
 
 
-def _finished(output: object) -> TaskReport:
+def _finished(data: Mapping[str, object]) -> TaskReport:
+    output = data.get("output")
     items = [as_mapping(item) for item in output] if isinstance(output, list) else []
     by_type: dict[str, Mapping[str, object]] = {}
     for item in items:
@@ -237,8 +244,17 @@ def _finished(output: object) -> TaskReport:
     return TaskFinished(
         url=as_text(video.get("url")),
         expires_at=_moment(video.get("expireAt")),
+        cost_micro_usd=_cost(data),
         last_frame_url=as_text(by_type.get("last_frame", {}).get("url")) or None,
     )
+
+
+def _cost(data: Mapping[str, object]) -> int | None:
+    """What was charged, in micro-dollars; None where nothing says so, or what says so is no amount of money."""
+    amount = data.get("costUsd")
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount < _ABSURD_USD:
+        return None
+    return round(amount * MICRO)
 
 
 def _moment(seconds: object) -> datetime | None:
@@ -346,7 +362,7 @@ class HiAPI:
         """HiAPI documents no way to stop a task: nothing is asked, and it goes on."""
         return False
 
-    async def balance(self) -> Balance | None:
+    async def balance(self) -> Credit | None:
         """HiAPI documents no way to ask."""
         return None
 
@@ -356,7 +372,7 @@ class HiAPI:
 
     async def check(self) -> Failure | None:
         """Whether the API can be reached and takes the key, by listing one task, which costs nothing. None when it
-        does; KEY_REFUSED or OUT_OF_CREDIT when it says so, else PROVIDER with what is known."""
+        does; KEY_REFUSED or OUT_OF_CREDIT when it says so, else PROVIDER with ``HTTP status`` in its words."""
         answer = await get(self._reading, f"{self._tasks}?page=1&size=1", headers=self._headers)
         if isinstance(answer, str):
             return Failure(kind=FailureKind.PROVIDER, detail=f"it cannot be reached ({answer})")
@@ -366,7 +382,7 @@ class HiAPI:
             return None
         if status in {401, 402, 403}:
             return _refusal(status, envelope)
-        return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {answer.status}")
+        return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {status}")
 
     async def close(self) -> None:
         """Close the connections."""

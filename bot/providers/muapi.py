@@ -23,8 +23,8 @@ from bot.domain.failure import Failure, FailureKind
 from bot.domain.pricing import MICRO
 from bot.domain.recipe import MINI, STANDARD, VIP, MediaKind, MediaRole, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
-    Balance,
     Clock,
+    Credit,
     Order,
     OrderAccepted,
     OrderNotSent,
@@ -297,13 +297,13 @@ def _sentence(entry: Mapping[str, object]) -> str:
     return f"{place}: {words}" if place and words else words
 
 
-def decode_balance(answer: Answer) -> Balance | None:
+def decode_balance(answer: Answer) -> Credit | None:
     """What ``GET /account/balance`` says, in dollars; None when it says nothing readable, or another currency."""
     said = as_mapping(answer.json())
     left, currency = number(said.get("balance")), as_text(said.get("currency")).upper() or "USD"
     if answer.status != 200 or currency != "USD" or left is None or abs(left) > _MOST_USD:
         return None
-    return Balance(micro_usd=floor(left * MICRO))
+    return Credit(micro_usd=floor(left * MICRO))
 
 
 class Muapi:
@@ -365,7 +365,7 @@ class Muapi:
         """Muapi cannot stop a job."""
         return False
 
-    async def balance(self) -> Balance | None:
+    async def balance(self) -> Credit | None:
         """What is left on the account."""
         answer = await self._read("account/balance")
         return None if isinstance(answer, str) else decode_balance(answer)

@@ -20,8 +20,8 @@ from bot.domain.capabilities import Callback, Capabilities
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
-    Balance,
     Clock,
+    Credit,
     Order,
     OrderAccepted,
     OrderNotSent,
@@ -164,7 +164,7 @@ def _effective_status(http_status: int, envelope: Mapping[str, object]) -> int:
     """HTTP's status; the error code in the body where HTTP says that all is well, and where its 400 says no more than
     that something is wrong."""
     code = as_text(envelope.get("code"))
-    if (200 <= http_status < 300 or http_status == 400) and len(code) == 3 and code in _ERROR_CODES:
+    if (200 <= http_status < 300 or http_status == 400) and code in _ERROR_CODES:
         return int(code)
     return http_status
 
@@ -204,7 +204,7 @@ def _refusal(status: int, envelope: Mapping[str, object]) -> Failure:
 
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
     """What ``GET /v2/status`` says. ``SUCCESS`` is the guide's word, ``FAILED`` and ``IN_PROGRESS`` those of its
-    clients; any other counts as running."""
+    clients; any other counts as running. A word about the task goes before a code about the answer."""
     envelope = as_mapping(answer.json())
     subject = _subject(envelope)
     said = as_text(subject.get("status"))
@@ -313,7 +313,7 @@ class SeedanceAPI:
         """False: there is no way to cancel, nothing is asked, and the task goes on."""
         return False
 
-    async def balance(self) -> Balance | None:
+    async def balance(self) -> Credit | None:
         """None: there is no way to ask."""
         return None
 

@@ -159,6 +159,7 @@ class Control:
         """Tells which process is the bot, so that faults can kill it."""
         pid = asked.body.get("pid")
         self._faults.bot_pid = asked.number("pid", 0) if pid is not None else None
+        self._slack.http.forget_answers()
         self._changes.mark()
         return {"pid": self._faults.bot_pid}
 

@@ -143,10 +143,25 @@ class Faults:
     """The rules of one sandbox. Not thread-safe: all calls come from the event loop of the emulators."""
 
     def __init__(self) -> None:
-        self.bot_pid: int | None = None
+        self._bot_pid: int | None = None
+        self._named_pid: int | None = None
         self._rules: dict[int, _Rule] = {}
         self._last_id = 0
         self._clearings = 0
+
+    @property
+    def bot_pid(self) -> int | None:
+        """The process that a kill hits; None when nobody named one, or it was killed."""
+        return self._bot_pid
+
+    @bot_pid.setter
+    def bot_pid(self, pid: int | None) -> None:
+        self._bot_pid = self._named_pid = pid
+
+    @property
+    def bot_is_gone(self) -> bool:
+        """Whether the process that was named last has ended, by a kill or otherwise; False when none was named."""
+        return self._named_pid is not None and not _alive(self._named_pid)
 
     def add(self, rule: Mapping[str, object]) -> int:
         """Add a rule (shape: see the module) and return its id. Raises `BadRule`."""
@@ -201,7 +216,7 @@ class Faults:
 
         A pid is used once: the next process to bear the number is none of ours.
         """
-        pid, self.bot_pid = self.bot_pid, None
+        pid, self._bot_pid = self._bot_pid, None
         if pid is None:
             raise CannotKill(None)
         try:

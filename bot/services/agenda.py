@@ -15,6 +15,7 @@ class Line(StrEnum):
     """Steps that wait for the same kind of thing."""
 
     CARD = "card"
+    ANNOUNCE = "announce"
     DECIDE = "decide"
     SUBMIT = "submit"
     POLL = "poll"
@@ -24,6 +25,7 @@ class Line(StrEnum):
 
 PLACES: Mapping[Line, int] = {
     Line.CARD: 4,
+    Line.ANNOUNCE: 2,
     Line.DECIDE: 8,
     Line.SUBMIT: 20,
     Line.POLL: 10,
@@ -35,7 +37,7 @@ PLACES: Mapping[Line, int] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """A job or an ask."""
+    """A job, an ask or an announcement."""
 
     kind: str
     workspace: str

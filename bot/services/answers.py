@@ -134,10 +134,11 @@ class NotYours(Refusal):
 
 
 class NotAllowed(Refusal):
-    """This person may not do this here; ``why`` is the rule that says so."""
+    """This person may not do this here; ``why`` is the rule that says so, ``admins`` are those who are known to be
+    able to change it, if any."""
 
-    def __init__(self, why: Why) -> None:
-        self.why = why
+    def __init__(self, why: Why, admins: tuple[str, ...] = ()) -> None:
+        self.why, self.admins = why, admins
         super().__init__(f"Not allowed: {why.value.replace('_', ' ')}.")
 
 

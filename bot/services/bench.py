@@ -1,10 +1,10 @@
 """What every step needs, and what a step answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.domain.job import Job, Ownership
-from bot.ports import Chat, Clips, Clock, Fetcher, Provider, Storage
+from bot.ports import Chat, Clips, Clock, Directory, Fetcher, Provider, Storage
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.lease import Lease
 from bot.services.moving import Moves
@@ -28,10 +28,13 @@ class Bench:
     """The operator's, for what is the same in every channel; a channel's own is in ``policies``."""
     policies: Policies
     gatekeeper: Gatekeeper
+    directory: Directory
     clock: Clock
     lease: Lease
     moves: Moves
     places: Places
+    ring: Callable[[], None]
+    """Called after a commit that gave the runner something to do and was no job's move."""
 
     @property
     def ownership(self) -> Ownership:

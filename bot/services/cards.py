@@ -11,8 +11,20 @@ from bot.domain.job import Ask, Job, State
 from bot.domain.lifecycle import Refused
 from bot.domain.notice import Notice
 from bot.domain.patience import CARD_GAP, CARD_READ_BACK_WAIT, backoff
-from bot.ports import Card, ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone, ThreadGone
+from bot.ports import (
+    Balance,
+    Card,
+    ChatError,
+    ChatRefused,
+    ChatUnauthorized,
+    ChatUnknown,
+    MessageGone,
+    ThreadGone,
+    Transaction,
+    Turn,
+)
 from bot.services.bench import Bench, Later
+from bot.services.policy import Policy
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +54,21 @@ class Cards:
             jobs = await tx.jobs.of_ask(workspace, ask_id)
             parent = await tx.jobs.job(workspace, ask.parent_job) if ask.parent_job else None
             ahead = await tx.jobs.ahead(jobs[0]) if jobs and jobs[0].state is State.QUEUED else None
+            policy = await self.bench.policies.within(tx, workspace, ask.channel)
+            turn = await _turn(tx, jobs, policy)
+            balance = await _balance(tx, jobs)
         if ask.card_version >= ask.version:
             return None
-        card = Card(ask=ask, jobs=jobs, parent=parent, ahead=ahead, now=self.bench.clock.now())
+        card = Card(
+            ask=ask,
+            jobs=jobs,
+            parent=parent,
+            ahead=ahead,
+            now=self.bench.clock.now(),
+            turn=turn,
+            balance=balance,
+            promote_emoji=policy.promote_emoji[0],
+        )
         try:
             return await (self._redraw(card) if ask.card_ts else self._post(card))
         except ChatUnauthorized as error:
@@ -162,3 +186,26 @@ class Cards:
         past = self.bench.clock.monotonic() - CARD_GAP.total_seconds()
         for ask_id in [one for one, drawn in self._drawn.items() if drawn < past]:
             del self._drawn[ask_id]
+
+
+async def _turn(tx: Transaction, jobs: tuple[Job, ...], policy: Policy) -> Turn | None:
+    """Where the first queued clip stands in its payer's own line; None when the payer's limit does not hold it back."""
+    queued = next((job for job in jobs if job.state is State.QUEUED), None)
+    if queued is None:
+        return None
+    running = await tx.jobs.running_of(queued.workspace, queued.person)
+    if running == 0:
+        return None
+    place = running + await tx.jobs.ahead_of_payer(queued) - policy.running_per_person + 1
+    return Turn(running=running, place=place) if place > 0 else None
+
+
+async def _balance(tx: Transaction, jobs: tuple[Job, ...]) -> Balance:
+    """What is held and spent for the clips. Of one that goes on only the ledger knows: a provider may have charged for
+    the order before its clip is there, and a refused order holds nothing while it waits for credit."""
+    held, spent = 0, sum(job.cost_micro_usd or 0 for job in jobs if job.finished)
+    for job in (job for job in jobs if not job.finished):
+        entries = await tx.ledger.entries(job.workspace, job.id)
+        held += sum(entry.held_micro_usd for entry in entries)
+        spent += sum(entry.settled_micro_usd for entry in entries)
+    return Balance(held=held, spent=spent)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from bot.domain.budget import OverCap
+from bot.domain.budget import OverCap, Stage
 from bot.domain.job import Ask, Job, State, Wish
 from bot.domain.lifecycle import DeliveryWished, Event, Hindered, Kept, Shared, Unshared, Uploaded
 from bot.domain.notice import Notice
@@ -26,6 +26,7 @@ from bot.ports import (
 )
 from bot.services.answers import Refusal
 from bot.services.bench import Bench, Later, StepResult
+from bot.services.news import tell_winner
 
 Promote = Callable[[Job, str], Awaitable[None]]
 """Take a person's wish for the final of a clip."""
@@ -50,9 +51,9 @@ class Delivering:
 
     async def see_reactions(self, job: Job, _: Ask) -> StepResult:
         """Somebody reacted before we knew the clip's message: act on who stands behind a reaction now."""
-        emoji = self.bench.policy.promote_emoji
+        policy = await self.bench.policies.of(job.workspace, job.channel)
         try:
-            people = await self.bench.chat.reactors(job.channel, job.message_ts or "", emoji)
+            people = await self.bench.chat.reactors(job.channel, job.message_ts or "", policy.promote_emoji)
         except MessageGone:
             people = ()
         except ChatError as error:
@@ -135,7 +136,7 @@ class Delivering:
                 return Later(seconds=0.5)
             return await self._move(job, Unshared(due_at=now), detail="Slack has no such file")
         if message_ts is not None:
-            return await self._move(job, Shared(message_ts=message_ts), detail=message_ts)
+            return await self._stands(job, message_ts)
         if waited < SHARE_WAIT:
             return Later(seconds=share_check_gap(waited).total_seconds())
         # Deleting first makes sure that a late share cannot stand beside the one that is sent again.
@@ -144,6 +145,18 @@ class Delivering:
         return await self._move(
             job, Unshared(due_at=now, trouble=Trouble.SLACK_DROPPED_FILE), detail="dropped by Slack"
         )
+
+    async def _stands(self, job: Job, message_ts: str) -> Job:
+        """The clip is in its thread; a final is linked in the winners' channel too, where there is one."""
+        async with self.bench.storage.begin() as tx:
+            shared = Shared(message_ts=message_ts)
+            moved = await self.bench.moves.write(tx, job, self.bench.ownership, shared, detail=message_ts)
+            policy = await self.bench.policies.within(tx, job.workspace, job.channel)
+            if moved.stage is Stage.FINAL and policy.winners_channel is not None:
+                ask = await tx.jobs.ask(moved.workspace, moved.ask_id)
+                await tell_winner(tx, moved, ask, policy.winners_channel, moved.updated_at)
+        self.bench.moves.announce(job, moved)
+        return moved
 
     async def _await_new_root(self, job: Job, ask: Ask) -> Job:
         """Somebody deleted the root of the thread: a new card is posted first, then the clip into its thread."""

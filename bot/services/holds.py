@@ -1,10 +1,35 @@
-"""What is set aside for a job, and under which caps: the same when an ask is accepted and when its gate is passed."""
+"""What is set aside for a job, and under which caps: the same when an ask is accepted, when its gate is passed, and
+when it is ordered again."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from bot.domain.budget import Cap, Hold, caps_on
 from bot.domain.job import Job
+from bot.ports import Transaction
+from bot.services.news import tell_near_caps, tell_overbilled
 from bot.services.policy import Policy
+
+
+async def hold(tx: Transaction, jobs: Iterable[Job], policy: Policy, now: datetime) -> None:
+    """Set the money of these jobs of one ask aside, all or none; a cap that this brings near its limit is told of.
+    Raises OverCap."""
+    holds = [hold_for(job, now) for job in jobs]
+    if not holds:
+        return
+    caps = caps_for(holds[0], policy, now)
+    await tx.ledger.hold(holds, caps)
+    await tell_near_caps(tx, holds[0].workspace, caps, now)
+
+
+async def tell_of_cost(tx: Transaction, job: Job, charged_micro_usd: int | None, policy: Policy) -> None:
+    """Announce what a provider's charge for the job's present order, just settled, makes worth knowing: that it is more
+    than was held, and that a cap is near."""
+    if charged_micro_usd is None or charged_micro_usd <= job.price_micro_usd:
+        return
+    now = job.updated_at
+    await tell_overbilled(tx, job, charged_micro_usd, policy, now)
+    await tell_near_caps(tx, job.workspace, await caps_of_held(tx, job, policy, now), now)
 
 
 def hold_for(job: Job, now: datetime) -> Hold:
@@ -28,4 +53,19 @@ def caps_for(hold: Hold, policy: Policy, now: datetime) -> tuple[Cap, ...]:
     """The caps that bind that hold."""
     return caps_on(
         policy.caps, workspace=hold.workspace, channel=hold.channel, person=hold.person, now=now, zone=policy.zone
+    )
+
+
+async def caps_of_held(tx: Transaction, job: Job, policy: Policy, now: datetime) -> tuple[Cap, ...]:
+    """The caps that the hold of the job's present attempt counts under: those of the day and month in which it was
+    taken, with the limits of today. Of an attempt without a hold: those of ``now``."""
+    entries = await tx.ledger.entries(job.workspace, job.id)
+    taken = next((entry for entry in entries if entry.attempt == job.attempt and entry.seq == 0), None)
+    return caps_on(
+        policy.caps,
+        workspace=job.workspace,
+        channel=taken.channel if taken else job.channel,
+        person=taken.person if taken else job.person,
+        now=taken.at if taken else now,
+        zone=policy.zone,
     )

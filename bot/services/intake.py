@@ -61,8 +61,8 @@ class Intake:
         final: bool = False,
         estimate: bool = False,
     ) -> Taken | Estimated | AlreadyTaken:
-        """Take a ``/clip``. Raises OverCap, NoPrice or a Refusal."""
-        policy = await self._allowed(sender)
+        """Take a ``/clip``. An estimate is anybody's, since it spends nothing. Raises OverCap, NoPrice or a Refusal."""
+        policy = await self._allowed(sender, Action.LOOK if estimate else Action.SPEND)
         recipe = replace(vary(_preset(policy, final), changes), prompt=prompt)
         stage = Stage.DIRECT if final else Stage.DRAFT
         plan = self._plan(
@@ -120,6 +120,9 @@ class Intake:
                 job = await tx.jobs.job(sender.workspace, job_id)
         except KeyError:
             raise NothingToDo("Promote") from None
+        if job.channel != sender.channel:
+            # A card is pressed where it stands, and its channel's rules and caps hold.
+            raise NothingToDo("Promote")
         return await self._promote(sender, job, Door.BUTTON)
 
     async def promote_number(self, sender: Sender, root_ts: str, number: int) -> Taken | AlreadyTaken | None:
@@ -138,10 +141,10 @@ class Intake:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    async def _allowed(self, sender: Sender) -> Policy:
-        """The channel's policy, for somebody who may spend there. Raises NotAllowed."""
+    async def _allowed(self, sender: Sender, action: Action = Action.SPEND) -> Policy:
+        """The channel's policy, for somebody who may do that there. Raises NotAllowed."""
         policy = await self._policies.of(sender.workspace, sender.channel)
-        await self._gatekeeper.check(Action.SPEND, person=sender.person, channel=sender.channel, policy=policy)
+        await self._gatekeeper.check(action, person=sender.person, channel=sender.channel, policy=policy)
         return policy
 
     def _plan(
@@ -173,13 +176,13 @@ class Intake:
         )
 
     async def _promote(self, sender: Sender, draft: Job, door: Door) -> Taken | AlreadyTaken:
+        policy = await self._allowed(sender)
         async with self._storage.read() as tx:
             ask = await tx.jobs.ask(draft.workspace, draft.ask_id)
             thread = await tx.jobs.thread(draft.workspace, draft.thread_id)
         # A clip that people may see already is promotable, also while we still look for its message.
         if draft.state not in {State.DELIVERED, State.DELIVERING} or ask.kind is AskKind.PROMOTION:
             raise NotPromotable(draft)
-        policy = await self._allowed(sender)
         recipe = promote(draft.recipe, policy.final)
         if recipe == draft.recipe:
             raise NotPromotable(draft)

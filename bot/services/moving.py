@@ -1,25 +1,14 @@
-"""The one place where a job's move is written: state, timeline, money, evidence and the card's version together."""
+"""The one place where a job's move is written: state, timeline, money, audit and the card's version together."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 
 import structlog
 
 from bot.domain.job import Evidence, EvidenceKind, Job, Ownership, State, TimelineEntry, Wish
-from bot.domain.lifecycle import (
-    Accepted,
-    Declined,
-    Event,
-    Refused,
-    Rendered,
-    RenderFailed,
-    Reordered,
-    Starved,
-    WrittenOff,
-    transition,
-)
+from bot.domain.lifecycle import Event, transition
 from bot.domain.patience import backoff
 from bot.ports import Clock, Storage, StorageError, Transaction
+from bot.services.paying import pay
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +33,7 @@ class Moves:
         now = self._clock.now()
         current = job
         for event in events:
-            after = transition(current, event, now)
+            after = await pay(tx, current, event, transition(current, event, now))
             entry = TimelineEntry(
                 workspace=job.workspace,
                 job_id=job.id,
@@ -54,7 +43,6 @@ class Moves:
                 detail=detail,
             )
             after = await tx.jobs.save(after, ownership, entry)
-            await _settle_money(tx, current, event, now)
             current = after
         # A wish is consumed by the move it led to, but for the one that waits for the message to be known.
         if job.wish is not None and job.wish is not Wish.SEE_REACTIONS:
@@ -93,28 +81,6 @@ def evidence_of(job: Job, kind: EvidenceKind, value: str, clock: Clock) -> Evide
     return Evidence(
         workspace=job.workspace, job_id=job.id, attempt=job.attempt, kind=kind, value=value[:500], at=clock.now()
     )
-
-
-async def _settle_money(tx: Transaction, job: Job, event: Event, at: datetime) -> None:
-    """What the event means for the hold of the attempt that it is about."""
-    key = (job.workspace, job.id, job.attempt)
-    match event:
-        case Declined() | Starved() | Refused():
-            await tx.ledger.release(*key, at)
-        case Rendered(cost_micro_usd=cost):
-            await tx.ledger.settle(*key, cost, at)
-        case RenderFailed(cost_micro_usd=0):
-            await tx.ledger.release(*key, at)
-        case RenderFailed(cost_micro_usd=cost) | WrittenOff(cost_micro_usd=cost):
-            await tx.ledger.settle(*key, cost, at)
-        case Reordered():
-            # Nobody knows whether the first order was charged; it counts as spent, and the second has its own hold.
-            await tx.ledger.settle(*key, job.price_micro_usd, at)
-        case Accepted() if job.state is State.UNCERTAIN:
-            # Found after all: what *Order again* may have set aside meanwhile is not needed.
-            await tx.ledger.release(job.workspace, job.id, job.attempt + 1, at)
-        case _:
-            return
 
 
 async def _retire_if_over(tx: Transaction, job: Job) -> None:

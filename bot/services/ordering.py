@@ -1,4 +1,4 @@
-"""From the gate to the provider's task: decide, submit, resolve, watch. Everything that can cost money is here.
+"""From the queue to the provider's task: submit, resolve, watch. Everything that can cost money is here.
 
 The intention of a POST is on disk before it is sent. Found again after a crash, it is never a reason for a new order:
 it is repeated under its key with its bytes where the provider is verified to honour that, and is otherwise uncertain
@@ -7,15 +7,15 @@ until evidence or a person decides.
 
 import asyncio
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
-from bot.domain.budget import OverCap
+from bot.domain.budget import Scope
 from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Attempt, Decision, Door, EvidenceKind, Gate, Job, State, WaitReason, Wish
+from bot.domain.job import Ask, Attempt, Decision, EvidenceKind, Job, Wish
 from bot.domain.lifecycle import (
     Accepted,
     Declined,
@@ -23,7 +23,6 @@ from bot.domain.lifecycle import (
     Hindered,
     Lapsed,
     NotSent,
-    Opened,
     Refused,
     Reordered,
     Starved,
@@ -32,13 +31,11 @@ from bot.domain.lifecycle import (
     Unknown,
     WrittenOff,
 )
-from bot.domain.notice import Notice
 from bot.domain.patience import CREDIT_PROBE, backoff, throttle_wait
+from bot.domain.pricing import dollars
 from bot.domain.trouble import Trouble
 from bot.ports import (
-    ChatError,
     Fenced,
-    MessageGone,
     Order,
     OrderAccepted,
     OrderInFlight,
@@ -48,15 +45,30 @@ from bot.ports import (
     OrderThrottled,
     OrderUnknown,
     StorageBusy,
+    Transaction,
 )
 from bot.services.bench import Bench, Later, StepResult
-from bot.services.holds import caps_for, hold_for
+from bot.services.holds import caps_of_held, tell_of_cost
 from bot.services.moving import evidence_of
+from bot.services.policy import Policy
 
 log = structlog.get_logger(__name__)
 
 _FULL = Later(seconds=5.0)
+_WHOSE = {
+    Scope.WORKSPACE_MONTH: "workspace this month",
+    Scope.CHANNEL_MONTH: "channel this month",
+    Scope.PERSON_DAY: "person today",
+}
 _STARVING = frozenset({FailureKind.KEY_REFUSED, FailureKind.OUT_OF_CREDIT})
+
+
+class _PersonFull(Exception):
+    """As many jobs of the person run as may at once."""
+
+
+class _ProviderFull(Exception):
+    """As many jobs run at the provider as may at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,95 +76,6 @@ class Ordering:
     """The steps before a task exists."""
 
     bench: Bench
-
-    # --- WAITING -----------------------------------------------------------------------------------------------------
-
-    async def decide(self, job: Job, ask: Ask) -> StepResult:
-        """See whether the gate is passed, or the provider may have credit again."""
-        if job.cancel_by or ask.decision is Decision.STOP:
-            return await self._move(job, Declined(), detail=ask.decided_by or job.cancel_by or "")
-        if job.wait_reason is WaitReason.PROVIDER_CREDIT:
-            return await self._try_credit(job)
-        if ask.decision is Decision.GO:
-            return await self._move(job, Opened(person=ask.person), detail=ask.person)
-        now = self.bench.clock.now()
-        if ask.decide_by is not None and now < ask.decide_by:
-            return Later(seconds=(ask.decide_by - now).total_seconds())
-        if ask.gate is Gate.CONFIRMATION:
-            return await self._stop(job, ask)
-        return await self._close_window(job, ask)
-
-    async def _close_window(self, job: Job, ask: Ask) -> StepResult:
-        """The undo window is over: find who pays, hold the money, go. A reaction must still stand."""
-        payer: str | None = ask.person
-        if ask.door is Door.REACTION:
-            try:
-                payer = await self._standing_supporter(ask)
-            except ChatError as error:
-                log.info("promotion.cannot_read_reactions", ask=ask.id, error=error.code)
-                return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
-        if payer is None:
-            return await self._stop(job, ask)
-        try:
-            async with self.bench.storage.begin() as tx:
-                jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
-                now = self.bench.clock.now()
-                current = await tx.jobs.ask(ask.workspace, ask.id)
-                if current.decision is None:
-                    for sibling in (one for one in jobs if not one.finished):
-                        hold = hold_for(replace(sibling, person=payer), now)
-                        await tx.ledger.hold([hold], caps_for(hold, self.bench.policy, now))
-                    await tx.jobs.decide(ask.workspace, ask.id, Decision.GO, payer)
-        except OverCap as over:
-            return await self._refuse_over_cap(job, ask, over)
-        return Later(seconds=0.0)
-
-    async def _standing_supporter(self, ask: Ask) -> str | None:
-        """The earliest person whose reaction still stands; None when nobody's does."""
-        async with self.bench.storage.read() as tx:
-            supporters = await tx.jobs.supporters(ask.workspace, ask.id)
-            parent = await tx.jobs.job(ask.workspace, ask.parent_job or "")
-        try:
-            standing = await self.bench.chat.reactors(
-                parent.channel, parent.message_ts or "", self.bench.policy.promote_emoji
-            )
-        except MessageGone:
-            return None
-        return next((supporter.person for supporter in supporters if supporter.person in standing), None)
-
-    async def _stop(self, job: Job, ask: Ask) -> StepResult:
-        async with self.bench.storage.begin() as tx:
-            await tx.jobs.decide(ask.workspace, ask.id, Decision.STOP, None)
-        return await self._move(job, Declined())
-
-    async def _refuse_over_cap(self, job: Job, ask: Ask, over: OverCap) -> StepResult:
-        """The money no longer fits: the whole ask ends, and its asker is told once."""
-        refused = Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over)))
-        async with self.bench.storage.begin() as tx:
-            waiting = [one for one in await tx.jobs.of_ask(ask.workspace, ask.id) if one.state is State.WAITING]
-            ended = [await self.bench.moves.write(tx, one, self.bench.ownership, refused) for one in waiting]
-        for before, after in zip(waiting, ended, strict=True):
-            self.bench.moves.announce(before, after)
-        ours = next((one for one in ended if one.id == job.id), job)
-        try:
-            await self.bench.chat.tell(ask, Notice.OVER_CAP, ours)
-        except ChatError as error:
-            log.info("notice.not_told", ask=ask.id, error=error.code)
-        return ours
-
-    async def _try_credit(self, job: Job) -> StepResult:
-        if not self.bench.places.may_probe(job.provider, job.id):
-            return Later(seconds=CREDIT_PROBE.total_seconds() / 4)
-        now = self.bench.clock.now()
-        hold = hold_for(job, now)
-        try:
-            async with self.bench.storage.begin() as tx:
-                await tx.ledger.hold([hold], caps_for(hold, self.bench.policy, now))
-                after = await self.bench.moves.write(tx, job, self.bench.ownership, Opened(person=job.person))
-        except OverCap as over:
-            return await self._move(job, Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over))))
-        self.bench.moves.announce(job, after)
-        return after
 
     # --- QUEUED ------------------------------------------------------------------------------------------------------
 
@@ -165,23 +88,49 @@ class Ordering:
         if reason := self.bench.places.paused(job.provider, job.id):
             failure = Failure(kind=FailureKind(reason))
             return await self._move(job, Starved(failure=failure, due_at=self.bench.clock.now() + CREDIT_PROBE))
-        longest_waiting = self.bench.places.next(job.provider)
-        in_turn = longest_waiting is None or longest_waiting[1] >= job.id
-        intended = await self._intend(job) if in_turn else None
-        if intended is None:
-            self.bench.places.wait(job.provider, job.workspace, job.id)
-            return _FULL
-        self.bench.places.leave(job.provider, job.id)
-        moved, attempt = intended
-        return await self._send(moved, attempt, first=True)
+        places = self.bench.places
+        if places.held_back(job):
+            return await self._hold_back(job)
+        if not places.in_turn(job):
+            return self._wait(job)
+        try:
+            moved, attempt = await self._intend(job)
+        except _PersonFull:
+            return await self._hold_back(job)
+        except _ProviderFull:
+            return self._wait(job)
+        places.leave(job)
+        self.bench.moves.announce(job, moved)
+        return moved if attempt is None else await self._send(moved, attempt, first=True)
 
-    async def _intend(self, job: Job) -> tuple[Job, Attempt] | None:
+    def _wait(self, job: Job) -> Later:
+        """There is no place at the provider, or others wait longer for one."""
+        self.bench.places.wait(job)
+        return _FULL
+
+    async def _hold_back(self, job: Job) -> Later:
+        """So many of this person's jobs run already: the card says which in line this one is."""
+        if self.bench.places.hold_back(job):
+            async with self.bench.storage.begin() as tx:
+                await tx.jobs.redraw(job.workspace, job.ask_id)
+        return _FULL
+
+    async def _intend(self, job: Job) -> tuple[Job, Attempt | None]:
+        """Write the intention of the order, which takes a place; counting and taking is one transaction over all
+        processes. Without an attempt the job has ended, since the money is gone. Raises _PersonFull, _ProviderFull."""
         key = f"{job.id}-{job.attempt}"
         order = self.bench.providers[job.provider].order(job.recipe, key)
         async with self.bench.storage.begin() as tx:
+            policy = await self.bench.policies.within(tx, job.workspace, job.channel)
+            await tx.jobs.lock_person(job.workspace, job.person)
+            if await tx.jobs.running_of(job.workspace, job.person) >= policy.running_per_person:
+                raise _PersonFull
             await tx.jobs.lock_provider(job.provider)
-            if await tx.jobs.in_flight(job.provider) >= self.bench.policy.places(job.provider):
-                return None
+            if await tx.jobs.in_flight(job.provider) >= policy.places(job.provider):
+                raise _ProviderFull
+            if over := await self._overdrawn(tx, job, policy):
+                log.warning("order.overdrawn", job=job.id, provider=job.provider)
+                return await self.bench.moves.write(tx, job, self.bench.ownership, over, detail="over a cap"), None
             await tx.jobs.add_attempt(
                 Attempt(
                     workspace=job.workspace,
@@ -195,10 +144,24 @@ class Ordering:
             )
             moved = await self.bench.moves.write(tx, job, self.bench.ownership, SubmitIntended(), detail=key)
             attempt = await tx.jobs.attempt(job.workspace, job.id, job.attempt)
-        self.bench.moves.announce(job, moved)
+            if behind := self.bench.places.behind(job):
+                await tx.jobs.redraw(behind.workspace, behind.ask_id)
         if attempt is None:
             raise Fenced("the intention was not written")
         return moved, attempt
+
+    async def _overdrawn(self, tx: Transaction, job: Job, policy: Policy) -> Refused | None:
+        """Whether more is held and spent, this job's own hold with it, than a cap allows: then a provider billed more
+        than its price, or the cap was lowered, and nothing more is ordered under it."""
+        for cap in await caps_of_held(tx, job, policy, self.bench.clock.now()):
+            committed = await tx.ledger.committed(cap, job.workspace)
+            if cap.limit_micro_usd is not None and committed > cap.limit_micro_usd:
+                words = (
+                    f"A provider billed more than its price, or the cap was lowered: {dollars(committed)} is held and "
+                    f"spent, and {dollars(cap.limit_micro_usd)} is the cap for the {_WHOSE[cap.scope]}."
+                )
+                return Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=words))
+        return None
 
     # --- SUBMITTING --------------------------------------------------------------------------------------------------
 
@@ -279,9 +242,12 @@ class Ordering:
                 if other is None or other.id == job.id:
                     evidence = evidence_of(job, EvidenceKind.TASK_ID, outcome.task_id, self.bench.clock)
                     await tx.jobs.add_evidence(evidence)
+                    accepted = Accepted(task_id=outcome.task_id, cost_micro_usd=outcome.cost_micro_usd)
                     moved = await self.bench.moves.write(
-                        tx, job, self.bench.ownership, Accepted(task_id=outcome.task_id), detail=outcome.task_id
+                        tx, job, self.bench.ownership, accepted, detail=outcome.task_id
                     )
+                    policy = await self.bench.policies.within(tx, job.workspace, job.channel)
+                    await tell_of_cost(tx, moved, outcome.cost_micro_usd, policy)
         except Fenced:
             # The job is another's by now; what was paid for must be known to it all the same.
             await self.bench.moves.learn(job, EvidenceKind.TASK_ID, outcome.task_id)

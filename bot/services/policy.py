@@ -1,22 +1,15 @@
-"""What the operator decided: limits, presets and times, as one frozen value handed to the services."""
+"""What was decided about limits, presets and times, as one frozen value handed to the services."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, tzinfo
-from enum import StrEnum
 
 from bot.domain.access import AccessRules
 from bot.domain.budget import Caps
 from bot.domain.lineage import FinalPreset
 from bot.domain.patience import CONFIRMATION_VALID, UNDO_WINDOW
+from bot.domain.preference_keys import Replies
 from bot.domain.recipe import Recipe
-
-
-class Replies(StrEnum):
-    """Which replies in our threads are read."""
-
-    SMART = "smart"
-    MENTION = "mention"
-    OFF = "off"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +20,8 @@ class Policy:
     draft: Recipe = field(default_factory=lambda: Recipe(prompt=""))
     """The draft preset: 480p, 4 s, 16:9, sound on, mini."""
     final: FinalPreset = field(default_factory=FinalPreset)
-    final_seconds: int = 5
-    """Seconds of a final that has no draft (``--final``)."""
+    final_seconds: int | None = 5
+    """Seconds of a final that has no draft (``--final``); None when the provider is to choose."""
     takes: int = 1
     caps: Caps = field(default_factory=Caps)
     access: AccessRules = field(default_factory=AccessRules)
@@ -39,6 +32,10 @@ class Policy:
     replies: Replies = Replies.SMART
     winners_channel: str | None = None
     """Where finals are linked too."""
+    look: str = ""
+    """How clips of this channel should look, in words."""
+    cast: Mapping[str, str] = field(default_factory=dict)
+    """Who and what clips show again: by name, words and where they go with a picture its link."""
     confirm_above_micro_usd: int = 1_000_000
     confirmation_valid: timedelta = CONFIRMATION_VALID
     undo: timedelta = UNDO_WINDOW

@@ -1,18 +1,22 @@
-"""What people press on cards: gates are passed or closed, and wishes are left for the runner, who alone moves jobs."""
+"""What people press on cards: gates are passed or closed, and wishes are left for the runner, who alone moves jobs.
+
+A card is pressed where it stands: what a press names is of that channel, whose rules and caps are asked.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.access import Action
+from bot.domain.access import Action, Why
 from bot.domain.audit import Act, AuditEntry
 from bot.domain.job import Ask, AskKind, Decision, Gate, Job, State, Wish
 from bot.ports import Clock, Storage, Transaction
 from bot.services.answers import AlreadyTaken, Flagged, NotAllowed, NothingToDo, NotYours
 from bot.services.gatekeeper import Gatekeeper
+from bot.services.holds import hold
 from bot.services.policies import Policies
 from bot.services.policy import Policy
-from bot.services.taking import Sender, hold
+from bot.services.taking import Sender
 
 _KEPT = State.CANCELLED
 """A cancelled job with a clip is kept: it can be delivered after all."""
@@ -54,9 +58,11 @@ class Presses:
                 raise NotYours("confirm", f"<@{ask.person}>")
             if not await tx.inbox.take(sender.workspace, sender.key, now):
                 return AlreadyTaken(ask=ask)
+            # Decided before it is held: of two presses at once only one passes, and its presser is the payer.
+            if not await tx.jobs.decide(ask.workspace, ask.id, Decision.GO, sender.person):
+                raise NothingToDo("Confirm")
             jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
-            await hold(tx, [replace(job, person=sender.person) for job in jobs], policy, now)
-            await tx.jobs.decide(ask.workspace, ask.id, Decision.GO, sender.person)
+            await hold(tx, jobs, policy, now)
             price = sum(job.price_micro_usd for job in jobs)
             await tx.audit.add(self._line(Act.CONFIRMED, sender, ask=ask, micro_usd=price))
         self._wake()
@@ -64,14 +70,16 @@ class Presses:
 
     async def undo(self, sender: Sender, ask_id: str) -> Flagged:
         """Take a press on *Undo* within the window: by the person who asked, a supporter, or an admin."""
-        steers = await self._steers(sender)
+        why_not = await self._why_not(sender)
         async with self._storage.begin() as tx:
             ask = await _ask(tx, sender, ask_id, "Undo")
             if ask.gate is not Gate.UNDO or ask.decision:
                 raise NothingToDo("Undo")
             supporters = {supporter.person for supporter in await tx.jobs.supporters(ask.workspace, ask.id)}
-            _must_be(sender, {ask.person} | supporters, "undo this", steers)
-            await tx.jobs.decide(ask.workspace, ask.id, Decision.STOP, sender.person)
+            _must_be(sender, {ask.person} | supporters, "undo this", why_not)
+            if not await tx.jobs.decide(ask.workspace, ask.id, Decision.STOP, sender.person):
+                # Its window closed this very moment, and its money is held.
+                raise NothingToDo("Undo")
             await tx.jobs.retire(ask.workspace, ask.id)
             await tx.audit.add(self._line(Act.UNDONE, sender, ask=ask))
         self._wake()
@@ -79,17 +87,17 @@ class Presses:
 
     async def cancel(self, sender: Sender, ask_id: str) -> Flagged:
         """Take a press on *Cancel*: stop what is not yet ordered, and do not post what is. By the asker or an admin."""
-        steers = await self._steers(sender)
+        why_not = await self._why_not(sender)
         async with self._storage.begin() as tx:
             ask = await _ask(tx, sender, ask_id, "Cancel")
-            _must_be(sender, {ask.person}, "cancel this", steers)
+            _must_be(sender, {ask.person}, "cancel this", why_not)
             # What is being shared already cannot be called back.
             jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
             running = [job for job in jobs if not job.finished and job.file_id is None]
             if not running:
                 raise NothingToDo("Cancel")
-            if ask.gate and not ask.decision:
-                await tx.jobs.decide(ask.workspace, ask.id, Decision.STOP, sender.person)
+            undecided = ask.gate is not None and ask.decision is None
+            if undecided and await tx.jobs.decide(ask.workspace, ask.id, Decision.STOP, sender.person):
                 await tx.jobs.retire(ask.workspace, ask.id)
             for job in running:
                 await tx.jobs.request_cancel(job.workspace, job.id, sender.person)
@@ -107,25 +115,28 @@ class Presses:
             return None
         try:
             return await self.cancel(sender, ask.id)
-        except (NotYours, NothingToDo):
+        except (NotAllowed, NotYours, NothingToDo):
             return None
 
     # --- one job -----------------------------------------------------------------------------------------------------
 
     async def check_again(self, sender: Sender, job_id: str) -> Flagged:
-        """Take a press on *Check again* of an uncertain clip. Costs nothing."""
+        """Take a press on *Check again* of an uncertain clip, by its payer or whoever may spend here. Costs nothing."""
+        await self._takes_part(sender, job_id, "Check again")
         return await self._wish(sender, job_id, Wish.CHECK_AGAIN, "Check again", {State.UNCERTAIN})
 
     async def give_up(self, sender: Sender, job_id: str) -> Flagged:
         """Take a press on *Give up*: the order is counted as spent. By the asker or an admin."""
-        steers = await self._steers(sender)
+        why_not = await self._why_not(sender)
         async with self._storage.read() as tx:
             job = await _job(tx, sender, job_id, "Give up")
-        _must_be(sender, {job.person}, "give this up", steers)
+        _must_be(sender, {job.person}, "give this up", why_not)
         return await self._wish(sender, job_id, Wish.GIVE_UP, "Give up", {State.UNCERTAIN})
 
     async def deliver_again(self, sender: Sender, job_id: str) -> Flagged:
-        """Take a press on *Deliver again*: a kept clip, or one that Slack refused so far. Costs nothing."""
+        """Take a press on *Deliver again*: a kept clip, or one that Slack refused so far, by its payer or whoever may
+        spend here. Costs nothing."""
+        await self._takes_part(sender, job_id, "Deliver again")
         return await self._wish(sender, job_id, Wish.DELIVER_AGAIN, "Deliver again", {State.DELIVERING, _KEPT})
 
     async def order_again(self, sender: Sender, job_id: str) -> Flagged | AlreadyTaken:
@@ -137,10 +148,12 @@ class Presses:
             job = await _job(tx, sender, job_id, "Order again")
             if not await tx.inbox.take(sender.workspace, f"order_again:{job.id}:{job.attempt}", now):
                 return AlreadyTaken()
+            # Flagged before it is looked at: whoever moves the job now either was first, or finds that it changed.
+            await tx.jobs.wish(job.workspace, job.id, Wish.ORDER_AGAIN, sender.person)
+            job = await _job(tx, sender, job_id, "Order again")
             if job.state is not State.UNCERTAIN:
                 raise NothingToDo("Order again")
             await hold(tx, [replace(job, person=sender.person, attempt=job.attempt + 1)], policy, now)
-            await tx.jobs.wish(job.workspace, job.id, Wish.ORDER_AGAIN, sender.person)
             await tx.audit.add(self._line(Act.ORDERED_AGAIN, sender, job=job, micro_usd=job.price_micro_usd))
         self._wake()
         return Flagged(job=job)
@@ -153,14 +166,19 @@ class Presses:
         await self._gatekeeper.check(Action.SPEND, person=sender.person, channel=sender.channel, policy=policy)
         return policy
 
-    async def _steers(self, sender: Sender) -> bool:
-        """Whether the person may act on other people's asks."""
+    async def _takes_part(self, sender: Sender, job_id: str, verb: str) -> None:
+        """See that it is the person's own clip, or that they may spend where it is. Raises NotAllowed, NothingToDo."""
+        async with self._storage.read() as tx:
+            job = await _job(tx, sender, job_id, verb)
+        if sender.person != job.person:
+            await self._allowed(sender)
+
+    async def _why_not(self, sender: Sender) -> Why | None:
+        """Why the person may not act on other people's asks; None when they may."""
         policy = await self._policies.of(sender.workspace, sender.channel)
-        try:
-            await self._gatekeeper.check(Action.STEER, person=sender.person, channel=sender.channel, policy=policy)
-        except NotAllowed:
-            return False
-        return True
+        return await self._gatekeeper.may_be_told(
+            Action.STEER, person=sender.person, channel=sender.channel, policy=policy
+        )
 
     async def _wish(self, sender: Sender, job_id: str, wish: Wish, verb: str, states: set[State]) -> Flagged:
         async with self._storage.begin() as tx:
@@ -195,22 +213,32 @@ class Presses:
 
 async def _job(tx: Transaction, sender: Sender, job_id: str, verb: str) -> Job:
     try:
-        return await tx.jobs.job(sender.workspace, job_id)
+        job = await tx.jobs.job(sender.workspace, job_id)
     except KeyError:
         raise NothingToDo(verb) from None
+    if job.channel != sender.channel:
+        raise NothingToDo(verb)
+    return job
 
 
 async def _ask(tx: Transaction, sender: Sender, ask_id: str, verb: str) -> Ask:
     try:
-        return await tx.jobs.ask(sender.workspace, ask_id)
+        ask = await tx.jobs.ask(sender.workspace, ask_id)
     except KeyError:
         raise NothingToDo(verb) from None
+    if ask.channel != sender.channel:
+        raise NothingToDo(verb)
+    return ask
 
 
 def _over(ask: Ask, now: datetime) -> bool:
     return ask.decide_by is not None and now >= ask.decide_by
 
 
-def _must_be(sender: Sender, allowed: set[str], verb: str, steers: bool) -> None:
-    if sender.person not in allowed and not steers:
-        raise NotYours(verb, " or ".join(f"<@{person}>" for person in sorted(allowed)) + " or an admin")
+def _must_be(sender: Sender, allowed: set[str], verb: str, why_not: Why | None) -> None:
+    """See that it is one of those people, or somebody whom nothing keeps from acting on other people's asks."""
+    if sender.person in allowed or why_not is None:
+        return
+    if why_not is not Why.NOT_ADMIN:
+        raise NotAllowed(why_not)
+    raise NotYours(verb, " or ".join(f"<@{person}>" for person in sorted(allowed)) + " or an admin")

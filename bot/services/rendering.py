@@ -36,6 +36,7 @@ from bot.ports import (
     TaskUnreadable,
 )
 from bot.services.bench import Bench, Later, StepResult
+from bot.services.holds import tell_of_cost
 
 log = structlog.get_logger(__name__)
 
@@ -74,9 +75,9 @@ class Rendering:
             watch.missing_since = None
         match report:
             case TaskFinished():
-                return await self._move(job, self._rendered(job, report))
+                return await self._end(job, report)
             case TaskFailed(failure=failure, charged=charged):
-                cost = job.price_micro_usd if charged else 0
+                cost = None if charged else 0
                 return await self._move(job, RenderFailed(failure=failure, cost_micro_usd=cost), detail=failure.detail)
             case TaskMissing():
                 return await self._after_missing(job, watch)
@@ -163,9 +164,16 @@ class Rendering:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _rendered(self, job: Job, report: TaskFinished) -> Rendered:
-        cost = job.price_micro_usd if report.cost_micro_usd is None else report.cost_micro_usd
-        return Rendered(url=report.url, expires_at=self._expiry(job, report), cost_micro_usd=cost)
+    async def _end(self, job: Job, report: TaskFinished) -> Job:
+        """The clip is ready, and what it cost may be known: the admins hear of it when that is more than was held."""
+        cost = report.cost_micro_usd
+        rendered = Rendered(url=report.url, expires_at=self._expiry(job, report), cost_micro_usd=cost)
+        async with self.bench.storage.begin() as tx:
+            moved = await self.bench.moves.write(tx, job, self.bench.ownership, rendered)
+            policy = await self.bench.policies.within(tx, job.workspace, job.channel)
+            await tell_of_cost(tx, moved, cost, policy)
+        self.bench.moves.announce(job, moved)
+        return moved
 
     def _expiry(self, job: Job, report: TaskFinished) -> datetime:
         return report.expires_at or self.bench.clock.now() + self._lifetime(job)

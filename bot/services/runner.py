@@ -4,6 +4,7 @@ each job's one next action."""
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -11,10 +12,12 @@ from bot.domain.job import IN_FLIGHT, Ask, Job, State, Wish
 from bot.domain.lifecycle import NEXT, Action
 from bot.domain.patience import backoff
 from bot.domain.trouble import Trouble
-from bot.ports import Chat, Clips, Clock, Fenced, Fetcher, Provider, Storage, StorageError
+from bot.ports import Chat, Clips, Clock, Directory, Fenced, Fetcher, Provider, Storage, StorageError
 from bot.services.agenda import Agenda, Key, Line
+from bot.services.announcing import Announcing
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.cards import Cards
+from bot.services.deciding import Deciding
 from bot.services.delivering import Delivering, Promote
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
@@ -30,6 +33,7 @@ from bot.services.routing import Router
 log = structlog.get_logger(__name__)
 
 CLAIM_BATCH = 500
+NEWS_BATCH = 50
 BILLED_GRACE_SECONDS = 8.5
 """On stop a billed POST in flight is given this long, then recorded as unknown; the process must be gone in 10 s."""
 STEP_GRACE_SECONDS = 1.5
@@ -64,6 +68,7 @@ class Runner:
         policy: Policy,
         policies: Policies,
         gatekeeper: Gatekeeper,
+        directory: Directory,
         clock: Clock,
         lease: Lease,
         doorbell: Doorbell,
@@ -73,7 +78,7 @@ class Runner:
         self._clock = clock
         self._lease = lease
         self._agenda = Agenda()
-        self._places = Places(clock)
+        self._places = Places(clock, self._offer_place)
         self._doorbell = doorbell
         self._turned = asyncio.Event()
         """A step has ended: a place in its line is free."""
@@ -90,18 +95,21 @@ class Runner:
             policy=policy,
             policies=policies,
             gatekeeper=gatekeeper,
+            directory=directory,
             clock=clock,
             lease=lease,
             moves=Moves(storage=storage, clock=clock, moved=self._moved),
             places=self._places,
+            ring=doorbell.ring,
         )
-        ordering, rendering = Ordering(bench=bench), Rendering(bench=bench)
+        deciding, ordering, rendering = Deciding(bench=bench), Ordering(bench=bench), Rendering(bench=bench)
         delivering = Delivering(bench=bench, promote=promote)
         self._cards = Cards(bench=bench, posted=self._card_posted)
+        self._announcing = Announcing(bench=bench)
         self._revive = delivering.revive
         self._see_reactions = delivering.see_reactions
         self._steps: Mapping[Action, Callable[[Job, Ask], Awaitable[StepResult]]] = {
-            Action.DECIDE: ordering.decide,
+            Action.DECIDE: deciding.decide,
             Action.SUBMIT: ordering.submit,
             Action.RESOLVE: ordering.resolve,
             Action.WATCH: ordering.watch,
@@ -157,6 +165,7 @@ class Runner:
             claimed = await tx.jobs.claim(self._lease.ownership, CLAIM_BATCH, now)
             cards = await tx.jobs.claim_cards(self._lease.ownership, CLAIM_BATCH, now)
             flagged = await tx.jobs.flagged(self._lease.ownership, CLAIM_BATCH)
+            news = await tx.announcements.claim(self._lease.ownership, NEWS_BATCH, now)
         for job in claimed:
             # Since it was tried last, whoever starts us may have raised the limit: it is not waited for.
             self._plan(replace(job, due_at=now) if job.trouble is Trouble.TOO_LARGE else job)
@@ -166,6 +175,10 @@ class Runner:
             key = Key(kind="ask", workspace=ask.workspace, id=ask.id)
             if not self._agenda.knows(key):
                 self._agenda.put(key, Line.CARD, self._clock.monotonic())
+        for one in news:
+            key = Key(kind="news", workspace=one.workspace, id=one.key)
+            if not self._agenda.knows(key):
+                self._agenda.put(key, Line.ANNOUNCE, self._due(one.due_at))
         if len(claimed) == CLAIM_BATCH:
             self.wake()
 
@@ -223,13 +236,16 @@ class Runner:
         return backoff(tries, self._clock.chance()).total_seconds()
 
     async def _step(self, key: Key, line: Line) -> float | None:
-        if line is Line.CARD:
-            later = await self._cards.step(key.workspace, key.id)
+        if line in {Line.CARD, Line.ANNOUNCE}:
+            step = self._cards.step if line is Line.CARD else self._announcing.step
+            later = await step(key.workspace, key.id)
             return None if later is None else later.seconds
         async with self._storage.read() as tx:
             job = await tx.jobs.job(key.workspace, key.id)
             ask = await tx.jobs.ask(key.workspace, job.ask_id)
         if (job.owner, job.epoch) != (self._lease.ownership.owner, self._lease.ownership.epoch):
+            # Another process moves it: nobody here waits behind it.
+            self._places.leave(job)
             return None
         if job.state in NEXT:
             result = await self._steps[NEXT[job.state]](job, ask)
@@ -244,25 +260,25 @@ class Runner:
     # --- planning ----------------------------------------------------------------------------------------------------
 
     def _moved(self, before: Job, after: Job) -> None:
-        """A move is committed: plan the job's next step, and give a freed place to who waits longest."""
+        """A move is committed: plan the job's next step, and offer a freed place to who waits longest."""
         if after.state is not State.QUEUED:
-            self._places.leave(after.provider, after.id)
+            self._places.leave(after)
         if not after.finished:
             self._plan(after)
         if before.state in IN_FLIGHT and after.state not in IN_FLIGHT:
-            self._offer_place(after.provider)
+            self._places.freed(after)
         self.wake()
 
-    def _offer_place(self, provider: str) -> None:
-        waiting = self._places.next(provider)
-        if waiting is not None:
-            key = Key(kind="job", workspace=waiting[0], id=waiting[1])
-            self._agenda.put(key, Line.SUBMIT, self._clock.monotonic())
+    def _offer_place(self, job: Job) -> None:
+        self._agenda.put(_job_key(job), Line.SUBMIT, self._clock.monotonic())
 
     def _plan(self, job: Job) -> None:
-        delay = (job.due_at - self._clock.now()).total_seconds()
-        due = self._clock.monotonic() + min(max(0.0, delay), _LONGEST_SLEEP_SECONDS)
+        due = self._due(job.due_at)
         self._agenda.put(_job_key(job), _line(job), due, _urgency(job, due))
+
+    def _due(self, at: datetime) -> float:
+        delay = (at - self._clock.now()).total_seconds()
+        return self._clock.monotonic() + min(max(0.0, delay), _LONGEST_SLEEP_SECONDS)
 
     def _card_posted(self, jobs: tuple[Job, ...]) -> None:
         for job in jobs:

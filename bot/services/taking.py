@@ -1,6 +1,6 @@
 """How an ask is written: its key, its rows and its money in one transaction. Every door's ask ends here."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from bot.domain.lineage import Method, differences
 from bot.domain.recipe import Recipe
 from bot.ports import AlreadyLive, Clock, CommitUnknown, Storage, Transaction
 from bot.services.answers import AlreadyTaken, Taken
-from bot.services.holds import caps_for, hold_for
+from bot.services.holds import hold
 from bot.services.policy import Policy
 from bot.services.routing import Route
 
@@ -163,13 +163,6 @@ class Taking:
 
     def _new_id(self, now: datetime) -> str:
         return new_id(now, self._clock.random_bits)
-
-
-async def hold(tx: Transaction, jobs: Iterable[Job], policy: Policy, now: datetime) -> None:
-    """Set the money of these jobs aside, all or none. Raises OverCap."""
-    holds = [hold_for(job, now) for job in jobs]
-    if holds:
-        await tx.ledger.hold(holds, caps_for(holds[0], policy, now))
 
 
 async def _must_fit(tx: Transaction, ask: Ask, plan: Plan, now: datetime) -> None:

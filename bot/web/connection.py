@@ -1,32 +1,45 @@
-"""One HTTP connection with patience and memory that end: uvicorn's own has no limit before a request's headers are
-complete."""
+"""One HTTP connection with patience and memory that end, and one line in the log for what it refuses: uvicorn's own
+has no limit before a request's headers are complete."""
 
 import asyncio
+from enum import Enum, auto
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-HEADERS_SECONDS = 5.0
-"""From a connection's (or the next request's) first moment to the end of its headers."""
+from bot.web.body import REFUSED
+from bot.web.limits import BODY_SECONDS, HEADERS_SECONDS, LARGEST_HEADERS, LINGER_SECONDS
 
-BODY_SECONDS = 8.0
-"""From there to the end of its body; a place that answers slow bodies itself does so sooner."""
+log = structlog.get_logger(__name__)
 
-LARGEST_HEADERS = 32_000
-"""Bytes of a request before its body; Slack sends about one thousand."""
 
-_LINGER_SECONDS = 1.0
+class _Phase(Enum):
+    """What the next byte belongs to."""
+
+    NOTHING = auto()
+    """No request yet, or none after the last."""
+
+    HEADERS = auto()
+    BODY = auto()
+
+    DEAF = auto()
+    """Nobody: it is thrown away until the connection closes."""
 
 
 class GuardedConnection(HttpToolsProtocol):
-    """Hangs up on headers and bodies that are slow, and answers 431 to headers that are large."""
+    """Answers 408 to headers that are slow, 431 to large ones and 400 to what is not HTTP; hangs up on bodies that
+    outlast their answer, and on who connects and says nothing, as a load balancer does to see whether the port is
+    open."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._deadline: asyncio.TimerHandle | None = None
+        self._phase = _Phase.NOTHING
         self._header_bytes = 0
-        self._in_headers = True
-        self._refused = False
+
+    # What asyncio calls.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         super().connection_made(transport)
@@ -37,51 +50,100 @@ class GuardedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
-            return
-        if self._in_headers:
+        if self._phase in {_Phase.NOTHING, _Phase.HEADERS}:
             room = LARGEST_HEADERS - self._header_bytes
             head, data = data[:room], data[room:]
             self._header_bytes += len(head)
             if self._deadline is None:
                 self._expect_headers()
-            super().data_received(head)
+            self._feed(head)
             # The count begins anew where headers end, so that this speaks of headers alone.
-            if self._header_bytes >= LARGEST_HEADERS and not self.transport.is_closing():
-                self._refuse_headers()
-                return
-        if data and not self.transport.is_closing():
-            super().data_received(data)
+            if self._header_bytes >= LARGEST_HEADERS:
+                self._refuse(431, "headers too large")
+        if data:
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        if self._phase is _Phase.DEAF or self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # The request is answered as if it had not asked; what follows it is in another protocol.
+            self._phase = _Phase.DEAF
+            self.cycle.keep_alive = False
+        except httptools.HttpParserError:
+            self._refuse(400, "not HTTP")
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._phase = _Phase.HEADERS
+        self._expect_headers()
 
     def on_headers_complete(self) -> None:
+        super().on_headers_complete()  # raises for an address that is none, and is then as if it had not been called
         self._forget_deadline()
-        self._in_headers, self._header_bytes = False, 0
-        # Whatever the path: a body that never ends would hold one of the connections, also after its answer.
+        self._phase, self._header_bytes = _Phase.BODY, 0
+        # Silent, since whoever reads a body answers a slow one sooner, and whoever does not has answered.
         self._deadline = self.loop.call_later(BODY_SECONDS, self.transport.close)
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         # A following request's bytes start the next deadline; an idle connection has uvicorn's keep-alive timeout.
         self._forget_deadline()
-        self._in_headers = True
+        self._phase = _Phase.NOTHING
         super().on_message_complete()
+
+    # What time calls.
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing came after an answer; when something has come, its own deadline counts."""
+        if self._phase is _Phase.NOTHING:
+            super().timeout_keep_alive_handler()
+
+    def _headers_are_late(self) -> None:
+        if self._phase is _Phase.HEADERS:
+            self._refuse(408, "headers too slow")
+        else:
+            self.transport.close()
 
     def _expect_headers(self) -> None:
         self._forget_deadline()
-        self._deadline = self.loop.call_later(HEADERS_SECONDS, self.transport.close)
+        self._deadline = self.loop.call_later(HEADERS_SECONDS, self._headers_are_late)
 
     def _forget_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _refuse_headers(self) -> None:
-        self.logger.warning("The headers of a request are too large.")
-        self.transport.write(
-            b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-        )
-        # Who is still sending when we close sees a broken connection instead of the answer: read on for a moment.
-        self._refused = True
-        self.transport.write_eof()
-        self._forget_deadline()
-        self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+    def _refuse(self, status: int, why: str) -> None:
+        """Answer without an application, log it, and close."""
+        if self._phase is _Phase.DEAF or self.transport.is_closing():
+            return
+        log.warning("http.refused", status=status, why=why)
+        if self._may_answer():
+            self._answer(status)
+            # Who is still sending when we close sees a broken connection instead of the answer: listen for a moment.
+            self.transport.write_eof()
+            self._forget_deadline()
+            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
+        self._phase = _Phase.DEAF
+
+    def _may_answer(self) -> bool:
+        """Whether the next bytes to the sender would be the answer to what is refused: not while an earlier request,
+        or a part of this one's answer, is under way."""
+        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr] # uvicorn hides its None
+            return True
+        return self._phase is _Phase.BODY and not self.cycle.response_started
+
+    def _answer(self, status: int) -> None:
+        if self._phase is _Phase.BODY:
+            # The application is told that the sender has left; whatever it says now is not sent.
+            self.scope["state"][REFUSED] = True
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")

@@ -9,12 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bot.web.connection import GuardedConnection
-
-_STOP_SECONDS = 2
-_BACKLOG = 1024
-
-MOST_CONNECTIONS = 500
-"""Further ones are answered 503, so that memory and files stay bounded."""
+from bot.web.limits import BACKLOG, MOST_CONNECTIONS, STOP_SECONDS
 
 
 class _QuietServer(uvicorn.Server):
@@ -49,7 +44,7 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
         log_config=None,
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=_STOP_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
     )
     server = _QuietServer(config)
     listener = _listener(host, port)
@@ -65,6 +60,6 @@ def _listener(host: str, port: int) -> socket.socket:
     """Connections are taken from here on, and wait until the server has started."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise CannotListen(host, port) from error

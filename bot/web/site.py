@@ -1,8 +1,21 @@
-"""Which application answers which path."""
+"""Which application answers which path, and one short line in the log for each request that none of them takes."""
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+import structlog
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot.web.body import REFUSED, BodyRefused, SenderLeft, WholeBody
+from bot.web.limits import LONGEST_PATH, LONGEST_SEGMENT
+
+log = structlog.get_logger(__name__)
+
+_PLAIN = "/%;:=@&+$,!*'()"
+"""In a path beside letters, digits and ``-._~`` (RFC 3986); a percent sign already escapes something."""
+
+_REASONS = {404: "not found", 405: "method"}
 
 
 class Site:
@@ -10,6 +23,10 @@ class Site:
 
     A path counts as it was sent, byte for byte: ``/slack/events/`` and ``/slack%2Fevents`` are other paths, because a
     proxy that guards one of them may not know that they would mean the same here.
+
+    The exact ones get whole, bounded bodies (`WholeBody`). A path that is not there is logged at ``info``, not at
+    ``debug``: whoever gave Slack a wrong Request URL must find the reason, and scanners get no more than one line a
+    request out of it.
     """
 
     def __init__(self, *, exact: Mapping[str, ASGIApp], otherwise: ASGIApp) -> None:
@@ -18,5 +35,39 @@ class Site:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        app = self._exact.get(scope.get("raw_path") or b"", self._otherwise)
-        await app(scope, receive, send)
+        app = self._exact.get(scope.get("raw_path") or b"")
+        if app is None:
+            await self._otherwise(scope, receive, _noting(scope, send))
+            return
+        try:
+            await app(scope, WholeBody(scope, receive), send)
+        except BodyRefused as refusal:
+            log.warning("http.refused", status=refusal.status, why=refusal.why, **_asked(scope))
+            await Response(status_code=refusal.status, headers={"connection": "close"})(scope, receive, send)
+        except SenderLeft:
+            if REFUSED not in scope.get("state", {}):
+                log.info("http.left", why="the sender hung up before the end of the body", **_asked(scope))
+
+
+def _noting(scope: Scope, send: Send) -> Send:
+    """``send``, with a line for what is not there; an unready part is no refusal, and is asked for all the time."""
+
+    async def noting(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] in _REASONS:
+            log.info("http.refused", status=message["status"], why=_REASONS[message["status"]], **_asked(scope))
+        await send(message)
+
+    return noting
+
+
+def _asked(scope: Scope) -> dict[str, str]:
+    """Method and path for a line of the log. The parser knows all methods; a path can be anything."""
+    return {"method": scope["method"], "path": shown_path(scope.get("raw_path") or b"")}
+
+
+def shown_path(raw_path: bytes) -> str:
+    """A path, escaped as it was sent and where it was not, with long segments and a long rest cut off. It never has
+    a query."""
+    segments = quote(raw_path, safe=_PLAIN).split("/")
+    path = "/".join(one if len(one) <= LONGEST_SEGMENT else f"{one[:12]}…" for one in segments)
+    return path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…"

@@ -20,6 +20,7 @@ from bot.services.answers import (
     Flagged,
     NoProvider,
     NoSuchClip,
+    NotAllowed,
     NothingChanges,
     NothingToDo,
     NotPromotable,
@@ -28,6 +29,7 @@ from bot.services.answers import (
     Taken,
     WhichClip,
 )
+from handlers.blocks.access import not_allowed
 from handlers.blocks.kit import Message, escape, local_time, quoted, said
 from handlers.blocks.words import counted, listed, price_words, provider_name, recipe_words
 from handlers.grammar import Help, UsageError
@@ -155,6 +157,7 @@ def _help(command: str) -> str:
         f"• `{command} our logo unfolding --final` skips the draft",
         _HELP_OPTIONS,
         _HELP_THREAD,
+        f"`{command}-usage` says what was spent and what is left, `{command}-settings` what holds in this channel.",
         f"A slash command carries no files and does not work in a thread; reply there instead of typing `{command}`.",
         "Clips are made by AI and may be wrong. The prompt goes to the video provider that the card names.",
     ]
@@ -278,5 +281,6 @@ _REFUSALS: Mapping[type[Refusal], Callable[[Any], str]] = MappingProxyType(
         NotPromotable: _not_promotable,
         NothingToDo: _nothing_to_do,
         NotYours: _not_yours,
+        NotAllowed: not_allowed,
     }
 )

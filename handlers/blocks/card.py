@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from bot.domain.failure import Failure
+from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, AskKind, Decision, Gate, Job, State
 from bot.domain.pricing import dollars
 from bot.domain.recipe import Recipe
-from bot.ports import Card
+from bot.ports import Balance, Card, Turn
 from handlers.blocks.kit import (
     MESSAGE_TEXT,
     Block,
@@ -23,8 +23,8 @@ from handlers.blocks.kit import (
     small,
     small_plain,
 )
-from handlers.blocks.states import explain
-from handlers.blocks.words import assumed_words, counted, price_words, provider_name, recipe_words
+from handlers.blocks.states import OUR_WORDS, explain
+from handlers.blocks.words import assumed_words, counted, ordinal, price_words, provider_name, recipe_words
 
 LONGEST_PROMPT = 1500
 """Characters of a prompt on a card; the whole of it is in the recipe."""
@@ -42,8 +42,8 @@ _HELD = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.RENDERIN
 """Where money is set aside, or would be: once a clip is rendered its cost is known."""
 
 
-def card(shown: Card, *, promote_emoji: str = "rocket") -> Message:
-    """The card's message. ``promote_emoji`` is the name of the reaction that makes a final. Pure."""
+def card(shown: Card) -> Message:
+    """The card's message. Pure."""
     ask, jobs = shown.ask, shown.jobs
     blocks = [
         mrkdwn(_headline(shown)),
@@ -57,7 +57,7 @@ def card(shown: Card, *, promote_emoji: str = "rocket") -> Message:
     for job in jobs:
         blocks += _row(ask, job)
     blocks += _ask_buttons(shown)
-    if hint := _hint(shown, promote_emoji):
+    if hint := _hint(shown, shown.promote_emoji):
         blocks.append(small(hint))
     return Message(text=_text(shown), blocks=blocks)
 
@@ -101,17 +101,24 @@ def _negative(jobs: tuple[Job, ...]) -> list[Block]:
 def _money(shown: Card) -> str:
     """What is held and what is spent. A clip whose cost is known is no longer held."""
     jobs = shown.jobs
-    spent = sum(job.cost_micro_usd or 0 for job in jobs)
-    held = [job for job in jobs if job.state in _HELD]
-    if not held:
-        as_priced = spent == sum(job.price_micro_usd for job in jobs if job.cost_micro_usd)
-        return f"Cost {dollars(spent)}{_assumed(jobs) if as_priced else ''}" if spent else "Nothing was charged."
-    amount = dollars(sum(job.price_micro_usd for job in held))
-    each = f" ({len(held)} × {dollars(held[0].price_micro_usd)})" if len(held) > 1 else ""
-    if _undecided(shown.ask):
-        return f"Would cost {amount}{each}{_assumed(jobs)}. Nothing is held or charged yet."
-    already = f" · {dollars(spent)} spent" if spent else ""
-    return f"Held {amount}{each}{_assumed(jobs)}{already}{_queue(shown)}"
+    going_on = [job for job in jobs if job.state in _HELD]
+    priced = sum(job.price_micro_usd for job in going_on)
+    each = f" ({len(going_on)} × {dollars(going_on[0].price_micro_usd)})" if len(going_on) > 1 else ""
+    if going_on and _undecided(shown.ask):
+        return f"Would cost {dollars(priced)}{each}{_assumed(jobs)}. Nothing is held or charged yet."
+    balance = shown.balance or Balance(held=priced, spent=sum(job.cost_micro_usd or 0 for job in jobs))
+    if not going_on:
+        as_priced = balance.spent == sum(job.price_micro_usd for job in jobs if job.cost_micro_usd)
+        if not balance.spent:
+            return "Nothing was charged."
+        return f"Cost {dollars(balance.spent)}{_assumed(jobs) if as_priced else ''}"
+    if not balance.held:
+        already = f"{dollars(balance.spent)} spent so far" if balance.spent else "Nothing is held or charged now"
+        return f"{already}{_queue(shown)}"
+    already = f" · {dollars(balance.spent)} spent" if balance.spent else ""
+    return (
+        f"Held {dollars(balance.held)}{each if balance.held == priced else ''}{_assumed(jobs)}{already}{_queue(shown)}"
+    )
 
 
 def _assumed(jobs: tuple[Job, ...]) -> str:
@@ -119,10 +126,21 @@ def _assumed(jobs: tuple[Job, ...]) -> str:
 
 
 def _queue(shown: Card) -> str:
-    if shown.ahead is None or not any(job.state is State.QUEUED for job in shown.jobs):
+    if not any(job.state is State.QUEUED for job in shown.jobs):
+        return ""
+    if shown.turn is not None:
+        return f" · {_turn(shown.turn)}"
+    if shown.ahead is None:
         return ""
     place = "next in line" if shown.ahead == 0 else f"{counted(shown.ahead, 'clip')} ahead in the queue when posted"
     return f" · {place}"
+
+
+def _turn(turn: Turn) -> str:
+    """Nobody is refused for having much under way: it takes turns, and other people's clips are not held up."""
+    place = "next" if turn.place == 1 else f"{ordinal(turn.place)} in line"
+    running = "1 clip of yours is" if turn.running == 1 else f"{turn.running} clips of yours are"
+    return f"{running} running, as many as may at once; this is {place}"
 
 
 def _undecided(ask: Ask) -> bool:
@@ -144,7 +162,7 @@ def _gate_words(shown: Card) -> str:
     if ask.decision is Decision.STOP:
         if ask.decided_by:
             return f"Stopped by <@{ask.decided_by}> before anything was ordered. Nothing was charged."
-        return _EXPIRED[ask.gate]
+        return _too_few(shown.jobs) or _EXPIRED[ask.gate]
     if ask.decision is Decision.GO and ask.gate is Gate.CONFIRMATION and ask.decided_by:
         return f"Confirmed by <@{ask.decided_by}>, who pays."
     if not _open(ask, shown.now):
@@ -152,9 +170,27 @@ def _gate_words(shown: Card) -> str:
     total = dollars(sum(job.price_micro_usd for job in shown.jobs))
     if ask.gate is Gate.CONFIRMATION:
         until = f" The offer ends at {local_time(ask.decide_by)}." if ask.decide_by else ""
-        return f"This would cost {total}. Press *Confirm* to spend it, or *Cancel*.{until}"
+        return f"This would cost {total}. {_who_confirms(ask)}{until}"
     at = f" at {local_time(ask.decide_by, '{time_secs}')}" if ask.decide_by else " in a moment"
     return f"It starts by itself{at} and then costs {total}, unless somebody presses *Undo*."
+
+
+def _who_confirms(ask: Ask) -> str:
+    """Whose press it takes, and whose money it is then."""
+    if ask.kind is AskKind.PROMOTION:
+        return "Press *Confirm* to spend it, or *Cancel*: whoever may spend here can confirm it, and then pays."
+    return f"Press *Confirm* to spend it, or *Cancel*: only <@{ask.person}> can confirm it."
+
+
+def _too_few(jobs: tuple[Job, ...]) -> str:
+    """Why a promotion did not go ahead although somebody stood behind it."""
+    failure = next((job.failure for job in jobs if job.failure and job.failure.kind is FailureKind.TOO_FEW), None)
+    if failure is None:
+        return ""
+    return (
+        f"Not started: the reactions of {escape(failure.detail)} people who may spend here stood when its time was "
+        "over. Nothing was charged."
+    )
 
 
 _EXPIRED = {
@@ -182,6 +218,8 @@ def _row(ask: Ask, job: Job) -> list[Block]:
 
 def _provider_words(job: Job, failure: Failure | None) -> list[Block]:
     if failure is None or not failure.detail or job.state not in {State.FAILED, State.WAITING}:
+        return []
+    if failure.kind in OUR_WORDS:
         return []
     return [small_plain(f"In {provider_name(job.provider)}'s words: {failure.detail}")]
 

@@ -10,7 +10,7 @@ from bot.domain.failure import FailureKind
 from bot.domain.job import Job, State, WaitReason
 from bot.domain.pricing import dollars
 from bot.domain.trouble import Trouble
-from handlers.blocks.kit import local_time
+from handlers.blocks.kit import escape, local_time
 from handlers.blocks.words import provider_name
 
 _BY_ITSELF = "It is tried again by itself."
@@ -81,6 +81,10 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
             "The money for this clip no longer fits under a spending cap.",
             "Ask again when the cap renews, or have it raised.",
         ),
+        FailureKind.TOO_FEW: (
+            "Fewer people stood behind this final than the channel asks for.",
+            "React to the draft again, with others.",
+        ),
         FailureKind.NOT_IN_CHANNEL: (
             "Dailies is not in this channel, so the clip could not have been shown.",
             "Invite it here, and ask again.",
@@ -92,6 +96,9 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
     }
 )
 """What happened, and what to do next. What it means for the money stands between them."""
+
+OUR_WORDS = frozenset({FailureKind.OVER_CAP})
+"""Here a failure's detail is a sentence of our own, with the figures; elsewhere it is the provider's."""
 
 
 def explain(job: Job) -> str:
@@ -200,7 +207,8 @@ def _failed(job: Job) -> str:
     if job.failure is None:
         return money_sentence(job)
     what, then = FAILURES[job.failure.kind]
-    return _joined(what.format(provider=provider_name(job.provider)), money_sentence(job), then)
+    said = escape(job.failure.detail) if job.failure.kind in OUR_WORDS else ""
+    return _joined(what.format(provider=provider_name(job.provider)), said, money_sentence(job), then)
 
 
 def _cancelled(job: Job) -> str:

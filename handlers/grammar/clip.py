@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.domain.lineage import Changes
 from bot.domain.recipe import Medium, names_of, names_without_file
+from handlers.grammar.doors import SettingsRequest, UsageRequest, parse_door
 from handlers.grammar.errors import NoPrompt, NoSuchReference, NotAvailableYet, PromptTooLong
 from handlers.grammar.line import Line, read_line
 from handlers.grammar.media import EXAMPLE_PICTURE, first_frame_for
@@ -15,12 +16,8 @@ from handlers.grammar.slack_text import normalise
 LONGEST_PROMPT = 20_000
 """Characters. No provider reads more; what a particular one reads is checked when it is chosen."""
 
-COMMAND = "/clip"
-
 _PERMUTATION = re.compile(r"\{[^{},]*,[^{}]*\}")
 _HELP = frozenset({"", "help", "--help", "?"})
-_DOORS = frozenset({"jobs", "usage", "settings"})
-"""Words that are to open something of their own one day; as prompts they would spend money on a misunderstanding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +37,13 @@ class ClipRequest:
     estimate: bool
 
 
-def parse_clip(text: str) -> ClipRequest | Help:
+def parse_clip(text: str) -> ClipRequest | UsageRequest | SettingsRequest | Help:
     """Read the text of the slash command, as Slack sends it. Pure; raises UsageError and nothing else."""
     plain = normalise(text)
-    alone = plain.strip().lower()
-    if alone in _HELP:
+    if plain.strip().lower() in _HELP:
         return Help()
-    if alone in _DOORS:
-        raise NotAvailableYet(option=f"{COMMAND} {alone}", instead="To make a clip, say more.", suggestion=EXAMPLE)
+    if door := parse_door(text):
+        return door
     line = read_line(plain)
     if line.problem:
         raise line.problem

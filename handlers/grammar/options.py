@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from bot.domain.lineage import Changes
+from bot.domain.lineage import MOST_TAKES, Changes
 from bot.domain.recipe import (
     HIGHEST_SEED,
     LONGEST_SECONDS,
@@ -21,7 +21,6 @@ from bot.domain.recipe import (
 from handlers.grammar.errors import UnknownOption
 from handlers.grammar.media import EXAMPLE_PICTURE, EXAMPLE_VIDEO, allowed_for, reading
 
-MOST_TAKES = 8
 LONGEST_NAME = 40
 AUTO = "auto"
 EXAMPLE = "/clip a red panda surfing at sunset"

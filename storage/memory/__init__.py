@@ -8,10 +8,13 @@ from datetime import UTC, tzinfo
 
 from bot.ports import StorageBusy
 from storage.engines import BUSY_SECONDS
+from storage.memory.announcements import MemoryAnnouncements
+from storage.memory.audit import MemoryAudit
 from storage.memory.inbox import MemoryInbox
 from storage.memory.jobs import MemoryJobs
 from storage.memory.leases import MemoryLeases
 from storage.memory.ledger import MemoryLedger
+from storage.memory.preferences import MemoryPreferences
 from storage.memory.tables import Tables
 
 
@@ -22,6 +25,9 @@ class MemoryTransaction:
     inbox: MemoryInbox
     jobs: MemoryJobs
     ledger: MemoryLedger
+    audit: MemoryAudit
+    preferences: MemoryPreferences
+    announcements: MemoryAnnouncements
     leases: MemoryLeases
 
 
@@ -58,5 +64,8 @@ class MemoryStorage:
             inbox=MemoryInbox(tables),
             jobs=MemoryJobs(tables),
             ledger=MemoryLedger(tables, self._zone),
+            audit=MemoryAudit(tables),
+            preferences=MemoryPreferences(tables),
+            announcements=MemoryAnnouncements(tables),
             leases=MemoryLeases(tables),
         )

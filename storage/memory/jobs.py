@@ -84,7 +84,10 @@ class MemoryJobs(MemoryAsks):
             self._flag(workspace, job_id, cancel_by=person)
 
     async def wish(self, workspace: str, job_id: str, wish: Wish, person: str) -> None:
-        self._flag(workspace, job_id, wish=wish, wish_by=person)
+        job = self._tables.jobs.get((workspace, job_id))
+        if job is not None:
+            version = job.version + (wish is Wish.ORDER_AGAIN)
+            self._flag(workspace, job_id, wish=wish, wish_by=person, version=version)
 
     async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
         job = self._tables.jobs.get((workspace, job_id))
@@ -111,18 +114,26 @@ class MemoryJobs(MemoryAsks):
     async def in_flight(self, provider: str) -> int:
         return len(self._where(lambda job: job.provider == provider and job.state in IN_FLIGHT))
 
+    async def lock_person(self, workspace: str, person: str) -> None:
+        """Transactions come one after the other anyway."""
+
+    async def running_of(self, workspace: str, person: str) -> int:
+        paid = self._where(lambda job: (job.workspace, job.person) == (workspace, person))
+        return sum(job.state in IN_FLIGHT for job in paid)
+
     async def count_by_state(self) -> Mapping[tuple[str, State], int]:
         return Counter((job.provider, job.state) for job in self._tables.jobs.values())
 
     async def ahead(self, job: Job) -> int:
+        return sum(one.provider == job.provider for one in self._queued_before(job))
+
+    async def ahead_of_payer(self, job: Job) -> int:
+        payer = (job.workspace, job.person)
+        return sum((one.workspace, one.person) == payer for one in self._queued_before(job))
+
+    def _queued_before(self, job: Job) -> list[Job]:
         place = (job.created_at, job.id)
-        return len(
-            self._where(
-                lambda one: (
-                    one.provider == job.provider and one.state is State.QUEUED and (one.created_at, one.id) < place
-                )
-            )
-        )
+        return self._where(lambda one: one.state is State.QUEUED and (one.created_at, one.id) < place)
 
     async def add_attempt(self, attempt: Attempt) -> None:
         self._require(attempt.workspace, attempt.job_id)

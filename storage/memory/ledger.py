@@ -8,9 +8,10 @@ from operator import attrgetter
 from bot.domain.budget import (
     Cap,
     Entry,
-    EntryKind,
     Hold,
+    Stage,
     UsageRow,
+    adjust_entry,
     committed,
     release_entry,
     settle_entry,
@@ -18,8 +19,8 @@ from bot.domain.budget import (
 from storage.accounting import check_cap, counts_under, hold_entries
 from storage.memory.tables import Tables
 
-_USAGE_KEY = attrgetter("workspace", "month", "channel", "person", "provider", "tier")
-_OLDEST = attrgetter("at", "job_id", "attempt")
+_USAGE_KEY = attrgetter("workspace", "month", "channel", "person", "provider", "tier", "stage")
+_OLDEST = attrgetter("at", "job_id", "attempt", "seq")
 
 
 class MemoryLedger:
@@ -32,21 +33,27 @@ class MemoryLedger:
         fresh = [
             entry
             for entry in hold_entries(holds, caps, self._zone)
-            if (entry.workspace, entry.job_id, entry.attempt, False) not in self._rows
+            if (entry.workspace, entry.job_id, entry.attempt, 0) not in self._rows
         ]
         for workspace in sorted({entry.workspace for entry in fresh}):
             for cap in caps:
                 check_cap(cap, workspace, await self.committed(cap, workspace), fresh)
         for entry in fresh:
-            self._rows[entry.workspace, entry.job_id, entry.attempt, False] = entry
+            self._add(entry)
 
     async def settle(self, workspace: str, job_id: str, attempt: int, cost_micro_usd: int, at: datetime) -> bool:
-        held = self._rows.get((workspace, job_id, attempt, False))
-        return held is not None and self._close(settle_entry(held, cost_micro_usd, at))
+        held = self._rows.get((workspace, job_id, attempt, 0))
+        return held is not None and self._add(settle_entry(held, cost_micro_usd, at))
 
     async def release(self, workspace: str, job_id: str, attempt: int, at: datetime) -> bool:
-        held = self._rows.get((workspace, job_id, attempt, False))
-        return held is not None and self._close(release_entry(held, at))
+        held = self._rows.get((workspace, job_id, attempt, 0))
+        return held is not None and self._add(release_entry(held, at))
+
+    async def adjust(self, workspace: str, job_id: str, attempt: int, cost_micro_usd: int, at: datetime) -> bool:
+        key = (workspace, job_id, attempt)
+        rows = [entry for entry in self._rows.values() if (entry.workspace, entry.job_id, entry.attempt) == key]
+        adjusted = adjust_entry(sorted(rows, key=attrgetter("seq")), cost_micro_usd, at)
+        return adjusted is not None and self._add(adjusted)
 
     async def committed(self, cap: Cap, workspace: str) -> int:
         return committed(entry for entry in self._rows.values() if counts_under(cap, workspace, entry))
@@ -57,7 +64,7 @@ class MemoryLedger:
             for entry in self._rows.values()
             if workspace in {None, entry.workspace} and job_id in {None, entry.job_id}
         ]
-        return tuple(sorted(chosen, key=lambda entry: (*_OLDEST(entry), entry.kind is not EntryKind.HOLD)))
+        return tuple(sorted(chosen, key=_OLDEST))
 
     async def usage(self, month: str) -> tuple[UsageRow, ...]:
         groups: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
@@ -66,13 +73,20 @@ class MemoryLedger:
                 groups[_USAGE_KEY(entry)].append(entry)
         return tuple(_usage(groups[key]) for key in sorted(groups))
 
-    def _close(self, entry: Entry) -> bool:
-        key = (entry.workspace, entry.job_id, entry.attempt, True)
+    def _add(self, entry: Entry) -> bool:
+        key = (entry.workspace, entry.job_id, entry.attempt, entry.seq)
         return self._rows.setdefault(key, entry) is entry
 
 
 def _usage(entries: Sequence[Entry]) -> UsageRow:
     first = entries[0]
+    attempts: dict[tuple[str, int], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        attempts[entry.job_id, entry.attempt].append(entry)
+    costs = {key: sum(entry.settled_micro_usd for entry in rows) for key, rows in attempts.items()}
+    paid = {key: cost for key, cost in costs.items() if cost > 0}
+    as_final = {key: attempts[key][0].as_final_micro_usd for key in paid if first.stage is Stage.DRAFT}
+    known = {key: price for key, price in as_final.items() if price is not None}
     return UsageRow(
         workspace=first.workspace,
         month=first.month,
@@ -80,8 +94,12 @@ def _usage(entries: Sequence[Entry]) -> UsageRow:
         person=first.person,
         provider=first.provider,
         tier=first.tier,
+        stage=first.stage,
         held_micro_usd=sum(entry.held_micro_usd for entry in entries),
         settled_micro_usd=sum(entry.settled_micro_usd for entry in entries),
         released_micro_usd=sum(entry.released_micro_usd for entry in entries),
-        clips=sum(entry.kind is EntryKind.SETTLE and entry.settled_micro_usd > 0 for entry in entries),
+        clips=len(paid),
+        as_final_micro_usd=sum(known.values()),
+        compared_micro_usd=sum(paid[key] for key in known),
+        compared_clips=len(known),
     )

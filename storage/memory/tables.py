@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
+from bot.domain.announcement import Announcement
+from bot.domain.audit import AuditEntry
 from bot.domain.budget import Entry
 from bot.domain.job import Ask, Attempt, Evidence, Job, Ownership, Supporter, Thread, TimelineEntry
+from bot.domain.preferences import PreferencesVersion
 
 Key = tuple[str, str]
 """Workspace and id."""
@@ -30,8 +33,12 @@ class Tables:
     attempts: dict[tuple[str, str, int], Attempt] = field(default_factory=dict)
     evidence: list[Evidence] = field(default_factory=list)
     timeline: list[TimelineEntry] = field(default_factory=list)
-    ledger: dict[tuple[str, str, int, bool], Entry] = field(default_factory=dict)
-    """By workspace, job, attempt, and whether the row closes the hold."""
+    ledger: dict[tuple[str, str, int, int], Entry] = field(default_factory=dict)
+    """By workspace, job, attempt and ``seq``."""
+    audit: list[AuditEntry] = field(default_factory=list)
+    preferences: dict[Key, tuple[PreferencesVersion, ...]] = field(default_factory=dict)
+    """By workspace and subject, oldest first."""
+    announcements: dict[Key, Announcement] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
@@ -49,13 +56,13 @@ class Tables:
             if lease.until is not None and lease.until <= now:
                 self.leases[owner] = replace(lease, until=None)
 
-    def free_for(self, ownership: Ownership, row: Ask | Job, now: datetime) -> bool:
-        """Whether a job or an ask has no owner, or one whose lease is not valid; never our own."""
+    def free_for(self, ownership: Ownership, row: Ask | Job | Announcement, now: datetime) -> bool:
+        """Whether a job, an ask or an announcement has no owner, or one whose lease is not valid; never our own."""
         if row.owner is None:
             return True
         return not owned_by(ownership, row) and not self.valid(row.owner, row.epoch, now)
 
 
-def owned_by(ownership: Ownership, row: Ask | Job) -> bool:
-    """Whether a job or an ask is ours, under our present epoch."""
+def owned_by(ownership: Ownership, row: Ask | Job | Announcement) -> bool:
+    """Whether a job, an ask or an announcement is ours, under our present epoch."""
     return (row.owner, row.epoch) == (ownership.owner, ownership.epoch)

@@ -1,44 +1,25 @@
-"""A real browser on the demo page, without a network and with an empty profile.
+"""A real browser on the demo page, without a network and with an empty profile."""
 
-Chromium comes from the system (Debian: ``apt-get install chromium``); ``CHROMIUM`` names another one.
-"""
-
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.demo import workspace_settings
 from bot.sandbox.server import Sandbox
+from handlers.manifest import manifest
+from tests.browser.chrome import chrome
 from tests.browser.visitor import Visitor
 from tests.sandbox.driver import Workspace
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required",
-)
+QUICK = {"share_delay": 0.02, "retry_schedule": [0, 0.05, 0.1]}
 PATIENCE = 10_000  # milliseconds for anything to appear
 expect.set_options(timeout=PATIENCE)
-
-
-def chromium() -> str:
-    """The path of the system's Chromium."""
-    named = os.environ.get("CHROMIUM")
-    found = named or next((path for name in NAMES if (path := shutil.which(name))), None)
-    assert found, f"these tests need a browser: install chromium, or set CHROMIUM; none of {', '.join(NAMES)}"
-    return found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,10 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """A browser without a profile."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
-        yield browser
-        await browser.close()
+    async with chrome() as started:
+        yield started
 
 
 class Watch:
@@ -100,8 +79,8 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
-    """The server, in this process."""
-    server = Sandbox(data_dir=tmp_path, config={"share_delay": 0.02, "retry_schedule": [0, 0.05, 0.1]})
+    """The server, in this process, with the app's own manifest."""
+    server = Sandbox(data_dir=tmp_path, config={**workspace_settings(manifest()), **QUICK})
     await server.start()
     yield server
     await server.close()

@@ -3,8 +3,11 @@
 import asyncio
 
 import httpx
+import pytest
 from playwright.async_api import expect
+from slack_bolt.async_app import AsyncApp
 
+from bot.sandbox.page import verdict
 from bot.sandbox.server import Sandbox
 from tests.browser.visitor import Visitor
 from tests.sandbox.driver import Workspace
@@ -56,14 +59,44 @@ async def test_troubles_are_made_listed_and_healed(visitor: Visitor, studio: Wor
 
 async def test_charges_are_counted_against_clips(visitor: Visitor, sandbox: Sandbox, studio: Workspace) -> None:
     await visitor.open_drawer()
-    verdict = visitor.drawer.locator("#verdict")
-    await expect(verdict).to_have_text("0 charges, 0 clips")
+    shown = visitor.drawer.locator("#verdict")
+    await expect(shown).to_have_text("0 charges, 0 clips")
     await studio.post("/providers/hiapi/settings", render_seconds=60)
 
     assert (await order(sandbox, studio, key="one")).status_code == 200
-    await expect(verdict).to_have_text("1 charge, 0 clips")
+    await expect(shown).to_have_text("1 charge, 0 clips")
     await expect(visitor.drawer).to_contain_text("1 clip being rendered.")
     await expect(visitor.drawer.get_by_role("row", name="a mug one")).to_contain_text("at work")
+
+
+async def test_the_verdict_is_red_while_a_clip_is_missing_and_when_one_stands_twice(
+    app: AsyncApp,
+    visitor: Visitor,
+    sandbox: Sandbox,
+    studio: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verdict, "GRACE_SECONDS", 0.3)
+    await studio.post("/providers/hiapi/settings", render_seconds=0)
+    await visitor.open_drawer()
+    shown, wrongs = visitor.drawer.locator("#verdict"), visitor.drawer.get_by_role("list", name="What went wrong")
+
+    async def deliver() -> None:
+        await app.client.files_upload_v2(channel="C0DAILIES1", filename="dailies-1-480p-one.mp4", content=b"a clip")
+
+    await order(sandbox, studio, key="one-1")
+    await expect(wrongs).to_have_text("Paid for, and no clip came: “a mug one-1”.")
+    await expect(shown).to_have_class("verdict wrong")
+    await expect(shown).to_have_text("1 charge, 0 clips")
+
+    await deliver()
+    await expect(shown).to_have_text("1 charge, 1 clip")
+    await expect(shown).to_have_class("verdict")
+    await expect(wrongs).to_be_hidden()
+
+    await deliver()
+    await expect(wrongs).to_have_text("The clip dailies-1-480p-one.mp4 stands twice.")
+    await expect(shown).to_have_class("verdict wrong")
 
 
 async def test_troubles_that_others_made_are_shown_as_they_are(visitor: Visitor, studio: Workspace) -> None:
@@ -88,6 +121,17 @@ async def test_the_bot_is_killed_only_after_a_question(visitor: Visitor, studio:
 
     assert await asyncio.wait_for(victim.wait(), 10) == -9
     await expect(kill).to_be_disabled()
+
+
+async def test_the_first_step_is_a_line_that_one_click_types_and_enter_sends(visitor: Visitor) -> None:
+    line = "/clip a red panda surfing --takes 2"
+    await visitor.page.get_by_role("region", name="First steps").get_by_role("button", name=line).click()
+    await expect(visitor.composer).to_have_value(line)
+    await expect(visitor.composer).to_be_focused()
+    await visitor.page.keyboard.press("Enter")
+
+    await expect(visitor.toast).to_contain_text("Dailies is not connected")
+    await expect(visitor.composer).to_have_value(line)
 
 
 async def test_the_first_steps_can_be_waved_away_for_good(visitor: Visitor) -> None:

@@ -186,6 +186,47 @@ async def test_a_modal_is_filled_in_corrected_and_submitted(
     assert [one["name"] for one in values["files"]["files"]["files"]] == ["mug.png"]
 
 
+async def test_a_text_of_the_wrong_length_is_told_under_its_input_and_not_sent(
+    app: AsyncApp, web: AsyncWebClient, visitor: Visitor
+) -> None:
+    """Also an initial value, and what was pasted; an optional input may stay empty."""
+    name = {"type": "plain_text_input", "min_length": 4, "max_length": 6, "initial_value": "mug"}
+    note = {"type": "plain_text_input", "multiline": True, "min_length": 2, "max_length": 5}
+    blocks = [field("name", "text", "Name", name), field("note", "text", "Note", note, optional=True)]
+    submitted: asyncio.Queue[Json] = asyncio.Queue()
+
+    async def begin(ack: Any, body: Json) -> None:
+        await ack()
+        await web.views_open(trigger_id=body["trigger_id"], view=MODAL | {"blocks": blocks})
+
+    async def taken(ack: Any, view: Json) -> None:
+        await ack()
+        submitted.put_nowait(view["state"]["values"])
+
+    app.command("/clip")(begin)
+    app.view("new_clip")(taken)
+    await visitor.say("/clip")
+    modal = visitor.page.get_by_role("dialog", name="New clip")
+    send, errors = modal.get_by_role("button", name="Draft"), modal.get_by_role("alert")
+
+    await send.click()
+    await expect(errors).to_have_text(["Please write at least 4 characters; there are 3."])
+    await expect(modal.get_by_label("Name")).to_be_focused()
+    await modal.get_by_label("Name").fill("mugs and more")
+    await modal.get_by_label("Note").fill("!")
+    await send.click()
+    await expect(errors).to_have_text(
+        ["Please write at most 6 characters; there are 13.", "Please write at least 2 characters; there is 1."]
+    )
+    await modal.get_by_label("Name").fill("mugs 🚀")
+    await modal.get_by_label("Note").fill("")
+    await send.click()
+
+    await expect(modal).to_be_hidden()
+    assert submitted.qsize() == 1
+    assert (await next_of(submitted))["name"]["text"]["value"] == "mugs 🚀"
+
+
 async def test_modals_are_updated_pushed_and_closed_one_by_one(
     app: AsyncApp, web: AsyncWebClient, studio: Workspace, visitor: Visitor
 ) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.domain.budget import Cap, Hold, Scope
+from bot.domain.budget import Cap, Hold, Scope, Stage
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import (
     Ask,
@@ -86,6 +86,8 @@ def a_job(**changes: Any) -> Job:
         state=State.QUEUED,
         price_micro_usd=320_000,
         price_assumed=False,
+        stage=Stage.DRAFT,
+        as_final_micro_usd=800_000,
         created_at=NOW,
         updated_at=NOW,
         due_at=NOW,
@@ -150,6 +152,8 @@ FULL_JOB = Job(
     state=State.DELIVERING,
     price_micro_usd=9_000_000_000_000,  # past 32 bits, as all money may be
     price_assumed=True,
+    stage=Stage.DIRECT,
+    as_final_micro_usd=9_500_000_000_000,
     created_at=NOW,
     updated_at=later(1.000001),
     due_at=later(2),
@@ -211,6 +215,8 @@ def a_hold(**changes: Any) -> Hold:
         person="U1",
         provider="hiapi",
         tier="mini",
+        stage=Stage.DRAFT,
+        as_final_micro_usd=5_000_000,
         micro_usd=2_000_000,
         at=NOW,
     )

@@ -162,3 +162,27 @@ async def test_places_counted_and_taken_under_the_lock_are_never_too_many(
     assert sum(taken) == 5
     async with replicas[0].read() as tx:
         assert await tx.jobs.in_flight("hiapi") == 5
+
+
+async def test_a_persons_places_counted_and_taken_under_the_lock_are_never_too_many(
+    replicas: tuple[Storage, Storage],
+) -> None:
+    """Each at a provider of its own, so that no provider's lock helps."""
+    owners = [await registered(replicas[0], "one"), await registered(replicas[1], "two")]
+    async with replicas[0].begin() as tx:
+        await put(tx, *(a_job(id=f"j{number:02}", provider=f"p{number}") for number in range(20)))
+    mine = [
+        [(number % 2, name) for name in await claim(replicas[number], owners[number], limit=10)] for number in range(2)
+    ]
+
+    async def submit(number: int, name: str) -> bool:
+        async with replicas[number].begin() as tx:
+            await tx.jobs.lock_person("T1", "U1")
+            if await tx.jobs.running_of("T1", "U1") >= 5:
+                return False
+            job = await tx.jobs.job("T1", name)
+            await tx.jobs.save(replace(job, state=State.SUBMITTING), owners[number], entry_for(job))
+            return True
+
+    taken = await asyncio.gather(*(submit(*one) for pair in zip(*mine, strict=True) for one in pair))
+    assert sum(taken) == 5

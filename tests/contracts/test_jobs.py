@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from bot.domain.job import Decision, Job, Ownership, State, WaitReason, Wish
+from bot.domain.job import IN_FLIGHT, Decision, Job, Ownership, State, WaitReason, Wish
 from bot.ports import Fenced, Storage
 from storage import Inconsistent, TaskTaken
 from tests.contracts.records import (
@@ -243,7 +243,22 @@ async def test_of_requests_to_stop_the_first_stays_and_of_wishes_the_last(storag
             await tx.jobs.wish("T1", "j1", wish, person)
         job = await tx.jobs.job("T1", "j1")
         assert await tx.jobs.job("T1", "j2") == a_job(id="j2", number=2)
-    assert_same(job, a_job(cancel_by="U1", wish=Wish.ORDER_AGAIN, wish_by="U2"))
+    assert_same(job, a_job(cancel_by="U1", wish=Wish.ORDER_AGAIN, wish_by="U2", version=2))
+
+
+async def test_who_has_not_seen_that_it_is_ordered_again_cannot_end_the_job(storage: Storage) -> None:
+    """Money is held for the second order: a write-off by somebody who does not know would leave it behind."""
+    async with storage.begin() as tx:
+        await put(tx, a_job(state=State.UNCERTAIN))
+        ours = await tx.leases.register("process-1", NOW, later(60), alone=True)
+        (read,) = await tx.jobs.claim(ours, 1, NOW)
+        await tx.jobs.wish("T1", "j1", Wish.CHECK_AGAIN, "U1")
+        read = await tx.jobs.save(read, ours, entry_for(read))
+        await tx.jobs.wish("T1", "j1", Wish.ORDER_AGAIN, "U2")
+        with pytest.raises(Fenced):
+            await tx.jobs.save(replace(read, state=State.FAILED), ours, entry_for(read))
+        seen = await tx.jobs.job("T1", "j1")
+        assert (await tx.jobs.save(seen, ours, entry_for(seen))).wish is Wish.ORDER_AGAIN
 
 
 async def test_a_wish_that_was_acted_upon_is_gone_and_another_one_pressed_meanwhile_stays(storage: Storage) -> None:
@@ -310,6 +325,21 @@ async def test_flagged_jobs_are_our_own_and_the_oldest_first(storage: Storage) -
 # Places and the queue
 
 
+async def test_a_persons_running_jobs_are_those_they_pay_that_have_a_place(storage: Storage) -> None:
+    async with storage.begin() as tx:
+        await put(tx, *(a_job(id=f"j{number}", state=state) for number, state in enumerate(State)))
+        await put(
+            tx,
+            a_job(id="other provider", provider="muapi", state=State.RENDERING),
+            a_job(id="other workspace", workspace="T2", state=State.RENDERING),
+            a_job(id="other person", person="U2", state=State.RENDERING),
+        )
+        await tx.jobs.lock_person("T1", "U1")
+        assert await tx.jobs.running_of("T1", "U1") == len(IN_FLIGHT) + 1
+        assert await tx.jobs.running_of("T1", "U2") == await tx.jobs.running_of("T2", "U1") == 1
+        assert await tx.jobs.running_of("T2", "U2") == 0
+
+
 async def test_places_are_taken_by_jobs_at_the_provider_in_every_workspace(storage: Storage) -> None:
     async with storage.begin() as tx:
         for number, state in enumerate(State):
@@ -339,6 +369,16 @@ async def test_ahead_of_a_job_are_queued_ones_of_its_provider_accepted_before(st
         await put(tx, a_job(id="b", created_at=later(6)))
         await put(tx, a_job(id="c", provider="muapi"), a_job(id="d", state=State.RENDERING))
         assert await tx.jobs.ahead(ours) == 2
+
+
+async def test_ahead_of_a_payers_job_are_the_payers_queued_ones_accepted_before(storage: Storage) -> None:
+    ours = a_job(id="m", created_at=later(5))
+    async with storage.begin() as tx:
+        await put(tx, ours, a_job(id="n", created_at=later(5)), a_job(id="y", created_at=later(6)))
+        await put(tx, a_job(id="c", provider="muapi", created_at=later(4)), a_job(id="x", created_at=later(4.999999)))
+        await put(tx, a_job(id="b", person="U2", created_at=later(1)), a_job(id="d", state=State.RENDERING))
+        await put(tx, a_job(workspace="T2", id="a", created_at=later(5)))
+        assert await tx.jobs.ahead_of_payer(ours) == 2
 
 
 # What is known of a job

@@ -3,18 +3,35 @@
 import stat
 import subprocess
 import sys
+from dataclasses import asdict, replace
+from datetime import UTC
 from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import Index, text
+from alembic import command
+from sqlalchemy import Engine, Index, MetaData, text
 
+from bot.domain.budget import EntryKind, Stage, hold_entry, release_entry, settle_entry
+from bot.domain.job import AskKind
 from storage import NotWritable, SchemaNewer, SchemaOutdated, migrate, migrations, open_storage
 from storage.engines import place_of, plain_engine
 from storage.migrations.__main__ import main
 from storage.migrations.check import differences
+from storage.rows import ask_to_row, entry_to_row, job_to_row
 from storage.tables import JobRow, Row
-from tests.contracts.records import NOW
+from tests.contracts.records import (
+    FULL_ASK,
+    FULL_ATTEMPT,
+    FULL_EVIDENCE,
+    FULL_JOB,
+    FULL_THREAD,
+    NOW,
+    a_hold,
+    assert_same,
+    entry_for,
+    later,
+)
 from tests.support.postgres import Postgres
 
 
@@ -120,6 +137,119 @@ async def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch
         assert migrations.current(connection) is None
         assert not engine.dialect.has_table(connection, str(JobRow.__tablename__))
     engine.dispose()
+
+
+@pytest.mark.jobs_set_by_hand(reason="its jobs and its ledger have nothing to do with each other")
+async def test_what_an_earlier_release_wrote_is_brought_forward(empty_url: str) -> None:
+    """Rows as the first schema has them; afterwards everything is there, and clips know which pass they belong to."""
+    engine = plain_engine(place_of(empty_url), writing=True)
+    kept = _write_as_0001(engine)
+    await migrate(empty_url)
+    await migrate(empty_url)
+    assert {table: _rows(engine, table) for table in kept} == kept
+    engine.dispose()
+
+    async with open_storage(empty_url, alone=False) as storage, storage.begin() as tx:
+        jobs = {job_id: await tx.jobs.job("T1", job_id) for job_id in ("j1", "j2", "j3")}
+        assert_same(jobs["j1"], replace(FULL_JOB, stage=Stage.DRAFT, as_final_micro_usd=None))
+        assert {job_id: job.stage for job_id, job in jobs.items()} == {
+            "j1": Stage.DRAFT,
+            "j2": Stage.FINAL,
+            "j3": Stage.DRAFT,
+        }
+        entries = await tx.ledger.entries()
+        assert [(one.job_id, one.attempt, one.seq, one.kind, one.stage) for one in entries] == [
+            ("j1", 1, 0, EntryKind.HOLD, Stage.DRAFT),
+            ("j1", 1, 1, EntryKind.RELEASE, Stage.DRAFT),
+            ("j1", 2, 0, EntryKind.HOLD, Stage.DRAFT),
+            ("j2", 1, 0, EntryKind.HOLD, Stage.FINAL),
+            ("j2", 1, 1, EntryKind.SETTLE, Stage.FINAL),
+        ]
+        assert entries[-1].settled_micro_usd == 7_000_000_000_000
+        assert entries[-1].at == later(60.000001)
+        assert {one.as_final_micro_usd for one in entries} == {None}
+        # What was accepted before is settled and adjusted like everything else, and a further order is a row.
+        assert await tx.ledger.settle("T1", "j1", 2, 5, later(99))
+        assert await tx.ledger.adjust("T1", "j2", 1, 6, later(99))
+        assert not await tx.ledger.settle("T1", "j2", 1, 7, later(99))
+
+
+def _write_as_0001(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    """Bring the database to the first schema and fill its tables; the rows of those that are to stay as they are."""
+    with engine.begin() as connection:
+        command.upgrade(migrations._config(connection), "0001")
+        tables = MetaData()
+        tables.reflect(connection)
+
+        def insert(table: str, *rows: dict[str, object]) -> None:
+            for row in rows:
+                connection.execute(tables.tables[table].insert().values(row))
+
+        thread = FULL_THREAD
+        insert("threads", asdict(thread))
+        ask = dict(ask_to_row(FULL_ASK))
+        asks = [("a1", AskKind.DRAFT), ("a2", AskKind.PROMOTION), ("a3", AskKind.VARIANT)]
+        insert("asks", *(ask | {"id": ask_id, "kind": kind.value} for ask_id, kind in asks))
+        insert("supporters", {"workspace": "T1", "ask_id": "a2", "person": "U5", "at": NOW})
+        job = {name: value for name, value in job_to_row(FULL_JOB) if name not in {"stage", "as_final_micro_usd"}}
+        insert("jobs", *(job | {"id": f"j{n}", "ask_id": f"a{n}", "task_id": f"task-{n}"} for n in (1, 2, 3)))
+        insert("attempts", asdict(FULL_ATTEMPT))
+        insert("evidence", asdict(FULL_EVIDENCE) | {"kind": FULL_EVIDENCE.kind.value})
+        insert("timeline", asdict(entry_for(FULL_JOB)) | {"state": FULL_JOB.state.value})
+        insert("inbox", {"workspace": "T1", "key": "event", "at": NOW})
+        insert("caps", {"workspace": "T1", "scope": "workspace_month", "subject": "T1", "period": "2026-11"})
+        insert("leases", {"owner": "process-1", "epoch": 3, "until": None})
+        hold = hold_entry(a_hold(micro_usd=8_000_000_000_000), UTC)
+        for entry in (
+            hold,
+            release_entry(hold, later(1)),
+            replace(hold, attempt=2, at=later(2)),
+            replace(hold, job_id="j2", at=later(3)),
+            settle_entry(replace(hold, job_id="j2"), 7_000_000_000_000, later(60.000001)),
+        ):
+            row = dict(entry_to_row(entry))
+            closing = bool(row.pop("seq"))
+            insert(
+                "ledger", {name: row[name] for name in row if name in tables.tables["ledger"].c} | {"closing": closing}
+            )
+    kept = ("threads", "asks", "supporters", "attempts", "evidence", "timeline", "inbox", "caps", "leases")
+    return {table: _rows(engine, table) for table in kept}
+
+
+def _rows(engine: Engine, table: str) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        return sorted((tuple(row) for row in connection.execute(text(f"SELECT * FROM {table}"))), key=str)
+
+
+async def test_the_way_back_keeps_what_the_earlier_release_knew(empty_url: str) -> None:
+    """Adjustments become part of what closed the hold."""
+    await migrate(empty_url)
+    async with open_storage(empty_url, alone=False) as storage, storage.begin() as tx:
+        await tx.ledger.hold([a_hold(), a_hold(attempt=2), a_hold(attempt=3)], [])
+        await tx.ledger.settle("T1", "j1", 1, 1_000_000, later(1))
+        await tx.ledger.adjust("T1", "j1", 1, 2_500_000, later(2))
+        await tx.ledger.release("T1", "j1", 2, later(1))
+
+    engine = plain_engine(place_of(empty_url), writing=True)
+    with engine.begin() as connection:
+        command.downgrade(migrations._config(connection), "0001")
+        rows = connection.execute(
+            text(
+                "SELECT attempt, closing, kind, held_micro_usd, settled_micro_usd, released_micro_usd "
+                "FROM ledger ORDER BY attempt, closing"
+            )
+        )
+        assert [tuple(row) for row in rows] == [
+            (1, False, "hold", 2_000_000, 0, 0),
+            (1, True, "settle", -2_000_000, 2_500_000, 0),
+            (2, False, "hold", 2_000_000, 0, 0),
+            (2, True, "release", -2_000_000, 0, 2_000_000),
+            (3, False, "hold", 2_000_000, 0, 0),
+        ]
+    engine.dispose()
+    await migrate(empty_url)
+    async with open_storage(empty_url, alone=False) as storage, storage.read() as tx:
+        assert len(await tx.ledger.entries("T1", "j1")) == 5
 
 
 async def test_the_folder_of_the_file_is_made_for_this_user_alone(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ async def write_everywhere(tx: Transaction) -> None:
     """Something through every port."""
     await put(tx, a_job())
     await tx.inbox.take("T1", "event", NOW)
-    await tx.ledger.hold([a_hold()], [])
+    await tx.ledger.hold([a_hold(micro_usd=320_000)], [])
     await tx.leases.register("process-1", NOW, NOW, alone=False)
 
 

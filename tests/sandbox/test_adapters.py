@@ -26,7 +26,7 @@ from bot.domain.capabilities import Callback, Capabilities, fit
 from bot.domain.failure import FailureKind
 from bot.domain.recipe import MediaKind, MediaRole, Medium, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
-    Balance,
+    Credit,
     NotGenuine,
     OrderAccepted,
     OrderRefused,
@@ -38,6 +38,10 @@ from bot.ports import (
 )
 from bot.providers.apimart import APIMart
 from bot.providers.apimart import capabilities as apimart_capabilities
+from bot.providers.empiriolabs import EmpirioLabs
+from bot.providers.empiriolabs import capabilities as empiriolabs_capabilities
+from bot.providers.empiriolabs import fast_capabilities as empiriolabs_fast
+from bot.providers.empiriolabs import standard_capabilities as empiriolabs_standard
 from bot.providers.muapi import Muapi
 from bot.providers.muapi import capabilities as muapi_capabilities
 from bot.providers.muapi import standard_capabilities as muapi_standard
@@ -77,6 +81,11 @@ VENDORS = (
         name="seedanceapi",
         tiers=(seedanceapi_capabilities(), seedanceapi_standard_capabilities()),
         connect=lambda base, key: SeedanceAPI(key=key, clock=SystemClock(), base_url=base),
+    ),
+    Vendor(
+        name="empiriolabs",
+        tiers=(empiriolabs_capabilities(), empiriolabs_fast(), empiriolabs_standard()),
+        connect=lambda base, key: EmpirioLabs(key=key, clock=SystemClock(), base_url=base),
     ),
 )
 TIERS = [pytest.param(vendor, can, id=f"{vendor.name}-{can.tier}") for vendor in VENDORS for can in vendor.tiers]
@@ -242,7 +251,7 @@ async def _tells(provider: Provider, can: Capabilities, stage: Backstage, ear: E
     listed = await provider.look_at_all(tasks)
     assert set(listed) == (set(tasks) if can.lists_tasks else set())
     assert all(isinstance(report, TaskFinished) for report in listed.values())
-    balance = Balance(micro_usd=await stage.balance(can.provider)) if can.balance else None
+    balance = Credit(micro_usd=await stage.balance(can.provider)) if can.balance else None
     assert await provider.balance() == balance
     assert await provider.check() is None
 
@@ -272,7 +281,7 @@ async def test_a_vendor_says_no_in_words_that_are_understood(vendor: Vendor, sta
         assert isinstance(refused, OrderRefused)
         assert refused.failure.kind is FailureKind.OUT_OF_CREDIT
         if can.balance:
-            assert await provider.balance() == Balance(micro_usd=0)
+            assert await provider.balance() == Credit(micro_usd=0)
             broke = await provider.check()
             assert broke is not None
             assert broke.kind is FailureKind.OUT_OF_CREDIT

@@ -852,3 +852,21 @@ async def test_onlookers_hear_of_creation_and_end_and_see_it_all(studio: Studio)
     assert snapshot["tasks"][0]["stage"] == "succeeded"
     assert snapshot["ledger"][0]["status"] == "settled"
     json.dumps(snapshot)
+
+
+@pytest.mark.parametrize(("bills", "charged"), [(1, 320_000), (2, 640_000), (0.5, 160_000)])
+async def test_what_is_charged_may_differ_from_the_price_and_be_named_at_once_or_at_the_end(
+    studio: Studio, bills: float, charged: int
+) -> None:
+    """HiAPI documents no figure in any answer: none is named unless that is asked for."""
+    await studio.settings(bills=bills)
+    assert "costUsd" not in await studio.finished()
+    await studio.settings(tells_cost="order")
+    answer = (await studio.create()).json()["data"]
+    assert answer["costUsd"] == charged / 1_000_000
+    await studio.settings(tells_cost="end")
+    assert "costUsd" not in (await studio.create()).json()["data"]
+    assert (await studio.finished())["costUsd"] == charged / 1_000_000
+    assert {charge["micro_usd"] for charge in await studio.charges()} == {charged}
+    assert (await studio.settings(tells_cost="never again")).status_code == 400
+    assert (await studio.settings(bills=-1)).status_code == 400

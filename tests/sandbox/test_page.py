@@ -4,16 +4,23 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
+import aiohttp.web
 import httpx
 import pytest
+from aiohttp.test_utils import TestServer
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.demo import start_sandbox as start_demo_sandbox
+from bot.demo import workspace_settings
 from bot.sandbox.page import STATIC
 from bot.sandbox.server import Sandbox
+from bot.sandbox.slack.settings import Settings
 from bot.sandbox.slack.view_state import state_values
+from handlers.manifest import manifest
 from tests.sandbox.driver import Refused, Workspace
 
 Json = dict[str, Any]
@@ -231,7 +238,7 @@ async def test_the_bench_counts_what_the_providers_charged(
 
     account = (await news(live, "bench"))["bench"]["providers"]["hiapi"]
     assert account["balance_micro_usd"] == 10_005_000_000
-    assert (account["charges"], account["at_work"], account["ledger"]) == (0, 0, [])
+    assert (account["charged_micro_usd"], account["ledger"]) == (0, [])
 
 
 async def test_the_bot_can_be_killed_by_a_click(studio: Workspace) -> None:
@@ -269,6 +276,75 @@ def test_an_input_that_was_emptied_holds_null_and_an_untouched_one_its_initial_v
     assert untouched["b"]["menu"]["selected_option"] == options[0]
     assert emptied["a"]["text"]["value"] is None
     assert emptied["b"]["menu"]["selected_option"] is None
+
+
+async def test_over_http_connected_means_that_the_app_answered_last_time_and_lives(
+    studio: Workspace, live: aiohttp.ClientWebSocketResponse
+) -> None:
+    """A URL alone says nothing; nor does what another process answered."""
+
+    async def connected() -> bool:
+        return bool((await news(live, "bench"))["bench"]["connected"])
+
+    status = 200
+
+    async def answer(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        asked = json.loads(await request.text()) if request.content_type == "application/json" else {}
+        return aiohttp.web.Response(status=status, text=asked.get("challenge", ""))
+
+    app = aiohttp.web.Application()
+    app.router.add_post("/slack/events", answer)
+    async with TestServer(app) as server:
+        await studio.configure(delivery={"mode": "http", "url": f"http://127.0.0.1:{server.port}/slack/events"})
+        assert await connected() is False
+        await studio.post("/verify_url")
+        assert await connected() is True
+
+        status = 500
+        await studio.slash("maya", "/clip a mug")
+        assert await connected() is False
+        status = 200
+        await studio.slash("maya", "/clip a mug")
+        assert await connected() is True
+
+        bot = await asyncio.create_subprocess_exec("sleep", "60")
+        await studio.bot_is(bot.pid)
+        assert await connected() is False
+        await studio.post("/verify_url")
+        assert await connected() is True
+        bot.kill()
+        await bot.wait()
+        assert await connected() is False
+
+
+async def test_the_demo_gives_the_workspace_its_manifest(tmp_path: Path) -> None:
+    """What the page suggests, which events go out and which scopes the token has: as the app declares them."""
+    declared = manifest()
+    async with start_demo_sandbox(tmp_path) as (_, ready), aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"{ready['slack']}/page/live") as socket:
+            settings = (await news(socket, "settings"))["settings"]
+        async with session.post(f"{ready['slack']}/control/config", json={}) as answer:
+            workspace = await answer.json()
+
+    for command, shown in zip(declared["features"]["slash_commands"], settings["commands"], strict=True):
+        assert shown == {name: command[name] for name in ("command", "description", "usage_hint")}
+    assert settings["shortcuts"] == declared["features"].get("shortcuts", [])
+    assert workspace["subscriptions"] == declared["settings"]["event_subscriptions"]["bot_events"]
+    assert workspace["scopes"] == declared["oauth_config"]["scopes"]["bot"]
+
+
+def test_a_manifest_with_shortcuts_and_without_commands_becomes_settings_too() -> None:
+    shortcut = {"name": "New clip", "type": "global", "callback_id": "new_clip", "description": "Draft one"}
+    app = {
+        "features": {"shortcuts": [shortcut]},
+        "settings": {"event_subscriptions": {"bot_events": ["app_home_opened"]}},
+        "oauth_config": {"scopes": {"bot": ["chat:write"]}},
+    }
+
+    settings = Settings().changed(workspace_settings(app))
+
+    assert (settings.commands, settings.shortcuts) == ((), (shortcut,))
+    assert (settings.subscriptions, settings.scopes) == (("app_home_opened",), ("chat:write",))
 
 
 async def test_commands_and_shortcuts_are_described(studio: Workspace, live: aiohttp.ClientWebSocketResponse) -> None:

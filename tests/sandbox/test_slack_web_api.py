@@ -270,6 +270,14 @@ async def test_people_can_be_told_apart(studio: Workspace, web: AsyncWebClient) 
     assert olga["is_stranger"]
     assert olga["team_id"] != maya["team_id"]
     assert gus["is_ultra_restricted"]
+    first = await web.users_list(limit=6)
+    rest = await web.users_list(limit=6, cursor=first["response_metadata"]["next_cursor"])
+    assert ([maya, gus, olga], rest["response_metadata"]["next_cursor"]) == (
+        [one for one in first["members"] if one["id"] in {MAYA, OLGA, gus["id"]}],
+        "",
+    )
+    everybody = await web.users_list()
+    assert everybody["members"] == first["members"] + rest["members"]
     assert (await refusal(web.users_info(user="U0NOBODY00")))["error"] == "user_not_found"
 
 
@@ -353,7 +361,7 @@ def test_the_methods_that_the_bot_may_need_are_all_there() -> None:
         "conversations.info", "conversations.join", "conversations.list", "conversations.members",
         "conversations.open", "conversations.replies", "files.completeUploadExternal", "files.delete",
         "files.getUploadURLExternal", "files.info", "files.list", "reactions.add", "reactions.get",
-        "reactions.remove", "team.info", "users.conversations", "users.info", "views.open", "views.publish",
-        "views.push", "views.update",
+        "reactions.remove", "team.info", "users.conversations", "users.info", "users.list", "views.open",
+        "views.publish", "views.push", "views.update",
     }  # fmt: skip
     assert needed <= set(METHODS)

@@ -24,6 +24,7 @@ from typing import Any, Literal
 import httpx
 
 from tests.sandbox.driver import CHANNEL, Json, NeverHappened, Workspace, channel_in, start_sandbox
+from tests.support.books import check_database
 
 ROOT = Path(__file__).resolve().parents[2]
 PRICES = '[hiapi.mini]\n"480p" = 0.08\n"720p" = 0.15\n'
@@ -278,7 +279,8 @@ async def stage(
     mode: Mode = "socket",
     **settings: str,
 ) -> AsyncIterator[Stage]:
-    """A sandbox and, when ``start``, the bot in it; both end with the block. ``settings`` are the bot's."""
+    """A sandbox and, when ``start``, the bot in it; both end with the block, and the bot's books must be sound then,
+    wherever it was killed. ``settings`` are the bot's."""
     async with AsyncExitStack() as stack:
         studio = await stack.enter_async_context(start_sandbox(data=place / "sandbox", **{**QUICK, **(sandbox or {})}))
         home = place / "bot"
@@ -291,6 +293,7 @@ async def stage(
         if start:
             await play.start_bot()
         yield play
+    await asyncio.to_thread(check_database, bot.environment["DATABASE_URL"])
 
 
 async def _end(bot: Bot) -> None:

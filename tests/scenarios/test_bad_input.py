@@ -87,8 +87,7 @@ COMMANDS = {
     "mugs --each": ("“--each”", "not available yet"),
     "a {red, blue} mug": ("“{red, blue}”", "not available yet"),
     "jobs": ("jobs", "not available yet"),
-    "usage": ("usage", "not available yet"),
-    "settings": ("settings", "not available yet"),
+    "usage 2026-13": ("“2026-13”", "no month"),
     # Traps in what is quoted back.
     "a mug --res <!channel>": ("“channel”",),
     "a mug --res <!here>": ("“here”",),

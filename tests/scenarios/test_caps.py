@@ -21,6 +21,11 @@ CAP_USD = "2.30"
 """Seven drafts are $2.24; six cents are left of it."""
 
 OTHER_CHANNEL = "#dailies-two"
+LEFT_OF_CAP = re.compile(
+    r"\$0\.(\d\d) of \$(11\.90 is left for this workspace|9\.70 is left for this channel|1\.30 is left for you)"
+)
+"""Each refusal names one of the three caps, of which less than a draft's price is left."""
+BUSY = "cannot reach its database just now"
 RENEWAL = re.compile(r"renews <!date\^(\d+)\^")
 
 
@@ -61,6 +66,52 @@ async def test_of_thirty_asks_at_once_exactly_the_seven_that_fit_under_the_cap_a
         standing = [clip for channel in channels for clip in await play.clip_messages(channel)]
         assert len(standing) == AFFORDABLE
         await the_books_agree(play, clips=AFFORDABLE)
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(180)
+async def test_of_two_hundred_asks_by_twenty_people_at_once_thirty_seven_are_made(tmp_path: Path) -> None:
+    """Three kinds of caps bind at once. Each of the twenty has money for four, the channels together for more than the
+    workspace, the workspace for thirty-seven: that many are made, whoever they are, and the books of both sides agree.
+    """
+    people = [f"player{number}" for number in range(20)]
+    channels = (CHANNEL, OTHER_CHANNEL)
+    async with stage(
+        tmp_path,
+        # How soon so many are answered at once is the machine's affair; here only what the answers say counts.
+        sandbox={"ack_timeout": 60.0},
+        BUDGET_WORKSPACE_MONTH_USD="11.90",
+        BUDGET_CHANNEL_MONTH_USD="9.70",
+        BUDGET_USER_DAY_USD="1.30",
+        PROVIDER_CONCURRENCY="10",
+    ) as play:
+        await play.provider(fidelity="cached", render_seconds=[0.05, 0.1])
+        for person in people:
+            await play.studio.post("/user", action="create", name=person)
+            for channel in channels:
+                await play.studio.post("/channel", action="join", channel=channel, user=person)
+            assert (await play.studio.slash(person, "/clip-usage"))["acked"], "from now on the bot knows who this is"
+
+        texts = await asyncio.gather(
+            *(
+                asked_until_answered(
+                    play, people[number % 20], f"/clip a lighthouse, number {number}", channels[number // 20 % 2]
+                )
+                for number in range(200)
+            )
+        )
+
+        accepted = [text for text in texts if "is accepted" in text]
+        refused = [text for text in texts if "This would cost $0.32, and" in text]
+        assert (len(accepted), len(refused)) == (37, 163), {text for text in texts if text not in refused}
+        assert sum("$0.06 of $11.90 is left for this workspace for the month" in text for text in refused) > 0
+        assert all(LEFT_OF_CAP.search(text) for text in refused)
+        await play.at_rest(timeout=120)
+        await the_books_agree(play, clips=37)
+        spent: dict[str, int] = {}
+        for row in play.bot.rows("select person, settled_micro_usd from ledger"):
+            spent[row["person"]] = spent.get(row["person"], 0) + row["settled_micro_usd"]
+        assert max(spent.values()) <= 4 * DRAFT
 
 
 @pytest.mark.timeout(60)
@@ -153,6 +204,13 @@ async def test_money_that_is_gone_when_the_undo_window_closes_stops_the_promotio
         (final,) = play.bot.rows("select state, cost_micro_usd from jobs where number = 2")
         assert final == {"state": "failed", "cost_micro_usd": 0}
         await the_books_agree(play, clips=2)
+
+
+async def asked_until_answered(play: Stage, person: str, line: str, channel: str) -> str:
+    """What the command was answered with; when the bot is too busy to take it, it is sent again, as people are told."""
+    while BUSY in (text := said(await play.studio.slash(person, line, channel=channel))):
+        assert "nothing was accepted" in text
+    return text
 
 
 def said(answer: Json) -> str:

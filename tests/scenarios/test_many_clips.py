@@ -37,7 +37,12 @@ STAMP = uuid.UUID("0c7a5f6e-5d3b-4f53-9a0f-6b1c2d9e4a70").bytes
 
 @pytest.mark.timeout(180)
 async def test_two_hundred_clips_arrive_once_each_as_their_own_and_the_bot_stays_small(tmp_path: Path) -> None:
-    settings = {"PROVIDER_CONCURRENCY": "40", "CONFIRM_ABOVE_USD": "100", "POLL_INTERVAL_SECONDS": "1"}
+    settings = {
+        "PROVIDER_CONCURRENCY": "40",
+        "MAX_RUNNING_PER_PERSON": "40",
+        "CONFIRM_ABOVE_USD": "100",
+        "POLL_INTERVAL_SECONDS": "1",
+    }
     async with stage(tmp_path, start=False) as play:
         await play.start_bot(**settings)
         await play.provider(fidelity="cached", render_seconds=[0.2, 0.9])

@@ -9,17 +9,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.budget import Cap, Hold, Scope
+from bot.domain.budget import Cap, Hold, Scope, Stage
 from bot.domain.capabilities import Capabilities, Idempotency
 from bot.domain.job import Ask, AskKind, Attempt, Door, Job, State, Thread
 from bot.domain.recipe import MINI, Ratio, Recipe, Resolution
 from bot.ports import Card, ClipPost
-from bot.services.intake import Sender
+from bot.services.taking import Sender
 from tests.support.clock import START
 
 PROMPT = "a red panda surfing"
 PRICE = 320_000
 """Micro-dollars: what a draft of four seconds costs at eight cents a second."""
+AS_FINAL = 800_000
+"""Micro-dollars: what the same clip would cost as a final, at twenty cents a second."""
 
 
 def at(seconds: float = 0.0) -> datetime:
@@ -73,6 +75,8 @@ def a_job(state: State = State.QUEUED, **changes: Any) -> Job:
         state=state,
         price_micro_usd=PRICE,
         price_assumed=False,
+        stage=Stage.DRAFT,
+        as_final_micro_usd=AS_FINAL,
         created_at=START,
         updated_at=START,
         due_at=START,
@@ -112,6 +116,8 @@ def a_hold(**changes: Any) -> Hold:
         person="U1",
         provider="hiapi",
         tier=MINI,
+        stage=Stage.DRAFT,
+        as_final_micro_usd=AS_FINAL,
         micro_usd=PRICE,
         at=START,
     )

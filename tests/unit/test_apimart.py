@@ -21,7 +21,7 @@ from bot.domain.capabilities import Callback, Capabilities, Idempotency, fit
 from bot.domain.failure import FailureKind
 from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Medium, Ratio, Recipe, Resolution
 from bot.ports import (
-    Balance,
+    Credit,
     Order,
     OrderAccepted,
     OrderInFlight,
@@ -476,6 +476,9 @@ def test_other_words_for_success_are_success(word: str) -> None:
 def test_an_answer_in_a_list_or_without_an_envelope_is_read_too() -> None:
     data = loaded("task_completed")["data"]
     assert seen(200, {"data": [data]}) == seen(200, data) == FINISHED
+    failed = loaded("task_failed_policy")
+    assert failed["data"]["error"]["code"] == 400
+    assert seen(200, failed["data"]) == seen(200, failed)
 
 
 def test_the_first_video_with_a_link_is_taken() -> None:
@@ -644,15 +647,16 @@ def test_no_answer_about_a_task_makes_the_decoder_stumble(status: int, body: byt
 @pytest.mark.parametrize(
     ("name", "balance"),
     [
-        ("balance", Balance(micro_usd=12_340_000)),
-        ("balance_unlimited", Balance(micro_usd=None)),
-        ("balance_used_up", Balance(micro_usd=0)),
+        ("balance", Credit(micro_usd=12_340_000)),
+        ("balance_unlimited", Credit(micro_usd=None)),
+        ("balance_used_up", Credit(micro_usd=0)),
         ("balance_refused", None),
     ],
 )
-def test_a_balance_says_what_is_left(name: str, balance: Balance | None) -> None:
+def test_a_balance_says_what_is_left(name: str, balance: Credit | None) -> None:
     assert decode_balance(said(200, fixture(name))) == balance
     assert decode_balance(said(500, fixture(name))) is None
+    assert decode_balance(said(200, loaded(name) | {"success": False})) is None
 
 
 @given(body=objects_with("remain_balance", "unlimited_quota", "success"))
@@ -783,15 +787,15 @@ async def test_a_key_that_is_repeated_in_an_answer_is_hidden() -> None:
 @pytest.mark.parametrize(
     ("key", "account", "left"),
     [
-        ("balance", "balance_unlimited", Balance(micro_usd=12_340_000)),
-        ("balance_unlimited", "balance", Balance(micro_usd=12_340_000)),
-        ("balance_used_up", "balance", Balance(micro_usd=0)),
-        ("balance_unlimited", "balance_unlimited", Balance(micro_usd=None)),
-        ("balance_refused", "balance", Balance(micro_usd=12_340_000)),
+        ("balance", "balance_unlimited", Credit(micro_usd=12_340_000)),
+        ("balance_unlimited", "balance", Credit(micro_usd=12_340_000)),
+        ("balance_used_up", "balance", Credit(micro_usd=0)),
+        ("balance_unlimited", "balance_unlimited", Credit(micro_usd=None)),
+        ("balance_refused", "balance", Credit(micro_usd=12_340_000)),
         ("balance_refused", "balance_refused", None),
     ],
 )
-async def test_the_lesser_of_key_and_account_is_left(key: str, account: str, left: Balance | None) -> None:
+async def test_the_lesser_of_key_and_account_is_left(key: str, account: str, left: Credit | None) -> None:
     answers = by_path(balance=whole(200, fixture(key)), user_balance=whole(200, fixture(account)))
     async with serving(answers) as server, vendor(server.origin) as apimart:
         assert await apimart.balance() == left

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from bot.domain.budget import Stage
 from bot.domain.failure import LONGEST_DETAIL, Failure, FailureKind
 from bot.domain.job import Ask, AskKind, Decision, Door, Gate, Job, State, WaitReason
 from bot.domain.lineage import Method
 from bot.domain.recipe import Ratio, Recipe, Resolution
 from bot.domain.trouble import Trouble
-from bot.ports import Card
+from bot.ports import Balance, Card, Turn
 from handlers.blocks.card import card
 from handlers.blocks.kit import (
     BUTTON_LABEL,
@@ -66,6 +67,8 @@ JOB = Job(
     state=State.QUEUED,
     price_micro_usd=324_000,
     price_assumed=True,
+    stage=Stage.DRAFT,
+    as_final_micro_usd=1_500_000,
     created_at=NOW,
     updated_at=NOW,
     due_at=NOW,
@@ -472,7 +475,7 @@ def test_gestures_are_explained_once_and_only_while_they_help() -> None:
     jobs = [replace(JOB, number=number) for number in (1, 2, 3)]
     assert everything(card(shown(*jobs))).count(":rocket:") == 1
     assert "`#1 9:16`" in everything(card(shown(*jobs)))
-    assert ":star:" in everything(card(shown(*jobs), promote_emoji="star"))
+    assert ":star:" in everything(card(replace(shown(*jobs), promote_emoji="star")))
     assert ":rocket:" not in everything(card(shown(JOB, kind=AskKind.PROMOTION, parent=PARENT)))
     assert ":rocket:" not in everything(card(shown(job_in(State.FAILED))))
 
@@ -508,3 +511,46 @@ def test_a_promotion_in_its_undo_window_looks_like_this(snapshot: SnapshotAssert
     job = job_in(State.WAITING, number=8, wait_reason=WaitReason.UNDO_WINDOW, recipe=recipe)
     notes = ("resolution: 480p → 720p",)
     assert card(shown(job, kind=AskKind.PROMOTION, parent=PARENT, notes=notes, **UNDOING)) == snapshot
+
+
+@pytest.mark.parametrize(
+    ("turn", "words"),
+    [
+        (Turn(running=6, place=1), "6 clips of yours are running, as many as may at once; this is next"),
+        (Turn(running=6, place=3), "6 clips of yours are running, as many as may at once; this is 3rd in line"),
+        (Turn(running=1, place=12), "1 clip of yours is running, as many as may at once; this is 12th in line"),
+    ],
+)
+def test_a_clip_held_back_by_its_payers_limit_says_which_in_line_it_is(turn: Turn, words: str) -> None:
+    message = card(replace(shown(JOB, ahead=9), turn=turn))
+    assert words in message.text
+    assert "9 clips ahead" not in everything(message)
+    assert words not in everything(card(replace(shown(job_in(State.RENDERING)), turn=turn)))
+
+
+def test_a_promotion_with_too_few_behind_it_says_how_many_there_were() -> None:
+    few = Failure(kind=FailureKind.TOO_FEW, detail="1 of 2")
+    stopped = shown(job_in(State.CANCELLED, failure=few), gate=Gate.UNDO, decision=Decision.STOP)
+    assert "the reactions of 1 of 2 people who may spend here stood" in card(stopped).text
+    assert "Nothing was charged" in card(stopped).text
+
+
+def test_what_a_cap_says_is_not_put_into_the_providers_mouth() -> None:
+    over = Failure(kind=FailureKind.OVER_CAP, detail="A provider billed more than its price, or the cap was lowered.")
+    message = everything(card(shown(job_in(State.FAILED, failure=over))))
+    assert "A provider billed more" in message
+    assert "HiAPI's words" not in message
+
+
+@pytest.mark.parametrize(
+    ("job", "balance", "words"),
+    [
+        (job_in(State.RENDERING), Balance(held=0, spent=648_000), "$0.648 spent so far"),
+        (job_in(State.RENDERING), Balance(held=324_000, spent=324_000), "Held $0.324 "),
+        (job_in(State.WAITING, wait_reason=WaitReason.PROVIDER_CREDIT), Balance(held=0, spent=0), "Nothing is held"),
+        (job_in(State.DELIVERED, cost_micro_usd=648_000), Balance(held=0, spent=648_000), "Cost $0.648."),
+    ],
+)
+def test_what_the_ledger_says_is_shown_and_not_the_price(job: Job, balance: Balance, words: str) -> None:
+    """A provider charged double before the clip was there; another refused the order for lack of credit."""
+    assert words in card(replace(shown(job), balance=balance)).text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.budget import Cap, OverCap, Scope
+from bot.domain.budget import Cap, OverCap, Scope, Stage
 from bot.domain.capabilities import Misfit, fit
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, AskKind, Door, Gate, Job, State
@@ -70,6 +70,8 @@ JOB = Job(
     state=State.DELIVERING,
     price_micro_usd=320_000,
     price_assumed=True,
+    stage=Stage.DRAFT,
+    as_final_micro_usd=None,
     created_at=NOW,
     updated_at=NOW,
     due_at=NOW,

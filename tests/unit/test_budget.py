@@ -150,6 +150,7 @@ def test_settling_tells_the_truth(cost: int, settled: int, released: int) -> Non
     assert (closed.held_micro_usd, closed.settled_micro_usd, closed.released_micro_usd) == (-PRICE, settled, released)
     assert closed == replace(
         held,
+        seq=1,
         kind=EntryKind.SETTLE,
         held_micro_usd=-PRICE,
         settled_micro_usd=settled,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.announcement import Announcement, Topic
 from bot.domain.job import Ask, State
 from bot.domain.notice import Notice
 from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, ClipPost, MessageGone, Slot
@@ -389,3 +390,70 @@ async def test_a_slack_that_is_busy_says_until_when(headers: dict[str, str], sec
 async def test_a_slack_that_does_not_know_us_says_so() -> None:
     error = await through(answering(200, {"ok": False, "error": "token_revoked"}, content_type=JSON))
     assert (type(error), error.code) == (ChatUnauthorized, "token_revoked")
+
+
+# --- announcements ---------------------------------------------------------------------------------------------------
+
+
+def winner(message_ts: str, to: str = LOBBY, **changes: Any) -> Announcement:
+    """A final in #dailies, written down just now."""
+    facts: dict[str, str | int] = {
+        "channel": DAILIES,
+        "message_ts": message_ts,
+        "number": 2,
+        "person": BEN,
+        "prompt": "a red panda",
+        "resolution": "720p",
+    }
+    now = datetime.now(UTC)
+    news = Announcement(
+        workspace="T1", key="winner:j2", topic=Topic.WINNER, to=to, created_at=now, due_at=now, facts=facts
+    )
+    return replace(news, **changes)
+
+
+def near(to: str) -> Announcement:
+    """A cap of which most is spent."""
+    facts: dict[str, str | int] = {
+        "scope": "person_day",
+        "subject": BEN,
+        "period": "2026-11-20",
+        "limit_micro_usd": 1_000_000,
+        "committed_micro_usd": 900_000,
+        "renews_at": 1_796_083_200,
+    }
+    return winner("", to, key=f"cap_near:{to}", topic=Topic.CAP_NEAR, facts=facts)
+
+
+async def test_a_winner_links_to_the_clip_and_is_found_again_by_its_key(chat: SlackChat, studio: Workspace) -> None:
+    clip = await chat.post_card(a_card(ask_in()))
+    news = winner(clip, to=PRIVATE)
+    assert await chat.find_announcement(news) is None
+
+    ts = await chat.announce(news)
+
+    (message,) = [one for one in await studio.messages(channel=PRIVATE) if one["ts"] == ts]
+    assert f"/archives/{DAILIES}/p{clip.replace('.', '')}|#2>" in message["text"]
+    assert await chat.find_announcement(news) == ts
+    assert await chat.find_announcement(replace(news, key="winner:j3")) is None
+
+
+async def test_news_for_a_person_comes_directly_and_is_found_again(chat: SlackChat, studio: Workspace) -> None:
+    ts = await chat.announce(near(MAYA))
+    written = [
+        message["text"]
+        for channel in (await studio.state())["channels"].values()
+        if channel["kind"] == "im" and MAYA in channel["members"]
+        for message in channel["messages"]
+    ]
+    assert [text.startswith(f"90 % of <@{BEN}>'s cap for the day is held or spent") for text in written] == [True]
+    assert await chat.find_announcement(near(MAYA)) == ts
+    assert await chat.find_announcement(near(BEN)) is None
+
+
+async def test_a_winners_channel_without_us_refuses_and_a_final_that_is_gone_is_not_linked(chat: SlackChat) -> None:
+    clip = await chat.post_card(a_card(ask_in()))
+    with pytest.raises(ChatRefused):
+        await chat.announce(winner(clip))
+    with pytest.raises(MessageGone):
+        await chat.announce(winner("1.000001", to=PRIVATE))

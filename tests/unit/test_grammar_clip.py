@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from bot.domain.lineage import Changes, vary
 from bot.domain.recipe import HIGHEST_SEED, MediaKind, MediaRole, Medium, Ratio, Recipe, Resolution
-from handlers.grammar import ClipRequest, Help, UsageError, parse_clip
+from handlers.grammar import ClipRequest, Help, SettingsRequest, UsageError, UsageRequest, parse_clip, parse_usage
 from handlers.grammar.clip import LONGEST_PROMPT
+from handlers.grammar.doors import BadMonth
 from handlers.grammar.errors import (
     GivenTwice,
     IllValue,
@@ -358,11 +359,65 @@ def test_a_prompt_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert len(str(error)) < 300
 
 
-@pytest.mark.parametrize("text", ["usage", "jobs", "Settings", "a {red, blue} cat"])
+@pytest.mark.parametrize("text", ["jobs", "Jobs ", "a {red, blue} cat"])
 def test_what_would_spend_money_on_a_misunderstanding_is_refused(text: str) -> None:
     error = refused(text)
     assert isinstance(error, NotAvailableYet)
     assert_whole(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "month"),
+    [("usage", None), (" Usage\u00a0", None), ("usage 2026-10", "2026-10"), ("\u200busage  2026-10 ", "2026-10")],
+)
+def test_usage_is_a_question_and_no_prompt(text: str, month: str | None) -> None:
+    assert parse_clip(text) == UsageRequest(month=month)
+
+
+@pytest.mark.parametrize(("text", "month"), [("", None), (" \u00a0", None), (" 2026-10\u200b ", "2026-10")])
+def test_the_command_for_usage_takes_a_month_or_nothing(text: str, month: str | None) -> None:
+    assert parse_usage(text) == UsageRequest(month=month)
+
+
+@pytest.mark.parametrize("text", ["2026-13", "october", "2026-10 2026-11", "<!channel>"])
+def test_the_command_for_usage_takes_nothing_else(text: str) -> None:
+    with pytest.raises(BadMonth) as caught:
+        parse_usage(text)
+    assert "such as 2026-11" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["usage 2026-13", "usage 2026-1", "usage 0000-00"])
+def test_a_month_that_there_is_not_is_refused_and_not_rendered(text: str) -> None:
+    error = refused(text)
+    assert isinstance(error, BadMonth)
+    assert f"“{text.split()[1]}”" in str(error)
+    assert_whole(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "behind"),
+    [
+        ("settings", ""),
+        (" Settings ", ""),
+        ("settings help", "help"),
+        ("settings workspace", "workspace"),
+        ("settings draft.res=720p takes=2", "draft.res=720p takes=2"),
+        ("settings workspace cap.person.day=5", "workspace cap.person.day=5"),
+        ("settings people.deny+=<@U123>", "people.deny+=<@U123>"),
+        ("settings cast.mug=\u201ca red mug\u201d", "cast.mug=\u201ca red mug\u201d"),
+        ("\u200bsettings look=a\nb", "look=a\nb"),
+    ],
+)
+def test_settings_are_read_as_such_with_what_stands_behind_as_it_was_sent(text: str, behind: str) -> None:
+    assert parse_clip(text) == SettingsRequest(text=behind)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["settings of a film noir office", "usage of colour", "usage 2026", "jobs at a desk", "a usage", "unsettings x=1"],
+)
+def test_a_sentence_that_begins_with_a_doors_name_is_a_prompt(text: str) -> None:
+    assert asked(text).prompt == text
 
 
 def assert_whole(error: UsageError) -> None:

@@ -85,6 +85,30 @@ def task(**data: Any) -> dict[str, Any]:
     return {"code": 200, "message": "success", "data": {"taskId": TASK, **data}}
 
 
+# --- what it cost ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("amount", "cost"),
+    [
+        (0.64, 640_000),
+        (0, 0),
+        (0.0425, 42_500),
+        (None, None),
+        ("0.64", None),
+        (True, None),
+        (-1, None),
+        (1e9, None),
+        (float("nan"), None),
+    ],
+)
+def test_a_cost_is_believed_where_an_answer_names_one_in_dollars(amount: object, cost: int | None) -> None:
+    output = [{"url": CLIP, "type": "video"}]
+    assert ordered(200, task(costUsd=amount)) == OrderAccepted(task_id=TASK, cost_micro_usd=cost)
+    finished = seen(200, task(status="success", output=output, costUsd=amount))
+    assert finished == TaskFinished(url=CLIP, expires_at=None, cost_micro_usd=cost)
+
+
 # --- what is sent ----------------------------------------------------------------------------------------------------
 
 

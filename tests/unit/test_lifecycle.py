@@ -51,7 +51,7 @@ FILE = {"key": "clips/abc.mp4", "sha256": "abc", "size": 9}
 
 EVENTS: tuple[Event, ...] = (
     Opened(person="U2"),
-    Declined(),
+    Declined(failure=POLICY),
     Starved(failure=BROKE, due_at=DUE),
     SubmitIntended(),
     NotSent(due_at=DUE),
@@ -88,7 +88,7 @@ STARVED = {
 BEFORE = 1
 """What an earlier order of the job counts as: costs are added to it."""
 
-DECLINED = {"state": State.CANCELLED, "wait_reason": None, "finished_at": NOW, "trouble": None}
+DECLINED = {"state": State.CANCELLED, "wait_reason": None, "finished_at": NOW, "failure": POLICY, "trouble": None}
 REFUSED = {"state": State.FAILED, "failure": POLICY, "cost_micro_usd": BEFORE, "finished_at": NOW, "trouble": None}
 WRITTEN_OFF = {
     "state": State.FAILED,

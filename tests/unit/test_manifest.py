@@ -17,13 +17,21 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.clock import SystemClock
 from bot.domain.pricing import PriceTable
+from bot.sandbox.slack.settings import Settings as SandboxSettings
+from bot.services.accounts import Accounts
+from bot.services.configuring import Configuring
 from bot.services.doorbell import Doorbell
+from bot.services.gatekeeper import Gatekeeper
 from bot.services.intake import Intake
+from bot.services.policies import Policies
 from bot.services.policy import Policy
+from bot.services.presses import Presses
 from bot.services.routing import Router
+from bot.services.taking import Taking
 from handlers.actions import PRESSES
 from handlers.app import build_app
 from handlers.blocks.kit import action_id
+from handlers.directory import SlackDirectory
 from handlers.doors import Doors, Identity
 from handlers.manifest import BadAddress, request_url
 from handlers.manifest import manifest as printed
@@ -62,6 +70,7 @@ USES: dict[str, Use] = {
     "im:write": Use(methods=("conversations.open",)),
     "mpim:history": Use(events=("message.mpim",), methods=("conversations.history",)),
     "reactions:read": Use(events=("reaction_added", "reaction_removed"), methods=("reactions.get",)),
+    "users:read": Use(methods=("users.info", "users.list")),
 }
 
 
@@ -161,9 +170,16 @@ def test_buttons_and_direct_messages_reach_the_app(manifest: Manifest) -> None:
 def test_a_prompt_arrives_with_people_and_channels_as_ids(manifest: Manifest) -> None:
     commands = {command["command"]: command for command in manifest["features"]["slash_commands"]}
 
-    assert commands.keys() == {"/clip"}
-    assert commands["/clip"]["should_escape"] is True
-    assert commands["/clip"]["usage_hint"].strip()
+    assert commands.keys() == {"/clip", "/clip-usage", "/clip-settings"}
+    for command in commands.values():
+        assert command["should_escape"] is True
+        assert command["usage_hint"].strip()
+
+
+def test_the_pretend_workspace_has_the_commands_of_the_manifest(manifest: Manifest) -> None:
+    commands = manifest["features"]["slash_commands"]
+
+    assert SandboxSettings().commands == tuple(command["command"] for command in commands)
 
 
 def test_the_committed_manifest_is_the_one_that_the_command_prints(manifest: Manifest) -> None:
@@ -199,7 +215,7 @@ def test_over_http_every_request_goes_to_the_one_door(address: str, validator: j
     assert over_http["settings"]["socket_mode_enabled"] is False
     assert over_http["settings"]["event_subscriptions"]["request_url"] == url
     assert over_http["settings"]["interactivity"]["request_url"] == url
-    assert [command["url"] for command in over_http["features"]["slash_commands"]] == [url]
+    assert {command["url"] for command in over_http["features"]["slash_commands"]} == {url}
 
 
 def test_the_mode_changes_nothing_else_of_the_manifest(manifest: Manifest) -> None:
@@ -245,8 +261,8 @@ def test_every_web_api_method_that_is_called_is_covered_by_a_scope() -> None:
     called -= {"api.call"}
     called |= set(re.findall(r'api_call\("([\w.]+)"', source))
 
-    # apps.connections.open takes the app-level token, whose scope stands in no manifest.
-    assert called - {"auth.test", "apps.connections_open"} == {
+    # apps.connections.open takes the app-level token, whose scope stands in no manifest; a permalink needs none.
+    assert called - {"auth.test", "apps.connections_open", "chat.getPermalink"} == {
         method for use in USES.values() for method in use.methods
     }
 
@@ -262,15 +278,30 @@ def an_app() -> AsyncApp:
     """The app with all its listeners, connected to nothing."""
     client = AsyncWebClient(token="xoxb-sandbox", base_url="http://127.0.0.1:9/")
     identity = Identity(workspace="T1", bot_user="U1", bot_id="B1")
-    doors = Doors(intake=an_intake(), client=client, identity=identity)
-    return build_app(client=client, identity=identity, doors=doors, promote=("rocket",), cancel=("x",))
+    return build_app(client=client, identity=identity, doors=some_doors(client, identity))
 
 
-def an_intake() -> Intake:
+def some_doors(client: AsyncWebClient, identity: Identity) -> Doors:
     """The use-cases over nothing; no listener runs in these tests."""
-    policy = Policy()
-    router = Router({}, PriceTable())
-    return Intake(storage=MemoryStorage(), router=router, policy=policy, clock=SystemClock(), wake=Doorbell().ring)
+    storage, clock, doorbell = MemoryStorage(), SystemClock(), Doorbell()
+    policies = Policies(storage=storage, operator=Policy())
+    gatekeeper = Gatekeeper(directory=SlackDirectory(client), clock=clock)
+    return Doors(
+        intake=Intake(
+            storage=storage,
+            router=Router({}, PriceTable()),
+            policies=policies,
+            gatekeeper=gatekeeper,
+            taking=Taking(storage=storage, clock=clock, wake=doorbell.ring),
+            doorbell=doorbell,
+        ),
+        presses=Presses(storage=storage, policies=policies, gatekeeper=gatekeeper, clock=clock, wake=doorbell.ring),
+        policies=policies,
+        accounts=Accounts(storage=storage, policies=policies, gatekeeper=gatekeeper, clock=clock),
+        configuring=Configuring(storage=storage, policies=policies, gatekeeper=gatekeeper, clock=clock),
+        client=client,
+        identity=identity,
+    )
 
 
 def event_body(event: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
-from bot.domain.budget import UsageRow
+from bot.domain.budget import Stage, UsageRow
 from bot.domain.job import State
 from bot.ports import StorageBusy
 from bot.web.metrics import Figures, Read, metrics_route, render
@@ -16,10 +16,14 @@ ROW = UsageRow(
     person="U1",
     provider="hiapi",
     tier="mini",
+    stage=Stage.DRAFT,
     held_micro_usd=320_000,
     settled_micro_usd=1_240_000,
     released_micro_usd=0,
     clips=3,
+    as_final_micro_usd=1_800_000,
+    compared_micro_usd=1_240_000,
+    compared_clips=3,
 )
 
 

@@ -1,10 +1,11 @@
-"""The one place where a move is written: state, timeline, money, wishes and the card's version, together or not at
-all."""
+"""The one place where a move is written: state, timeline, money, audit, wishes and the card's version, together or not
+at all."""
 
 from dataclasses import dataclass, field, replace
 
 import pytest
 
+from bot.domain.audit import Act
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AskKind, EvidenceKind, Job, Ownership, State, TimelineEntry, Wish
 from bot.domain.lifecycle import (
@@ -46,6 +47,8 @@ from tests.support.values import PRICE, a_hold, a_job, a_thread, an_ask, at
 POLICY, BROKE = Failure(kind=FailureKind.POLICY), Failure(kind=FailureKind.OUT_OF_CREDIT)
 OURS = Ownership(owner="process-1", epoch=1)
 HELD, SETTLED, RELEASED = (PRICE, 0, 0), (0, PRICE, 0), (0, 0, PRICE)
+CHARGED = frozenset({State.DOWNLOADING, State.DELIVERING, State.DELIVERED, State.CANCELLED})
+"""States of a clip that was rendered and paid; of the cancelled ones, those that are kept."""
 
 MONEY: list[tuple[Event, tuple[int, int, int]]] = [
     (Opened(person="U1"), HELD),
@@ -57,25 +60,36 @@ MONEY: list[tuple[Event, tuple[int, int, int]]] = [
     (Unknown(due_at=at(1)), HELD),
     (Lapsed(due_at=at(1)), HELD),
     (Accepted(task_id="tk-1"), HELD),
+    (Accepted(task_id="tk-1", cost_micro_usd=2 * PRICE), (0, 2 * PRICE, 0)),
+    (Accepted(task_id="tk-1", cost_micro_usd=300_000), (0, 300_000, 20_000)),
+    (Accepted(task_id="tk-1", cost_micro_usd=0), HELD),
     (Refused(failure=POLICY), RELEASED),
-    (Reordered(person="U9"), SETTLED),
+    (Reordered(person="U9"), (PRICE, PRICE, 0)),
     (Overdue(due_at=at(1)), HELD),
     (Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=PRICE), SETTLED),
     (Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=300_000), (0, 300_000, 20_000)),
     (Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=400_000), (0, 400_000, 0)),
+    (Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=None), SETTLED),
+    (Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=0), RELEASED),
     (RenderFailed(failure=POLICY, cost_micro_usd=0), RELEASED),
     (RenderFailed(failure=POLICY, cost_micro_usd=PRICE), SETTLED),
+    (RenderFailed(failure=POLICY, cost_micro_usd=None), SETTLED),
     (WrittenOff(failure=POLICY, cost_micro_usd=PRICE), SETTLED),
     (Hindered(due_at=at(1), trouble=Trouble.NO_NEWS), HELD),
-    (LinkRenewed(url="https://cdn.example/2.mp4", expires_at=at(9)), HELD),
-    (Stored(key="clips/abc.mp4", sha256="abc", size=9), HELD),
-    (Kept(key="clips/abc.mp4", sha256="abc", size=9), HELD),
-    (DeliveryWished(), HELD),
-    (Uploaded(file_id="F1"), HELD),
-    (Unshared(due_at=at(1)), HELD),
-    (Shared(message_ts="1700000002.000300"), HELD),
+    (LinkRenewed(url="https://cdn.example/2.mp4", expires_at=at(9)), SETTLED),
+    (Stored(key="clips/abc.mp4", sha256="abc", size=9), SETTLED),
+    (Kept(key="clips/abc.mp4", sha256="abc", size=9), SETTLED),
+    (DeliveryWished(), SETTLED),
+    (Uploaded(file_id="F1"), SETTLED),
+    (Unshared(due_at=at(1)), SETTLED),
+    (Shared(message_ts="1700000002.000300"), SETTLED),
 ]
-CASES = [(state, event, money) for event, money in MONEY for state in State if drawn(state, type(event))]
+CASES = [
+    (state, event, SETTLED if state in CHARGED else money)
+    for event, money in MONEY
+    for state in State
+    if drawn(state, type(event))
+]
 
 
 @dataclass
@@ -94,7 +108,8 @@ class Desk:
         self.moved.append((before.state, after.state))
 
     async def begin(self, *states: State, parent: bool = False) -> tuple[Job, ...]:
-        """Records jobs j1, j2 … in these states, each with a hold; with ``parent`` also the ask of another clip."""
+        """Records jobs j1, j2 … in these states, each with a hold that is settled where its clip is there; with
+        ``parent`` also the ask of another clip."""
         kind = AskKind.PROMOTION if parent else AskKind.DRAFT
         async with self.storage.begin() as tx:
             assert await tx.leases.register("process-1", at(), at(10**6), alone=True) == OURS
@@ -105,8 +120,12 @@ class Desk:
             await tx.jobs.add_ask(an_ask(kind=kind, parent_job="j0" if parent else None, unique_key="final:j0"))
             for number, state in enumerate(states, start=1):
                 job = a_job(state, id=f"j{number}", number=number, owner=OURS.owner, epoch=OURS.epoch)
+                if state in CHARGED:
+                    job = replace(job, cost_micro_usd=PRICE, clip_key="clips/abc.mp4")
                 await tx.jobs.add(job, first_line(job.id))
                 await tx.ledger.hold([a_hold(job_id=job.id)], ())
+                if state in CHARGED:
+                    await tx.ledger.settle("T1", job.id, 1, PRICE, at())
         return tuple([await self.job(f"j{number}") for number in range(1, len(states) + 1)])
 
     async def job(self, job_id: str = "j1") -> Job:
@@ -129,9 +148,14 @@ class Desk:
         held = sum(row.held_micro_usd for row in rows)
         return held, sum(row.settled_micro_usd for row in rows), sum(row.released_micro_usd for row in rows)
 
-    async def hold(self, attempt: int) -> None:
+    async def hold(self, attempt: int, person: str = "U1") -> None:
         async with self.storage.begin() as tx:
-            await tx.ledger.hold([a_hold(attempt=attempt)], ())
+            await tx.ledger.hold([a_hold(attempt=attempt, person=person)], ())
+
+    async def audit(self) -> list[tuple[Act, int | None, str | None]]:
+        """What was done, at what price, under which task."""
+        async with self.storage.read() as tx:
+            return [(line.act, line.micro_usd, line.task_id) for line in await tx.audit.entries()]
 
     async def timeline(self, job_id: str = "j1") -> list[tuple[str, State, str]]:
         async with self.storage.read() as tx:
@@ -154,10 +178,14 @@ async def test_every_event_means_this_for_the_money(
     desk: Desk, state: State, event: Event, money: tuple[int, int, int]
 ) -> None:
     (job,) = await desk.begin(state)
+    if isinstance(event, Reordered):
+        await desk.hold(2, event.person)
     desk.clock.advance(5)
     after = await desk.moves.move(job, OURS, event, detail="why")
     expected = transition(job, event, at(5))
-    assert after == replace(expected, version=job.version + 1)
+    # What a clip cost is the ledger's word, once its order has ended.
+    spent = 0 if isinstance(event, Accepted) else money[1]
+    assert after == replace(expected, version=job.version + 1, cost_micro_usd=spent or expected.cost_micro_usd)
     assert await desk.job() == after
     assert await desk.money() == money
     assert await desk.timeline() == [(type(event).__name__, after.state, "why")]
@@ -184,7 +212,7 @@ async def test_an_order_after_starving_is_paid_from_its_own_hold(desk: Desk) -> 
 
 async def test_a_second_order_settles_the_first_and_is_paid_from_its_own_hold(desk: Desk) -> None:
     (job,) = await desk.begin(State.UNCERTAIN)
-    await desk.hold(2)
+    await desk.hold(2, "U9")
     job = await desk.moves.move(job, OURS, Reordered(person="U9"))
     assert await desk.money() == (PRICE, PRICE, 0)
     await desk.moves.move(job, OURS, Declined())
@@ -196,6 +224,125 @@ async def test_an_order_found_after_all_gives_the_second_ones_money_back(desk: D
     await desk.hold(2)
     await desk.moves.move(job, OURS, Accepted(task_id="tk-1"))
     assert await desk.money() == (PRICE, 0, PRICE)
+
+
+# --- what a provider says, and says otherwise later -------------------------------------------------------------------
+
+
+def rendered(cost: int | None) -> Rendered:
+    return Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=cost)
+
+
+async def test_a_cost_that_the_answer_to_the_order_names_counts_at_once_and_stays(desk: Desk) -> None:
+    (job,) = await desk.begin(State.SUBMITTING)
+    job = await desk.moves.move(job, OURS, Accepted(task_id="tk-1", cost_micro_usd=2 * PRICE))
+    assert await desk.money() == (0, 2 * PRICE, 0)
+    assert job.cost_micro_usd is None, "the card speaks of this order's cost once it has ended"
+    job = await desk.moves.move(job, OURS, rendered(None))
+    assert await desk.money() == (0, 2 * PRICE, 0), "silence later is not the table's price"
+    assert job.cost_micro_usd == 2 * PRICE
+    assert await desk.audit() == [(Act.ORDERED, PRICE, "tk-1"), (Act.CHARGED, 2 * PRICE, "tk-1")]
+
+
+@pytest.mark.parametrize(("cost", "released"), [(3 * PRICE, 0), (PRICE // 2, PRICE // 2)], ids=["more", "less"])
+async def test_another_cost_later_adjusts_what_was_settled(desk: Desk, cost: int, released: int) -> None:
+    (job,) = await desk.begin(State.SUBMITTING)
+    job = await desk.moves.move(job, OURS, Accepted(task_id="tk-1", cost_micro_usd=PRICE))
+    job = await desk.moves.move(job, OURS, rendered(cost))
+    assert await desk.money() == (0, cost, released)
+    assert job.cost_micro_usd == cost
+    assert (await desk.audit())[1:] == [(Act.CHARGED, PRICE, "tk-1"), (Act.CHARGED, cost, "tk-1")]
+
+
+async def test_the_same_cost_again_is_no_news(desk: Desk) -> None:
+    (job,) = await desk.begin(State.SUBMITTING)
+    job = await desk.moves.move(job, OURS, Accepted(task_id="tk-1", cost_micro_usd=PRICE), rendered(PRICE))
+    async with desk.storage.read() as tx:
+        assert len(await tx.ledger.entries("T1", job.id)) == 2
+    assert [act for act, _, _ in await desk.audit()] == [Act.ORDERED, Act.CHARGED]
+
+
+async def test_money_that_a_failed_render_gives_back_is_counted_back(desk: Desk) -> None:
+    (job,) = await desk.begin(State.SUBMITTING)
+    job = await desk.moves.move(job, OURS, Accepted(task_id="tk-1", cost_micro_usd=2 * PRICE))
+    job = await desk.moves.move(job, OURS, RenderFailed(failure=POLICY, cost_micro_usd=0))
+    assert await desk.money() == RELEASED
+    assert job.cost_micro_usd == 0
+    assert (await desk.audit())[-1] == (Act.RELEASED, PRICE, "tk-1")
+
+
+async def test_a_failed_render_that_is_charged_costs_what_was_said_before(desk: Desk) -> None:
+    (job,) = await desk.begin(State.SUBMITTING)
+    job = await desk.moves.move(job, OURS, Accepted(task_id="tk-1", cost_micro_usd=2 * PRICE))
+    job = await desk.moves.move(job, OURS, RenderFailed(failure=POLICY, cost_micro_usd=None))
+    assert (await desk.money(), job.cost_micro_usd) == ((0, 2 * PRICE, 0), 2 * PRICE)
+
+
+async def test_a_clip_that_is_lost_after_its_cost_was_known_costs_just_that(desk: Desk) -> None:
+    (job,) = await desk.begin(State.SUBMITTING)
+    job = await desk.moves.move(job, OURS, Accepted(task_id="tk-1", cost_micro_usd=2 * PRICE))
+    job = await desk.moves.move(job, OURS, WrittenOff(failure=POLICY, cost_micro_usd=PRICE))
+    assert (await desk.money(), job.cost_micro_usd) == ((0, 2 * PRICE, 0), 2 * PRICE)
+
+
+async def test_a_job_costs_what_all_its_orders_cost(desk: Desk) -> None:
+    (job,) = await desk.begin(State.UNCERTAIN)
+    await desk.hold(2, "U9")
+    job = await desk.moves.move(job, OURS, Reordered(person="U9"))
+    accepted = Accepted(task_id="tk-2", cost_micro_usd=2 * PRICE)
+    job = await desk.moves.move(job, OURS, SubmitIntended(), accepted, rendered(2 * PRICE))
+    assert (await desk.money(), job.cost_micro_usd) == ((0, 3 * PRICE, 0), 3 * PRICE)
+
+
+# --- audit -----------------------------------------------------------------------------------------------------------
+
+LINES: list[tuple[State, Event, list[Act]]] = [
+    (State.SUBMITTING, Accepted(task_id="tk-1"), [Act.ORDERED]),
+    (State.SUBMITTING, Lapsed(due_at=at(1)), [Act.UNCERTAIN]),
+    (State.SUBMITTING, Refused(failure=POLICY), [Act.RELEASED]),
+    (State.SUBMITTING, Starved(failure=BROKE, due_at=at(20)), [Act.RELEASED]),
+    (State.SUBMITTING, Throttled(due_at=at(1)), []),
+    (State.QUEUED, Declined(), [Act.RELEASED]),
+    (State.QUEUED, SubmitIntended(), []),
+    (State.UNCERTAIN, Reordered(person="U9"), [Act.CHARGED]),
+    (State.UNCERTAIN, WrittenOff(failure=POLICY, cost_micro_usd=PRICE), [Act.CHARGED]),
+    (State.RENDERING, rendered(None), [Act.CHARGED]),
+    (State.RENDERING, RenderFailed(failure=POLICY, cost_micro_usd=0), [Act.RELEASED]),
+    (State.RENDERING, RenderFailed(failure=POLICY, cost_micro_usd=PRICE), [Act.CHARGED]),
+    (State.DELIVERING, Shared(message_ts="1700000002.000300"), []),
+]
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "acts"), LINES, ids=[f"{state.value}-{type(event).__name__}" for state, event, _ in LINES]
+)
+async def test_every_move_of_money_leaves_a_line(desk: Desk, state: State, event: Event, acts: list[Act]) -> None:
+    (job,) = await desk.begin(state)
+    if isinstance(event, Reordered):
+        await desk.hold(2, event.person)
+    desk.clock.advance(5)
+    after = await desk.moves.move(job, OURS, event)
+    async with desk.storage.read() as tx:
+        lines = await tx.audit.entries()
+    assert [line.act for line in lines] == acts
+    for line in lines:
+        assert (line.workspace, line.channel, line.ask_id, line.job_id) == ("T1", "C1", "a1", "j1")
+        assert (line.provider, line.task_id, line.micro_usd) == ("hiapi", after.task_id, PRICE)
+        assert (line.person, line.at) == (None, at(5)), "nobody did it: Dailies acts by itself"
+
+
+async def test_a_gate_that_is_closed_before_any_hold_leaves_no_line_of_money(desk: Desk) -> None:
+    (job,) = await desk.begin(State.QUEUED)
+    job = await desk.moves.move(job, OURS, Starved(failure=BROKE, due_at=at(20)))
+    await desk.moves.move(job, OURS, Declined())
+    assert [act for act, _, _ in await desk.audit()] == [Act.RELEASED], "the second attempt had no hold"
+
+
+async def test_an_order_found_after_all_says_what_became_of_the_second_ones_money(desk: Desk) -> None:
+    (job,) = await desk.begin(State.UNCERTAIN)
+    await desk.hold(2)
+    await desk.moves.move(job, OURS, Accepted(task_id="tk-1"))
+    assert [act for act, _, _ in await desk.audit()] == [Act.RELEASED, Act.ORDERED]
 
 
 async def test_events_of_one_move_are_written_together(desk: Desk) -> None:
@@ -210,6 +357,7 @@ async def test_a_move_that_is_not_drawn_writes_nothing(desk: Desk) -> None:
     with pytest.raises(IllegalTransition):
         await desk.moves.move(job, OURS, SubmitIntended(), Declined())
     assert (await desk.job(), await desk.money(), await desk.timeline(), desk.moved) == (job, HELD, [], [])
+    assert await desk.audit() == []
 
 
 @pytest.mark.parametrize(
@@ -219,7 +367,7 @@ async def test_a_job_that_is_no_longer_ours_is_not_moved(desk: Desk, ownership: 
     (job,) = await desk.begin(State.QUEUED)
     with pytest.raises(Fenced):
         await desk.moves.move(job, ownership, Declined())
-    assert (await desk.job(), await desk.money(), desk.moved) == (job, HELD, [])
+    assert (await desk.job(), await desk.money(), desk.moved, await desk.audit()) == (job, HELD, [], [])
 
 
 async def test_a_job_that_was_moved_meanwhile_is_not_moved(desk: Desk) -> None:

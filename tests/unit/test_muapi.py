@@ -21,7 +21,7 @@ from bot.domain.failure import Failure, FailureKind
 from bot.domain.pricing import PriceTable
 from bot.domain.recipe import MINI, STANDARD, VIP, MediaKind, MediaRole, Medium, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
-    Balance,
+    Credit,
     Order,
     OrderAccepted,
     OrderNotSent,
@@ -604,7 +604,7 @@ def test_no_answer_about_a_job_makes_the_decoder_stumble(status: int, body: byte
     ],
 )
 def test_a_balance_in_dollars_is_read_to_the_micro_dollar(body: object, micro: int) -> None:
-    assert decode_balance(said(200, body)) == Balance(micro_usd=micro)
+    assert decode_balance(said(200, body)) == Credit(micro_usd=micro)
 
 
 NO_AMOUNTS: list[object] = [None, True, "", "much", [], {}, float("nan"), float("inf"), 10**30]

@@ -1,4 +1,5 @@
-"""What becomes of an order, for everything that a provider can answer: the first POST of an attempt, and a repeat."""
+"""What becomes of an order, for everything that a provider can answer: the first POST of an attempt, and a repeat; and
+what is looked at before it is sent: whether the people behind it still stand, whether there is a place, and money."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -7,15 +8,19 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.budget import Caps, EntryKind
+from bot.domain.access import Member
+from bot.domain.announcement import ADMINS, Announcement, Topic
+from bot.domain.budget import Caps, EntryKind, Stage
 from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Gate, Job, State, WaitReason
+from bot.domain.job import Ask, Decision, Gate, Job, State, WaitReason
+from bot.domain.lifecycle import RenderFailed
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
 from bot.domain.pricing import PriceTable
 from bot.domain.recipe import Recipe
 from bot.ports import (
+    ChatError,
     Order,
     OrderAccepted,
     OrderInFlight,
@@ -24,23 +29,31 @@ from bot.ports import (
     OrderRefused,
     OrderThrottled,
     OrderUnknown,
+    TaskFinished,
     TaskReport,
     TaskRunning,
 )
 from bot.providers.hiapi import capabilities, encode
 from bot.services.answers import Taken
-from bot.services.bench import Bench
-from bot.services.intake import Intake, Sender
+from bot.services.bench import Bench, Later
+from bot.services.deciding import Deciding
+from bot.services.doorbell import Doorbell
+from bot.services.gatekeeper import Gatekeeper
+from bot.services.intake import Intake
 from bot.services.lease import Lease
 from bot.services.moving import Moves
 from bot.services.ordering import Ordering
 from bot.services.places import Places
+from bot.services.policies import Policies
 from bot.services.policy import Policy
+from bot.services.rendering import Rendering
 from bot.services.routing import Router
+from bot.services.taking import Sender, Taking
 from storage import MemoryClips, MemoryStorage
 from tests.support.clock import SettableClock
 
 CHANNEL = "C1"
+SENDER = Sender(workspace="T1", channel=CHANNEL, person="U1", key="command:1")
 
 
 @dataclass
@@ -52,6 +65,7 @@ class ScriptedProvider:
     idempotent: bool = True
     name: str = "hiapi"
     orders: list[Order] = field(default_factory=list)
+    report: TaskReport = field(default_factory=TaskRunning)
 
     @property
     def capabilities(self) -> tuple[Capabilities, ...]:
@@ -65,20 +79,39 @@ class ScriptedProvider:
         return self.answers.pop(0)
 
     async def look(self, task_id: str) -> TaskReport:
-        return TaskRunning()
+        return self.report
 
 
 @dataclass
 class RecordingChat:
-    """Remembers what it told of which ask; nobody reacts to anything."""
+    """Remembers what it told of which ask; knows who reacts to everything."""
 
     told: list[tuple[str, Notice]] = field(default_factory=list)
+    reacting: tuple[str, ...] = ()
+    names: list[tuple[str, ...]] = field(default_factory=list)
 
     async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
         self.told.append((ask.id, notice))
 
     async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
-        return ()
+        self.names.append(tuple(names))
+        return self.reacting
+
+
+@dataclass
+class People:
+    """Everybody is a member but those who are named otherwise."""
+
+    guests: set[str] = field(default_factory=set)
+    unreachable: set[str] = field(default_factory=set)
+
+    async def member(self, person: str) -> Member | None:
+        if person in self.unreachable:
+            raise ChatError("timeout")
+        return Member(person=person, guest=person in self.guests)
+
+    async def admins(self) -> tuple[str, ...]:
+        return ("UADMIN",)
 
 
 @dataclass
@@ -88,11 +121,15 @@ class Desk:
     provider: ScriptedProvider
     clock: SettableClock
     storage: MemoryStorage
+    deciding: Deciding
     ordering: Ordering
     intake: Intake
     lease: Lease
     chat: RecordingChat
+    people: People
     job_id: str
+    offered: list[str]
+    """Jobs whose turn it may be, as they were told."""
 
     async def job(self) -> Job:
         async with self.storage.read() as tx:
@@ -109,6 +146,37 @@ class Desk:
     async def resolve(self) -> Job:
         await self.ordering.resolve(await self.job(), await self.ask())
         return await self.job()
+
+    async def another(self, person: str, key: str) -> Job:
+        """A further draft, ours, whose card stands."""
+        taken = await self.intake.draft(replace(SENDER, person=person, key=key), "a whale", Changes())
+        assert isinstance(taken, Taken)
+        async with self.storage.begin() as tx:
+            await tx.jobs.card_posted("T1", taken.ask.id, f"2.{taken.jobs[0].id}", 1)
+        await self.claim()
+        return taken.jobs[0]
+
+    async def order(self, job: Job) -> Job:
+        """Take that job's step in the queue."""
+        async with self.storage.read() as tx:
+            now, ask = await tx.jobs.job("T1", job.id), await tx.jobs.ask("T1", job.ask_id)
+        await self.ordering.submit(now, ask)
+        return await self.now(job)
+
+    async def now(self, job: Job) -> Job:
+        async with self.storage.read() as tx:
+            return await tx.jobs.job("T1", job.id)
+
+    async def end(self, job: Job) -> None:
+        """Its render fails, at no cost."""
+        now = await self.now(job)
+        failed = RenderFailed(failure=Failure(kind=FailureKind.PROVIDER), cost_micro_usd=0)
+        after = await self.ordering.bench.moves.move(now, self.lease.ownership, failed)
+        self.ordering.bench.places.freed(after)
+
+    async def news(self) -> list[Announcement]:
+        async with self.storage.begin() as tx:
+            return await tx.announcements.claim(self.lease.ownership, 10, self.clock.now())
 
     async def claim(self) -> None:
         """Own what is new, as the runner does."""
@@ -129,9 +197,18 @@ async def desk(*answers: OrderOutcome, idempotent: bool = True, policy: Policy |
     router = Router({"hiapi": provider}, PriceTable())
     lease = Lease(storage=storage, clock=clock, alone=True)
     await lease.register()
-    intake = Intake(storage=storage, router=router, policy=policy, clock=clock, wake=lambda: None)
-    sender = Sender(workspace="T1", channel=CHANNEL, person="U1", key="command:1")
-    taken = await intake.draft(sender, "a red panda surfing", Changes())
+    people, offered = People(), list[str]()
+    policies = Policies(storage=storage, operator=policy)
+    gatekeeper = Gatekeeper(directory=people, clock=clock)
+    intake = Intake(
+        storage=storage,
+        router=router,
+        policies=policies,
+        gatekeeper=gatekeeper,
+        taking=Taking(storage=storage, clock=clock, wake=lambda: None),
+        doorbell=Doorbell(),
+    )
+    taken = await intake.draft(SENDER, "a red panda surfing", Changes())
     assert isinstance(taken, Taken)
     async with storage.begin() as tx:
         await tx.jobs.card_posted("T1", taken.ask.id, "1.0", 1)
@@ -143,21 +220,27 @@ async def desk(*answers: OrderOutcome, idempotent: bool = True, policy: Policy |
         providers={"hiapi": provider},
         router=router,
         policy=policy,
+        policies=policies,
+        gatekeeper=gatekeeper,
+        directory=people,
         clock=clock,
         lease=lease,
         moves=Moves(storage=storage, clock=clock, moved=lambda before, after: None),
-        places=Places(clock),
+        places=Places(clock, lambda job: offered.append(job.id)),
+        ring=lambda: None,
     )
-    ordering = Ordering(bench=bench)
     made = Desk(
         provider=provider,
         clock=clock,
         storage=storage,
-        ordering=ordering,
+        deciding=Deciding(bench=bench),
+        ordering=Ordering(bench=bench),
         intake=intake,
         lease=lease,
         chat=chat,
+        people=people,
         job_id=taken.jobs[0].id,
+        offered=offered,
     )
     await made.claim()
     yield made
@@ -283,7 +366,7 @@ async def test_an_order_that_starved_is_tried_anew_with_a_key_and_a_hold_of_its_
         assert (starved.wait_reason, starved.attempt) == (WaitReason.PROVIDER_CREDIT, 2)
         one.clock.advance(30)
 
-        await one.ordering.decide(starved, await one.ask())
+        await one.deciding.decide(starved, await one.ask())
         job = await one.submit()
 
         assert job.state is State.RENDERING
@@ -297,7 +380,7 @@ async def test_while_a_provider_starves_one_order_at_a_time_is_tried() -> None:
     async with desk(STARVED) as one:
         starved = await one.submit()
 
-        await one.ordering.decide(starved, await one.ask())
+        await one.deciding.decide(starved, await one.ask())
 
         assert (await one.job()).state is State.WAITING
         assert len(one.provider.orders) == 1
@@ -315,7 +398,7 @@ async def test_an_ask_over_its_cap_at_the_end_of_its_window_ends_whole_and_is_to
         await one.claim()
         one.clock.advance(20)
 
-        await one.ordering.decide(pair.jobs[0], pair.ask)
+        await one.deciding.decide(pair.jobs[0], pair.ask)
 
         async with one.storage.read() as tx:
             ended = [await tx.jobs.job("T1", job.id) for job in pair.jobs]
@@ -324,3 +407,174 @@ async def test_an_ask_over_its_cap_at_the_end_of_its_window_ends_whole_and_is_to
         assert [job.failure and job.failure.kind for job in ended] == [FailureKind.OVER_CAP, FailureKind.OVER_CAP]
         assert [list(entries) for entries in held] == [[], []]
         assert one.chat.told == [(pair.ask.id, Notice.OVER_CAP)]
+
+
+# --- who stands behind a promotion -----------------------------------------------------------------------------------
+
+
+CHEAP = Policy(confirm_above_micro_usd=2_000_000)
+"""Under which a final needs no button."""
+
+
+async def promotion(one: Desk, *people: str) -> tuple[Job, Ask]:
+    """The final of the first clip, asked for by these people's reactions, at the end of its window."""
+    async with one.storage.begin() as tx:
+        draft = await tx.jobs.job("T1", one.job_id)
+        cost = draft.price_micro_usd
+        stands = replace(draft, state=State.DELIVERED, message_ts="1.5", cost_micro_usd=cost)
+        await tx.ledger.settle("T1", one.job_id, 1, cost, one.clock.now())
+        (timeline,) = await tx.jobs.timeline("T1", one.job_id)
+        await tx.jobs.save(stands, one.lease.ownership, timeline)
+    for person in people:
+        await one.intake.promote_message(replace(SENDER, person=person, key=f"event:{person}"), "1.5")
+        one.clock.advance(1)
+    await one.claim()
+    async with one.storage.read() as tx:
+        (final,) = [job for job in await tx.jobs.in_thread("T1", stands.thread_id) if job.stage is Stage.FINAL]
+        ask = await tx.jobs.ask("T1", final.ask_id)
+    one.clock.advance(25)
+    one.chat.reacting = people
+    return final, ask
+
+
+async def test_the_earliest_eligible_who_still_stands_pays() -> None:
+    async with desk(policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2", "U3", "U4")
+        one.chat.reacting = ("U4", "U3")
+        one.people.guests = {"U3"}
+        one.clock.advance(600)
+
+        await one.deciding.decide(final, ask)
+
+        async with one.storage.read() as tx:
+            decided, paid = await tx.jobs.ask("T1", ask.id), await tx.ledger.entries(job_id=final.id)
+        assert (decided.decision, decided.person) == (Decision.GO, "U4")
+        assert [(entry.kind, entry.person) for entry in paid] == [(EntryKind.HOLD, "U4")]
+        assert one.chat.names == [("rocket",)]
+
+
+@pytest.mark.parametrize(
+    ("standing", "guests", "stops", "said"),
+    [
+        (("U2", "U3"), set(), False, None),
+        (("U2",), set(), True, "1 of 2"),
+        (("U2", "U3"), {"U3"}, True, "1 of 2"),
+        ((), set(), True, "0 of 2"),
+    ],
+)
+async def test_a_promotion_needs_as_many_as_the_channel_says(
+    standing: tuple[str, ...], guests: set[str], stops: bool, said: str | None
+) -> None:
+    async with desk(policy=replace(CHEAP, quorum=2)) as one:
+        final, ask = await promotion(one, "U2", "U3")
+        one.chat.reacting, one.people.guests = standing, guests
+        one.clock.advance(600)
+
+        await one.deciding.decide(final, ask)
+
+        ended = await one.now(final)
+        async with one.storage.read() as tx:
+            paid = await tx.ledger.entries(job_id=final.id)
+        assert (ended.state is State.CANCELLED) is stops
+        assert (ended.failure.detail if ended.failure else None) == said
+        assert bool(paid) is not stops
+
+
+async def test_somebody_whom_slack_cannot_name_is_asked_for_again_and_then_does_not_count() -> None:
+    async with desk(policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2")
+        one.people.unreachable = {"U2"}
+        one.clock.advance(3600)
+        late = replace(ask, decide_by=one.clock.now())
+
+        assert isinstance(await one.deciding.decide(final, late), Later)
+        one.clock.advance(40)
+        await one.deciding.decide(final, late)
+
+        ended = await one.now(final)
+        assert ended.state is State.CANCELLED
+        assert ended.failure == Failure(kind=FailureKind.TOO_FEW, detail="0 of 1")
+
+
+# --- places ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_persons_further_jobs_wait_while_other_peoples_go_on() -> None:
+    """One may run at once: the second and third wait in order, Ben's overtakes both, and each end lets one more go."""
+    takes = [OrderAccepted(task_id=f"tk-{number}") for number in range(4)]
+    async with desk(*takes, policy=Policy(running_per_person=1)) as one:
+        first = await one.job()
+        second, third = await one.another("U1", "command:2"), await one.another("U1", "command:3")
+        bens = await one.another("U2", "command:4")
+
+        assert (await one.order(first)).state is State.RENDERING
+        assert [(await one.order(job)).state for job in (third, second)] == [State.QUEUED] * 2
+        assert (await one.order(bens)).state is State.RENDERING
+        async with one.storage.read() as tx:
+            shown = await tx.jobs.ask("T1", second.ask_id)
+            assert await tx.jobs.ahead_of_payer(third) == 1
+        assert shown.version > shown.card_version, "its card says which in line it is"
+
+        await one.end(first)
+
+        assert one.offered == [second.id]
+        assert [(await one.order(job)).state for job in (third, second)] == [State.QUEUED, State.RENDERING]
+
+
+async def test_an_uncertain_job_frees_its_persons_place() -> None:
+    async with desk(LOST, TAKEN, idempotent=False, policy=Policy(running_per_person=1)) as one:
+        second = await one.another("U1", "command:2")
+        assert (await one.submit()).state is State.UNCERTAIN
+
+        assert (await one.order(second)).state is State.RENDERING
+
+
+# --- money that is gone ----------------------------------------------------------------------------------------------
+
+
+async def test_a_provider_that_bills_double_stops_what_is_queued_and_the_admins_are_told_once() -> None:
+    """Three fit at the price; the first two cost double, and the third is not ordered any more."""
+    double = [OrderAccepted(task_id=f"tk-{number}", cost_micro_usd=1_200_000) for number in range(2)]
+    limits = Policy(caps=Caps(channel_month_micro_usd=2_500_000))
+    async with desk(*double, policy=limits) as one:
+        second, third = await one.another("U2", "command:2"), await one.another("U3", "command:3")
+
+        assert [(await one.order(job)).state for job in (await one.job(), second)] == [State.RENDERING] * 2
+        ended = await one.order(third)
+
+        assert ended.state is State.FAILED
+        assert ended.failure is not None
+        assert ended.failure.kind is FailureKind.OVER_CAP
+        assert "billed more than its price" in ended.failure.detail
+        assert "$2.97 is held and spent, and $2.50 is the cap for the channel this month." in ended.failure.detail
+        assert len(one.provider.orders) == 2
+        async with one.storage.read() as tx:
+            entries = await tx.ledger.entries()
+        assert sum(entry.held_micro_usd for entry in entries) == 0
+        assert sum(entry.settled_micro_usd for entry in entries) == 2_400_000
+        news = await one.news()
+        assert sorted((one.topic, one.to) for one in news) == [(Topic.CAP_NEAR, ADMINS), (Topic.OVERBILLED, ADMINS)]
+        (overbilled,) = [one for one in news if one.topic is Topic.OVERBILLED]
+        assert (overbilled.facts["held_micro_usd"], overbilled.facts["charged_micro_usd"]) == (570_000, 1_200_000)
+
+
+@pytest.mark.parametrize(("cost", "told"), [(570_001, True), (570_000, False), (100_000, False), (None, False)])
+async def test_a_cost_that_is_known_only_at_the_end_is_told_of_when_it_is_more_than_was_held(
+    cost: int | None, told: bool
+) -> None:
+    async with desk(TAKEN) as one:
+        await one.submit()
+        one.provider.report = TaskFinished(url="https://cdn.example/1.mp4", expires_at=None, cost_micro_usd=cost)
+
+        await Rendering(bench=one.ordering.bench).poll(await one.job(), await one.ask())
+
+        assert (await one.job()).cost_micro_usd == (570_000 if cost is None else cost)
+        assert [news.topic for news in await one.news()] == ([Topic.OVERBILLED] if told else [])
+
+
+@pytest.mark.parametrize(("cap", "told"), [(712_500, True), (712_501, False), (None, False)])
+async def test_the_admins_are_told_when_four_fifths_of_a_cap_are_held(cap: int | None, told: bool) -> None:
+    """A draft is held at fifty-seven cents."""
+    async with desk(policy=Policy(caps=Caps(workspace_month_micro_usd=cap))) as one:
+        news = await one.news()
+        assert [one.facts["committed_micro_usd"] for one in news] == ([570_000] if told else [])

@@ -1,10 +1,12 @@
-"""Who waits for a provider's place, and pauses while it refuses our key or our credit."""
+"""Who waits for a provider's place or for a job of their own, and pauses while it refuses our key or our credit."""
 
 import pytest
 
+from bot.domain.job import Job
 from bot.domain.patience import CREDIT_PROBE
 from bot.services.places import Places
 from tests.support.clock import SettableClock
+from tests.support.values import a_job
 
 PROBE = CREDIT_PROBE.total_seconds()
 
@@ -15,36 +17,87 @@ def clock() -> SettableClock:
 
 
 @pytest.fixture
-def places(clock: SettableClock) -> Places:
-    return Places(clock)
+def offered() -> list[str]:
+    return []
 
 
-def test_who_waits_longest_is_next(places: Places) -> None:
-    assert places.next("hiapi") is None
-    for job in ("01C", "01A", "01B"):
-        places.wait("hiapi", "T1", job)
-    assert places.next("hiapi") == ("T1", "01A")
-    places.leave("hiapi", "01A")
-    assert places.next("hiapi") == ("T1", "01B")
+@pytest.fixture
+def places(clock: SettableClock, offered: list[str]) -> Places:
+    return Places(clock, lambda one: offered.append(one.id))
 
 
-def test_who_waits_twice_waits_once(places: Places) -> None:
-    places.wait("hiapi", "T1", "01A")
-    places.wait("hiapi", "T1", "01A")
-    places.leave("hiapi", "01A")
-    assert places.next("hiapi") is None
+def job(job_id: str, *, person: str = "U1", provider: str = "hiapi") -> Job:
+    return a_job(id=job_id, person=person, provider=provider)
+
+
+def test_who_waits_longest_is_next(places: Places, offered: list[str]) -> None:
+    for one in ("01C", "01A", "01B"):
+        assert places.in_turn(job("01A"))
+        places.wait(job(one))
+    assert [places.in_turn(job(one)) for one in ("01A", "01B")] == [True, False]
+    places.freed(job("019"))
+    places.leave(job("01A"))
+    places.freed(job("01A"))
+    assert offered == ["01A", "01B"]
+
+
+def test_who_waits_twice_waits_once(places: Places, offered: list[str]) -> None:
+    places.wait(job("01A"))
+    places.wait(job("01A"))
+    places.leave(job("01A"))
+    places.freed(job("019"))
+    assert offered == []
 
 
 def test_each_provider_has_its_own_line(places: Places) -> None:
-    places.wait("hiapi", "T1", "01A")
-    assert places.next("muapi") is None
-    places.leave("muapi", "01A")
-    assert places.next("hiapi") == ("T1", "01A")
+    places.wait(job("01A"))
+    assert places.in_turn(job("01B", provider="muapi"))
+    places.leave(job("01A", provider="muapi"))
+    assert places.in_turn(job("01B", provider="muapi"))
 
 
 def test_leaving_without_having_waited_is_no_matter(places: Places) -> None:
-    places.leave("hiapi", "01A")
-    assert places.next("hiapi") is None
+    places.leave(job("01A"))
+    assert places.in_turn(job("01B"))
+
+
+def test_who_is_held_back_by_their_own_limit_holds_nobody_else_up(places: Places, offered: list[str]) -> None:
+    """Maya's job waits longest for a place; as it turns out that as many of hers run as may, Ben's is next at once."""
+    mine, bens = job("01A"), job("01B", person="U2")
+    places.wait(mine)
+    places.wait(bens)
+    assert not places.in_turn(bens)
+
+    assert places.hold_back(mine)
+
+    assert offered == ["01B"]
+    assert places.in_turn(bens)
+    assert not places.hold_back(mine), "that is no news the second time"
+
+
+def test_a_persons_jobs_go_in_their_order_as_places_of_theirs_become_free(places: Places, offered: list[str]) -> None:
+    first, second, third = job("01A"), job("01B"), job("01C")
+    places.hold_back(second)
+    places.hold_back(first)
+    assert [places.held_back(one) for one in (first, second, third)] == [False, True, True]
+    assert not places.held_back(job("01D", person="U2"))
+    assert places.behind(first) == second
+    assert places.behind(second) == first
+
+    places.freed(job("019"))
+    places.freed(job("018", person="U2"))
+    places.leave(first)
+    places.freed(first)
+
+    assert offered == ["01A", "01B"]
+    assert places.behind(second) is None
+
+
+def test_a_job_that_another_pays_by_now_is_found_in_its_line_all_the_same(places: Places, offered: list[str]) -> None:
+    places.hold_back(job("01A"))
+    places.leave(job("01A", person="U9"))
+    places.freed(job("019"))
+    assert offered == []
 
 
 def test_a_pause_is_news_once(places: Places) -> None:

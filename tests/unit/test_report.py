@@ -1,9 +1,12 @@
 """What the command line prints about jobs and money, read from a database on disk."""
 
+import asyncio
 import csv
 import io
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,14 +15,22 @@ import time_machine
 import yaml
 
 from bot import report
+from bot.domain.audit import Act, AuditEntry
+from bot.domain.budget import Caps, Stage
 from bot.domain.failure import Failure, FailureKind
+from bot.domain.figures import NoMonth
 from bot.domain.job import AskKind, Job, State, TimelineEntry
 from bot.domain.recipe import Resolution
 from bot.domain.trouble import Trouble
+from bot.ports import Audit, Storage
 from bot.report import Form, NotFound
+from bot.report.printing import as_csv
+from bot.services.holds import hold_for
+from bot.services.policy import Policy
 from storage import open_storage
 from tests.support.clock import START
-from tests.support.values import PRICE, a_hold, a_job, a_recipe, a_thread, an_ask, at
+from tests.support.month import record
+from tests.support.values import AS_FINAL, PRICE, a_hold, a_job, a_recipe, a_thread, an_ask, at
 
 JOB_FIELDS = {
     "id",
@@ -65,24 +76,47 @@ FINAL = a_job(
     number=3,
     created_at=at(120),
     recipe=a_recipe(resolution=Resolution.P720),
+    stage=Stage.FINAL,
+    as_final_micro_usd=None,
+    cost_micro_usd=PRICE,
     trouble=Trouble.SLACK_AWAY,
 )
 
 
-@pytest.fixture
-async def url(tmp_path: Path) -> str:
-    """A database with a draft of two clips, its final, and money held, settled and released."""
-    found = f"sqlite:///{tmp_path / 'dailies.db'}"
-    async with open_storage(found, alone=True) as storage, storage.begin() as tx:
+def written(folder: Path, write: Callable[[Storage], Awaitable[None]]) -> str:
+    """A database in that folder with what was written into it, for every test that only reads it."""
+
+    async def make() -> None:
+        async with open_storage(found, alone=True) as storage:
+            await write(storage)
+
+    found = f"sqlite:///{folder / 'dailies.db'}"
+    asyncio.run(make())
+    return found
+
+
+def copy_of(url: str, folder: Path) -> str:
+    """The same database for a test that writes into it."""
+    return f"sqlite:///{shutil.copy(url.removeprefix('sqlite:///'), folder)}"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with a draft of two clips and its final, and money settled and released."""
+    return written(tmp_path_factory.mktemp("jobs"), three_jobs)
+
+
+async def three_jobs(storage: Storage) -> None:
+    async with storage.begin() as tx:
         await tx.jobs.add_thread(a_thread())
         await tx.jobs.add_ask(an_ask())
         await tx.jobs.add_ask(an_ask(id="a2", kind=AskKind.PROMOTION, parent_job=DONE.id, person="U2"))
         for job in (DONE, BROKEN, FINAL):
             await tx.jobs.add(job, line(job))
-            await tx.ledger.hold([a_hold(job_id=job.id)], ())
+            await tx.ledger.hold([hold_for(job, START)], ())
         await tx.ledger.settle("T1", DONE.id, 1, 300_000, at(60))
+        await tx.ledger.settle("T1", FINAL.id, 1, PRICE, at(60))
         await tx.ledger.release("T1", BROKEN.id, 1, at(60))
-    return found
 
 
 def line(job: Job) -> TimelineEntry:
@@ -179,9 +213,23 @@ async def test_a_job_must_be_named_exactly(url: str, prefix: str, count: int) ->
 # --- usage -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with a recorded month of one workspace."""
+    return written(tmp_path_factory.mktemp("books"), record)
+
+
+async def usage(
+    url: str, form: Form, *, month: str | None = "2026-11", caps: Caps | None = None, now: datetime = START
+) -> str:
+    operator = Policy(caps=caps or Caps())
+    return await report.usage(url, month=month, form=form, operator=operator, now=now)
+
+
 async def test_usage_as_json_is_in_whole_micro_dollars(url: str) -> None:
-    (row,) = json.loads(await report.usage(url, month="2026-11", form=Form.JSON))
+    row, final = json.loads(await usage(url, Form.JSON))
     assert set(row) >= USAGE_FIELDS
+    assert (final["stage"], final["settled_micro_usd"], final["as_final_micro_usd"]) == ("final", PRICE, 0)
     assert row == {
         "workspace": "T1",
         "month": "2026-11",
@@ -189,46 +237,201 @@ async def test_usage_as_json_is_in_whole_micro_dollars(url: str) -> None:
         "person": "U1",
         "provider": "hiapi",
         "tier": "mini",
-        "held_micro_usd": PRICE,
+        "stage": "draft",
+        "held_micro_usd": 0,
         "settled_micro_usd": 300_000,
         "released_micro_usd": PRICE + 20_000,
         "clips": 1,
+        "as_final_micro_usd": AS_FINAL,
+        "compared_micro_usd": 300_000,
+        "compared_clips": 1,
     }
 
 
-async def test_usage_as_csv_says_the_same(url: str) -> None:
-    (row,) = csv.DictReader(io.StringIO(await report.usage(url, month="2026-11", form=Form.CSV)))
-    (same,) = json.loads(await report.usage(url, month="2026-11", form=Form.JSON))
-    assert row == {name: str(value) for name, value in same.items()}
+async def test_usage_as_csv_says_the_same(books: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(await usage(books, Form.CSV))))
+    same = json.loads(await usage(books, Form.JSON))
+    assert len(rows) == len(same) == 7
+    assert rows == [{name: str(value) for name, value in row.items()} for row in same]
 
 
-async def test_usage_as_a_table_ends_in_the_sum(url: str) -> None:
-    month, head, row, total = (await report.usage(url, month="2026-11", form=Form.TEXT)).splitlines()
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", " \r@", "\n+", "\x1b="])
+async def test_no_name_is_run_by_a_spreadsheet(tmp_path: Path, start: str) -> None:
+    url, name = f"sqlite:///{tmp_path / 'dailies.db'}", f'{start}HYPERLINK("https://evil.example", 1)'
+    async with open_storage(url, alone=True) as storage, storage.begin() as tx:
+        await tx.ledger.hold([a_hold(tier=name, channel="C-1")], ())
+    (row,) = csv.DictReader(io.StringIO(await usage(url, Form.CSV), newline=""))
+    assert row["tier"] == f"""'{start[-1]}HYPERLINK("https://evil.example", 1)"""
+    assert (row["channel"], row["held_micro_usd"]) == ("C-1", str(PRICE))
+
+
+async def test_a_negative_number_stays_a_number_and_a_text_that_looks_like_one_does_not() -> None:
+    assert as_csv(["a", "b"], [{"a": -1, "b": "-1"}]) == "a,b\n-1,'-1"
+
+
+async def test_usage_as_text_is_the_recorded_month_in_every_way_with_the_saving_by_hand(books: str) -> None:
+    month, figures, saving = (await usage(books, Form.TEXT)).split("\n\n")
     assert month == "2026-11"
-    assert head.split() == [
-        *("WORKSPACE", "CHANNEL", "PERSON", "PROVIDER", "TIER", "CLIPS", "SPENT", "HELD", "GIVEN", "BACK"),
+    assert [line.split() for line in figures.splitlines()] == [
+        ["CLIPS", "SPENT", "HELD", "GIVEN", "BACK"],
+        ["all", "11", "$5.93", "$0.32", "$0.32"],
+        ["PASS", "drafts", "8", "$3.38", "$0.32", "$0.32"],
+        ["PASS", "finals", "2", "$1.80", "$0.00", "$0.00"],
+        ["PASS", "without", "a", "draft", "1", "$0.75", "$0.00", "$0.00"],
+        ["CHANNEL", "CSHOTS", "7", "$4.04", "$0.00", "$0.32"],
+        ["CHANNEL", "CLAUNCH", "4", "$1.89", "$0.32", "$0.00"],
+        ["PERSON", "UBEN", "6", "$3.72", "$0.32", "$0.32"],
+        ["PERSON", "UMAYA", "5", "$2.21", "$0.00", "$0.00"],
+        ["PROVIDER", "hiapi", "8", "$4.54", "$0.32", "$0.32"],
+        ["PROVIDER", "muapi", "3", "$1.39", "$0.00", "$0.00"],
+        ["TIER", "mini", "10", "$5.43", "$0.32", "$0.32"],
+        ["TIER", "standard", "1", "$0.50", "$0.00", "$0.00"],
     ]
-    assert row.split() == ["T1", "C1", "U1", "hiapi", "mini", "1", "$0.30", "$0.32", "$0.34"]
-    assert total.split() == ["all", "1", "$0.30", "$0.32", "$0.34"]
+    sentence, pointer = saving.splitlines()
+    assert sentence == (
+        "Drafting first saved $0.12 (the drafts as finals $4.80 − the drafts $2.88 − the finals $1.80). "
+        "1 more draft stands outside: no price as a final is known."
+    )
+    assert pointer == "How that is worked out: docs/money.md."
+
+
+async def test_usage_as_text_says_what_is_left_of_the_present_month_under_every_cap(books: str) -> None:
+    caps = Caps(workspace_month_micro_usd=10_000_000, channel_month_micro_usd=4_500_000, person_day_micro_usd=1_000_000)
+    text = await usage(books, Form.TEXT, caps=caps)
+    assert {" ".join(line.split()) for line in text.split("\n\n")[-1].splitlines()[1:]} == {
+        "$3.75 $10.00 workspace for the month: T1 2026-12-01 00:00 UTC",
+        "$0.46 $4.50 channel for the month: CSHOTS (T1) 2026-12-01 00:00 UTC",
+        "$2.29 $4.50 channel for the month: CLAUNCH (T1) 2026-12-01 00:00 UTC",
+        "$0.68 $1.00 person for the day: UBEN (T1) 2026-11-21 00:00 UTC",
+        "$1.00 $1.00 person for the day: UMAYA (T1) 2026-11-21 00:00 UTC",
+    }
+    earlier = await usage(books, Form.TEXT, month="2026-10", caps=caps)
+    assert "LEFT" not in earlier
+
+
+async def test_several_workspaces_are_told_apart(books: str, tmp_path: Path) -> None:
+    books = copy_of(books, tmp_path)
+    async with open_storage(books, alone=True) as storage:
+        await record(storage, "T2")
+    text = await usage(books, Form.TEXT)
+    assert [line.split()[1:4] for line in text.splitlines() if line.startswith("WORKSPACE")] == [
+        ["T1", "11", "$5.93"],
+        ["T2", "11", "$5.93"],
+    ]
 
 
 @pytest.mark.parametrize(
     ("form", "nothing"),
     [
-        (Form.TEXT, lambda text: text == "Nothing was held or spent in 2026-10."),
+        (Form.TEXT, lambda text: text == "Nothing was held or spent in 2026-09."),
         (Form.JSON, lambda text: json.loads(text) == []),
         (Form.CSV, lambda text: text.startswith("workspace,month,channel") and "\n" not in text),
     ],
 )
 async def test_a_month_without_spending(url: str, form: Form, nothing: Callable[[str], bool]) -> None:
-    assert nothing(await report.usage(url, month="2026-10", form=form))
+    assert nothing(await usage(url, form, month="2026-09"))
 
 
 async def test_without_a_month_it_is_this_one(url: str) -> None:
-    with time_machine.travel(datetime(2026, 11, 30, 23, 59, tzinfo=UTC), tick=False):
-        assert len(json.loads(await report.usage(url, month=None, form=Form.JSON))) == 1
-    with time_machine.travel(datetime(2026, 12, 1, tzinfo=UTC), tick=False):
-        assert json.loads(await report.usage(url, month=None, form=Form.JSON)) == []
+    eve = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
+    assert len(json.loads(await usage(url, Form.JSON, month=None, now=eve))) == 2
+    assert json.loads(await usage(url, Form.JSON, month=None, now=datetime(2026, 12, 1, tzinfo=UTC))) == []
+
+
+async def test_what_is_no_month_is_refused(url: str) -> None:
+    with pytest.raises(NoMonth):
+        await usage(url, Form.TEXT, month="November")
+    with pytest.raises(NoMonth):
+        await report.audit(url, month="2026-13", limit=None, as_json=False)
+
+
+# --- audit -----------------------------------------------------------------------------------------------------------
+
+ASKED = AuditEntry(
+    workspace="T1",
+    at=START,
+    act=Act.ASKED,
+    person="U1",
+    channel="C1",
+    ask_id="a1",
+    provider="hiapi",
+    micro_usd=2 * PRICE,
+    detail="waits: undo",
+)
+ORDERED = AuditEntry(
+    workspace="T1",
+    at=at(1),
+    act=Act.ORDERED,
+    channel="C1",
+    ask_id="a1",
+    job_id="j1",
+    provider="hiapi",
+    task_id="tk-1\n\x1b[2J",
+    micro_usd=PRICE,
+)
+LATER = replace(ASKED, at=at(60 * 60 * 24 * 20), person="U2", ask_id="a2")
+
+
+@pytest.fixture(scope="module")
+def trail(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with three lines, the last of them in the month after."""
+    return written(tmp_path_factory.mktemp("trail"), three_lines)
+
+
+async def three_lines(storage: Storage) -> None:
+    async with storage.begin() as tx:
+        await tx.audit.add(ASKED, ORDERED, LATER)
+
+
+async def test_the_audit_as_json_says_who_what_where_and_at_what_price(trail: str) -> None:
+    asked, ordered, _ = json.loads(await report.audit(trail, month=None, limit=None, as_json=True))
+    assert asked == {
+        "at": START.isoformat(),
+        "workspace": "T1",
+        "person": "U1",
+        "act": "asked",
+        "channel": "C1",
+        "micro_usd": 2 * PRICE,
+        "provider": "hiapi",
+        "task_id": None,
+        "ask": "a1",
+        "job": None,
+        "detail": "waits: undo",
+    }
+    assert (ordered["person"], ordered["task_id"], ordered["job"]) == (None, ORDERED.task_id, "j1")
+
+
+async def test_the_audit_as_a_table_keeps_each_line_a_line(trail: str) -> None:
+    head, asked, ordered, _ = (await report.audit(trail, month=None, limit=None, as_json=False)).splitlines()
+    assert head.split() == ["AT", "WHO", "ACT", "WHERE", "PRICE", "PROVIDER", "TASK", "ASK", "JOB", "DETAIL"]
+    assert asked.split()[2:] == ["U1", "asked", "C1", "$0.64", "hiapi", "-", "a1", "-", "waits:", "undo"]
+    assert ordered.split()[2:8] == ["-", "ordered", "C1", "$0.32", "hiapi", "tk-1"]
+    assert "\x1b" not in ordered
+
+
+async def test_the_audit_of_a_month_and_its_newest_lines(trail: str) -> None:
+    november = json.loads(await report.audit(trail, month="2026-11", limit=None, as_json=True))
+    assert [line["act"] for line in november] == ["asked", "ordered"]
+    newest = json.loads(await report.audit(trail, month=None, limit=2, as_json=True))
+    assert [(line["act"], line["ask"]) for line in newest] == [("ordered", "a1"), ("asked", "a2")]
+    assert json.loads(await report.audit(trail, month="2026-10", limit=None, as_json=True)) == []
+    assert await report.audit(trail, month="2026-10", limit=None, as_json=False) == "Nothing was done yet."
+
+
+async def test_no_door_of_the_audit_touches_a_line_that_is_there(trail: str, tmp_path: Path) -> None:
+    """Whatever the port can do was done to a database with lines: they are the same afterwards, and only more."""
+    doors = {name for name in vars(Audit) if not name.startswith("_")}
+    assert doors == {"add", "entries"}
+    async with open_storage(copy_of(trail, tmp_path), alone=True) as storage:
+        async with storage.begin() as tx:
+            before = await tx.audit.entries()
+            await tx.audit.add(ASKED, replace(ASKED, detail="otherwise", micro_usd=1))
+            for door in ({"workspace": "T1"}, {"month": "2026-11"}, {"limit": 1}):
+                await tx.audit.entries(**door)
+        async with storage.read() as tx:
+            after = await tx.audit.entries()
+    assert before == (ASKED, ORDERED, LATER)
+    assert after == (*before, ASKED, replace(ASKED, detail="otherwise", micro_usd=1))
 
 
 # --- manifest --------------------------------------------------------------------------------------------------------

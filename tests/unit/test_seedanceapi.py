@@ -293,6 +293,7 @@ def test_the_declared_capabilities_are_the_documents() -> None:
     for one in TIERS:
         assert one.modes == {Mode.TEXT, Mode.FIRST_FRAME, Mode.REFERENCES}
         assert (one.reference_images, one.reference_videos, one.reference_audios) == (4, 3, 3)
+        assert (one.images_with_videos, one.frames_with_references, one.audio_needs_picture) == (False, False, True)
         assert (one.audio_toggle, one.seed, one.negative, one.high_bitrate, one.automatic_seconds) == (False,) * 5
         assert (one.cancel, one.lists_tasks, one.balance, one.returns_last_frame) == (False,) * 4
         assert (one.idempotency, one.callback, one.uploads) == (None, Callback.UNSIGNED, frozenset())
@@ -473,7 +474,7 @@ def test_a_throttled_order_is_not_accepted(header: str, seconds: float | None) -
 
 
 @pytest.mark.parametrize(
-    "body", [fixture("order_unavailable"), fixture("order_out_of_credit"), fixture("order_accepted"), *UNREADABLE]
+    "body", [fixture("order_unavailable"), fixture("order_broken"), fixture("order_accepted"), *UNREADABLE]
 )
 @pytest.mark.parametrize("status", [301, 307, 308, 408, 500, 502, 503, 504, 520, 524])
 def test_everything_else_may_have_been_charged(status: int, body: bytes) -> None:
@@ -655,6 +656,13 @@ def test_every_other_status_is_no_news(status: int, body: bytes) -> None:
 @pytest.mark.parametrize("code", [401, 402, 429, 500, "503"])
 def test_an_error_inside_http_200_is_no_news_of_the_task(code: object) -> None:
     assert seen(200, {"code": code, "message": "no"}) == TaskUnreadable(why=f"HTTP {code}")
+
+
+@pytest.mark.parametrize("code", [404, 429, 500])
+def test_what_is_said_of_the_task_goes_before_the_code(code: int) -> None:
+    assert seen(200, task(status="IN_PROGRESS") | {"code": code}) == TaskRunning()
+    failed = seen(200, loaded("task_failed_policy") | {"code": code})
+    assert failed == TaskFailed(failure=Failure(kind=FailureKind.POLICY, detail="content policy"), charged=False)
 
 
 TASKS = st.fixed_dictionaries(

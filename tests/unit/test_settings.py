@@ -1,5 +1,9 @@
 """What the operator sets: read from the environment or ``.env``, checked, and never shown where it is secret."""
 
+import os
+import re
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -7,9 +11,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from bot.configuration import make_policy
+from bot.configuration import make_policy, set_by_operator
+from bot.domain.access import AccessRules
 from bot.domain.budget import Caps
-from bot.settings import Settings, micro_usd
+from bot.domain.preference_keys import KEYS, Replies
+from bot.settings import BadSetting, Settings, micro_usd, misspelt_settings, read_prices
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +53,7 @@ def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
         ("LOG_FORMAT", "", None),
         ("PRICE_FILE", "prices.toml", Path("prices.toml")),
         ("MAX_CLIP_MB", "1", 1),
+        ("HIAPI_BASE_URL", " https://[::1]:8443/v1 ", "https://[::1]:8443/v1"),
     ],
 )
 def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
@@ -78,6 +85,14 @@ def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
         ("MAX_CLIP_MB", "0"),
+        ("MAX_RUNNING_PER_PERSON", "0"),
+        ("SLACK_API_URL", "slack.com/api/"),
+        ("SLACK_API_URL", "https:///api/"),
+        ("HIAPI_BASE_URL", "ftp://api.example.com"),
+        ("HIAPI_BASE_URL", "https://api.example.com:port"),
+        ("HIAPI_BASE_URL", "https://api.example.com:65536"),
+        ("HIAPI_BASE_URL", "https://[::1"),
+        ("HIAPI_BASE_URL", "https://api.example.com:0"),
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused_by_name(
@@ -92,6 +107,112 @@ def test_a_file_is_read_and_the_environment_goes_first(monkeypatch: pytest.Monke
     Path(".env").write_text("HTTP_PORT=4000\nMAX_CLIP_MB=7\nUNKNOWN=1\n", encoding="utf-8")
     settings = read(monkeypatch, HTTP_PORT="5000")
     assert (settings.http_port, settings.max_clip_mb) == (5000, 7)
+
+
+def test_a_mark_at_the_beginning_of_the_file_is_no_part_of_the_first_name() -> None:
+    Path(".env").write_bytes("\ufeffHTTP_PORT=4000\n".encode())
+    assert Settings().http_port == 4000
+
+
+def make_folder() -> None:
+    Path(".env").mkdir()
+
+
+def make_latin() -> None:
+    Path(".env").write_bytes("HTTP_PORT=1\r\n\nHIAPI_API_KEY=a-secret-\xe9\n".encode("latin-1"))
+
+
+def make_sixteen_bits() -> None:
+    Path(".env").write_bytes("HIAPI_API_KEY=a-secret-word\n".encode("utf-16"))
+
+
+def make_circle() -> None:
+    Path(".env").symlink_to(".env")
+
+
+def make_dangling_link() -> None:
+    Path(".env").symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (make_folder, r"\.env is a folder, so nothing in it is read\."),
+        (make_latin, r"\.env cannot be read: line 3 is not UTF-8\."),
+        (make_sixteen_bits, r"\.env cannot be read: line 1 is not UTF-8\."),
+        (make_circle, r"\.env cannot be read: Too many levels of symbolic links\."),
+        (make_dangling_link, r"\.env cannot be read: No such file or directory\."),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said_and_not_passed_over(make: Callable[[], None], what: str) -> None:
+    make()
+    with pytest.raises(BadSetting) as caught:
+        Settings()
+    assert re.fullmatch(what, caught.value.what)
+    assert "text file in UTF-8" in caught.value.mend
+    assert str(caught.value) == f"{caught.value.what} {caught.value.mend}"
+    assert caught.value.__cause__ is None or "a-secret" not in repr(caught.value.__cause__)
+
+
+def test_a_file_that_this_user_may_not_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused by hand, since whoever may do everything may read everything."""
+
+    def refuse(path: Path, **_: Any) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    Path(".env").touch()
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(BadSetting, match=r"\.env cannot be read: Permission denied\. Make it"):
+        Settings()
+
+
+def test_a_pipe_is_left_to_be_read_once() -> None:
+    """Keepers of secrets offer ``.env`` as a pipe, and what was read from it is gone."""
+    os.mkfifo(".env")
+    writer = threading.Thread(target=lambda: Path(".env").write_text("HTTP_PORT=4000\n", encoding="utf-8"))
+    writer.start()
+    assert Settings().http_port == 4000
+    writer.join()
+
+
+def test_another_file_or_none_is_the_callers_own_affair() -> None:
+    make_folder()
+    assert Settings(_env_file=None).http_port == 3000
+
+
+def test_names_that_are_nearly_a_settings_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("BUDGET_USER_DAILY_USD=5\nMUAPI_BASE_URL=x\nAWS_REGION=x\nHTTP_PORT=1\n", encoding="utf-8")
+    monkeypatch.setenv("SLACK_BOT_TOKN", "x")
+    assert misspelt_settings() == {"BUDGET_USER_DAILY_USD": "BUDGET_USER_DAY_USD", "SLACK_BOT_TOKN": "SLACK_BOT_TOKEN"}
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "mend"),
+    [
+        ('[hiapy.mini]\n"480p" = 1', 'there is no provider "hiapy".', 'Write "hiapi" instead.'),
+        ('[HiAPI.mini]\n"480p" = 1', 'there is no provider "HiAPI".', 'Write "hiapi" instead.'),
+        (
+            '[sora.mini]\n"480p" = 1',
+            'there is no provider "sora".',
+            "Use one of apimart, empiriolabs, hiapi, muapi, seedanceapi.",
+        ),
+        ('[hiapi.minni]\n"480p" = 1', 'there is no tier "minni".', 'Write "mini" instead.'),
+        ('[hiapi.Standart]\n"480p" = 1', 'there is no tier "Standart".', 'Write "standard" instead.'),
+        ('[hiapi.lite-9]\n"480p" = 1', 'there is no tier "lite-9".', "Use one of mini, standard."),
+        ('[hiapi.mini]\n"480+video" = 1', '"480" is not a resolution.', "Use one of 480p, 720p, 1080p."),
+        (
+            '[hiapi.mini]\n"480p+video" = "1"',
+            'the price of "480p+video" must be US dollars per second, such as 0.08.',
+            "Write it as a plain number, without quotes or a currency.",
+        ),
+    ],
+)
+def test_a_price_under_a_name_that_nobody_has_is_refused_with_the_nearest(text: str, what: str, mend: str) -> None:
+    path = Path("prices.toml")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadSetting) as caught:
+        read_prices(path)
+    assert (caught.value.what, caught.value.mend) == (f"PRICE_FILE prices.toml: {what}", mend)
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +254,9 @@ def test_the_policy_is_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
             CONFIRM_ABOVE_USD="0",
             PROMOTE_UNDO_SECONDS="5",
             ADMIN_USERS="U1,U2",
+            MAX_RUNNING_PER_PERSON="3",
+            THREAD_REPLIES="mention",
+            REACTION_CANCEL=":x:, no_entry",
             REACTION_PROMOTE="ship",
             HIAPI_CONCURRENCY="2",
             PROVIDER_CONCURRENCY="9",
@@ -147,7 +271,10 @@ def test_the_policy_is_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     facts: dict[str, Any] = {
         "confirm_above_micro_usd": 0,
         "undo": timedelta(seconds=5),
-        "admins": frozenset({"U1", "U2"}),
+        "access": AccessRules(admins=frozenset({"U1", "U2"})),
+        "running_per_person": 3,
+        "replies": Replies.MENTION,
+        "cancel_emoji": ("x", "no_entry"),
         "promote_emoji": ("ship",),
         "job_timeout": timedelta(seconds=60),
         "poll_interval": timedelta(seconds=0.5),
@@ -161,3 +288,25 @@ def test_without_settings_there_is_no_cap_and_a_question_above_a_dollar() -> Non
     policy = make_policy(Settings())
     assert (policy.caps, policy.confirm_above_micro_usd, policy.poll_interval) == (Caps(), 1_000_000, None)
     assert policy.undo == timedelta(seconds=20)
+
+
+def test_what_the_operator_set_is_told_from_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty line in ``.env`` sets nothing."""
+    assert set_by_operator(Settings()) == frozenset()
+    settings = read(monkeypatch, BUDGET_USER_DAY_USD="0", PROMOTE_UNDO_SECONDS="20", REACTION_PROMOTE="", HTTP_PORT="1")
+    assert set_by_operator(settings) == {"cap.person.day", "undo.seconds"}
+    everything = {
+        "PROMOTE_UNDO_SECONDS": "1",
+        "THREAD_REPLIES": "off",
+        "REACTION_PROMOTE": "ship",
+        "REACTION_CANCEL": "no_entry",
+        "CONFIRM_ABOVE_USD": "1",
+        "BUDGET_CHANNEL_MONTH_USD": "1",
+        "BUDGET_USER_DAY_USD": "1",
+        "BUDGET_WORKSPACE_MONTH_USD": "1",
+        "MAX_RUNNING_PER_PERSON": "1",
+        "ADMIN_USERS": "U1",
+    }
+    found = set_by_operator(read(monkeypatch, **everything))
+    assert len(found) == len(everything)
+    assert found <= set(KEYS)

@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.announcement import Announcement
+from bot.domain.audit import AuditEntry
 from bot.domain.budget import Entry
 from bot.domain.job import Ask, Attempt, Evidence, Job, Thread, TimelineEntry
+from bot.domain.preferences import PreferencesVersion
 from storage import rows
 
 UTC_TIMES = st.datetimes(timezones=st.just(UTC))
@@ -52,6 +55,24 @@ def test_a_line_of_a_timeline_survives(entry: TimelineEntry) -> None:
 @given(st.from_type(Entry))
 def test_a_ledger_entry_survives(entry: Entry) -> None:
     assert repr(rows.entry_from_row(rows.entry_to_row(entry))) == repr(entry)
+
+
+@given(st.from_type(AuditEntry))
+def test_a_line_of_the_audit_survives(entry: AuditEntry) -> None:
+    assert repr(rows.audit_from_row(rows.audit_to_row(entry))) == repr(entry)
+
+
+@given(st.from_type(PreferencesVersion))
+def test_preferences_survive(version: PreferencesVersion) -> None:
+    assert rows.preferences_from_row(rows.preferences_to_row(version)) == version
+
+
+@given(st.from_type(Announcement))
+def test_an_announcement_survives(announcement: Announcement) -> None:
+    back = rows.announcement_from_row(rows.announcement_to_row(announcement))
+
+    assert back == announcement
+    assert type(back.topic) is type(announcement.topic)
 
 
 def test_a_recipe_of_an_earlier_release_takes_the_defaults_of_what_it_lacks() -> None:

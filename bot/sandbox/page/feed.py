@@ -7,7 +7,9 @@ Comparing marks costs microseconds a message; only those that differ are drawn a
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
 from ..faults import Faults
 from ..providers import Providers
@@ -15,11 +17,15 @@ from ..slack.entities import Channel, Ephemeral, File, Message, View
 from ..slack.slack import Slack
 from . import drawing
 from .drawing import Json
+from .verdict import Auditor, Books, Charge, Clip, job_of_clip, job_of_key
 
 LAST_CHARGES = 200
 """So many charges are sent one by one; all of them are in the sums."""
 
 _PROVIDERS_EVERY = 0.5  # seconds: their snapshot draws every task
+
+_HINDERS_NOTHING = "duplicate"
+"""The one kind of trouble with which everything still arrives."""
 
 Mark = Hashable
 
@@ -34,7 +40,9 @@ class Feed:
         self._faults = faults
         self._marks: dict[tuple[str, ...], Mark] = {}
         self._wholes: dict[str, Json] = {}
+        self._auditor = Auditor()
         self._glance: Json = {}
+        self._charges: tuple[Charge, ...] = ()
         self._glanced_at = 0.0
 
     def state(self) -> Json:
@@ -116,18 +124,48 @@ class Feed:
     def _draw_bench(self) -> Json:
         """What is behind the scenes: connections, troubles, money."""
         return {
+            "connected": self._is_connected(),
+            "delivery": self._slack.settings.delivery.mode,
             "sockets": len(self._slack.sockets.connections),
             "can_kill": self._faults.bot_pid is not None,
             "faults": self._faults.listing(),
             "providers": self._draw_providers(),
+            "verdict": asdict(self._auditor.verdict(self._books())),
         }
+
+    def _is_connected(self) -> bool:
+        """Whether the app hears of what people do: a socket is open, or its URL answered last time."""
+        if self._slack.settings.delivery.mode == "http":
+            return self._slack.http.is_answered and not self._faults.bot_is_gone
+        return bool(self._slack.sockets.connections)
 
     def _draw_providers(self) -> Json:
         now = time.monotonic()
         if not self._glance or now - self._glanced_at >= _PROVIDERS_EVERY:
-            self._glance = {name: _account(shown) for name, shown in self._providers.snapshot().items()}
+            snapshots = self._providers.snapshot()
+            self._glance = {name: _account(shown) for name, shown in snapshots.items()}
+            self._charges = tuple(charge for shown in snapshots.values() for charge in _charges(shown))
             self._glanced_at = now
         return self._glance
+
+    def _books(self) -> Books:
+        return Books(charges=self._charges, clips=tuple(self._clips()), is_hindered=self._is_hindered())
+
+    def _clips(self) -> Iterator[Clip]:
+        """Every clip that the bot put into a thread, also those that were deleted since."""
+        files, bot = self._workspace.files, self._workspace.app.user_id
+        for channel in self._workspace.channels.values():
+            for message in channel.messages.values():
+                for file in (files[key] for key in message.files if message.user == bot):
+                    job = job_of_clip(file.name)
+                    if job is not None:
+                        yield Clip(job=job, name=file.name, stands=not (message.deleted or file.deleted))
+
+    def _is_hindered(self) -> bool:
+        """Whether the bot is away, or trouble that stands has already struck."""
+        return not self._is_connected() or any(
+            rule["times"] != 0 and rule["fired"] and _kind(rule) != _HINDERS_NOTHING for rule in self._faults.listing()
+        )
 
 
 def _message_mark(channel: Channel, shown: Message, files: dict[str, File]) -> Mark:
@@ -161,17 +199,32 @@ def _view_mark(shown: View) -> Mark:
     return (shown.is_open, shown.hash, tuple(shown.notes.items()))
 
 
+def _kind(rule: Mapping[str, Any]) -> str:
+    return str(rule["action"]["kind"])
+
+
+def _charges(snapshot: object) -> list[Charge]:
+    """Every charge of a provider's account, as the verdict needs it."""
+    if not isinstance(snapshot, dict):
+        return []
+    return [
+        Charge(
+            job=job_of_key(charge["key"], otherwise=charge["task_id"]),
+            prompt=charge["prompt"],
+            is_at_work=charge["status"] == "charged",
+            is_refunded=charge["status"] == "refunded",
+        )
+        for charge in snapshot["ledger"]
+    ]
+
+
 def _account(snapshot: object) -> Json:
     """A provider's account at a glance, in micro-dollars."""
     if not isinstance(snapshot, dict):
         return {}
     charges = snapshot["ledger"]
-    standing = [charge for charge in charges if charge["status"] != "refunded"]
     return {
         "balance_micro_usd": snapshot["balance_micro_usd"],
-        "charges": len(standing),
-        "charged_micro_usd": sum(charge["micro_usd"] for charge in standing),
-        "at_work": sum(charge["status"] == "charged" for charge in standing),
-        "refunded": len(charges) - len(standing),
+        "charged_micro_usd": sum(charge["micro_usd"] for charge in charges if charge["status"] != "refunded"),
         "ledger": charges[-LAST_CHARGES:],
     }

@@ -26,7 +26,7 @@ from bot.sandbox.providers.hiapi_input import MINI, STANDARD, HiapiRequest, Inva
 from bot.sandbox.providers.idempotency import Keys
 from bot.sandbox.providers.ledger import NoFunds
 from bot.sandbox.providers.outcomes import Stage
-from bot.sandbox.providers.settings import ProviderSettings
+from bot.sandbox.providers.settings import MICRO, ProviderSettings
 
 API_KEY = "hiapi-sandbox-key"
 
@@ -185,7 +185,7 @@ class Hiapi(CallingFace):
             return self._error(402, str(broke))
         await self.callback_begins(task)
         told = before.id if before is not None and task.outcome.kind == "repeat_id" else task.id
-        answer = _envelope(200, "success", data={"taskId": told})
+        answer = _envelope(200, "success", data={"taskId": told, **self._cost(task, "order")})
         kept["answer"] = answer
         return web.json_response(answer)
 
@@ -237,6 +237,7 @@ class Hiapi(CallingFace):
             "completed": int(task.completed or time.time()) if ended else 0,
         }
         if stage is Stage.SUCCEEDED:
+            data |= self._cost(task, "end")
             data["storage"] = "temp"
             data["output"] = [
                 {"url": self.farm.url(link), "type": kind, "expireAt": int(link.expires)}
@@ -245,6 +246,13 @@ class Hiapi(CallingFace):
         elif stage is Stage.FAILED and task.failure is not None:
             data["error"] = {"code": task.failure.code, "message": task.failure.message}
         return data
+
+    def _cost(self, task: Task, when: str) -> dict[str, object]:
+        """What the task is charged, where this answer is to name it. HiAPI documents no such field; other vendors do,
+        and what a bot makes of it can be seen here."""
+        if self.farm.settings.tells_cost != when:
+            return {}
+        return {"costUsd": self.farm.ledger.charged(task.id) / MICRO}
 
     def _error(
         self,

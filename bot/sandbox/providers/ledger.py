@@ -81,6 +81,10 @@ class Ledger:
         """Give the money of a task back."""
         self.balance += self._close(task_id, "refunded")
 
+    def charged(self, task_id: str) -> int:
+        """What a task is charged now, in micro-dollars."""
+        return sum(one.micro_usd for one in self._charges if one.task_id == task_id and one.status != "refunded")
+
     def listing(self) -> list[dict[str, object]]:
         """Every charge, oldest first, as JSON has it."""
         return [asdict(charge) for charge in self._charges]

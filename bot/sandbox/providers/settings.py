@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from bot.sandbox.render.renderer import FIDELITIES
@@ -14,6 +14,12 @@ DAY = 86_400.0
 
 DIALECTS = ("document", "live")
 """A provider speaks as its own guide has it, or as its clients in use need it, where these differ."""
+
+_CHOICES: Mapping[str, Collection[str]] = {
+    "fidelity": FIDELITIES,
+    "dialect": DIALECTS,
+    "tells_cost": ("never", "order", "end"),
+}
 
 
 class BadSetting(ValueError):
@@ -37,6 +43,8 @@ class ProviderSettings:
     `webhook_secret` callbacks are signed; one that is not answered with 2xx is sent again after each of
     `callback_retries` seconds. `allow_mixed_references` lets one request combine kinds of references.
     `dialect` is one of `DIALECTS`.
+    What is charged is the price times `bills`. `tells_cost` says where an answer names what was charged, in
+    dollars: "never" (as HiAPI documents it), in the answer to the "order", or at the "end".
     """
 
     render_seconds: tuple[float, float] = (3.0, 6.0)
@@ -51,14 +59,17 @@ class ProviderSettings:
     callback_retries: tuple[float, ...] = (0.5, 2.0, 5.0)
     allow_mixed_references: bool = False
     dialect: str = "document"
+    bills: float = 1.0
+    tells_cost: str = "never"
 
     def price(self, model: str, resolution: str, seconds: int, *, video_input: bool) -> int:
-        """Micro-dollars for a render. Raises `KeyError` where no price is set."""
+        """Micro-dollars that a render is charged. Raises `KeyError` where no price is set."""
         tariff = self.prices[model]
         with_video = f"{resolution}+video"
         rate = tariff[with_video] if video_input and with_video in tariff else tariff[resolution]
         exact, credit = round(rate * MICRO) * seconds, round(self.credit_usd * MICRO)
-        return -(-exact // credit) * credit if credit else exact
+        rounded = -(-exact // credit) * credit if credit else exact
+        return round(rounded * self.bills)
 
     def changed(self, changes: Mapping[str, object]) -> ProviderSettings:
         """A copy with these settings (as JSON has them). Raises `BadSetting`."""
@@ -84,12 +95,14 @@ class ProviderSettings:
                 if isinstance(value, list | tuple):
                     return tuple(_number(name, pause) for pause in value)
                 raise BadSetting(name, "a list of seconds")
-            case "credit_usd" | "expire_seconds" | "key_seconds":
+            case "credit_usd" | "expire_seconds" | "key_seconds" | "bills":
                 return _number(name, value)
             case "seed":
                 return int(_number(name, value))
-            case "fidelity" | "dialect":
-                return _one_of(name, value)
+            case "fidelity" | "dialect" | "tells_cost":
+                if value in _CHOICES[name]:
+                    return value
+                raise BadSetting(name, f"one of {', '.join(_CHOICES[name])}")
             case "webhook_secret":
                 if value is None or isinstance(value, str):
                     return value
@@ -104,13 +117,6 @@ def _number(name: str, value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
         return float(value)
     raise BadSetting(name, "a number of at least 0")
-
-
-def _one_of(name: str, value: object) -> object:
-    choices = FIDELITIES if name == "fidelity" else DIALECTS
-    if value in choices:
-        return value
-    raise BadSetting(name, f"one of {', '.join(choices)}")
 
 
 def _span(name: str, value: object) -> tuple[float, float]:

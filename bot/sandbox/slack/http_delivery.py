@@ -70,6 +70,16 @@ class HttpDelivery:
         self._changed = changed
         self._log = log
         self._session: aiohttp.ClientSession | None = None
+        self._answering = ""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the app took the last request to the URL that is set now: the challenge, or a delivery."""
+        return bool(self._answering) and self._answering == self._settings().delivery.url
+
+    def forget_answers(self) -> None:
+        """Another process is the app from now on: what the one before it took says nothing about it."""
+        self._answering = ""
 
     async def deliver(
         self,
@@ -100,11 +110,20 @@ class HttpDelivery:
         )
         self._log.append(envelope)
         killing = fault if fault is not None and fault["kind"] == "kill" else None
-        return await self._exchange(envelope, headers, body, timeout, killing)
+        url = self._settings().delivery.url
+        try:
+            acknowledgement = await self._exchange(envelope, headers, body, timeout, killing)
+        except Undelivered:
+            self._note_answer("")
+            raise
+        self._note_answer(url)
+        return acknowledgement
 
     async def verify_url(self) -> None:
         """Asks the URL to return a challenge, as Slack does when it is set. Raises `Misuse`."""
         challenge = secrets.token_hex(20)
+        url = self._settings().delivery.url
+        self._note_answer("")
         body = json.dumps(
             {"type": "url_verification", "token": "sandbox-verification-token", "challenge": challenge}
         ).encode()
@@ -114,6 +133,12 @@ class HttpDelivery:
             raise Misuse("url_verification_failed", type(problem).__name__) from problem
         if status != 200 or challenge not in answer:
             raise Misuse("url_verification_failed", f"status {status} without the challenge")
+        self._note_answer(url)
+
+    def _note_answer(self, url: str) -> None:
+        if url != self._answering:
+            self._answering = url
+            self._changed()
 
     def _headers(self, content_type: str, body: bytes) -> dict[str, str]:
         stamp = str(int(time.time() + self._settings().delivery.clock_ahead))

@@ -21,6 +21,7 @@ BOT_SCOPES = (
     "im:write",
     "mpim:history",
     "reactions:read",
+    "users:read",
 )
 """What the app's manifest asks for."""
 
@@ -34,14 +35,6 @@ SUBSCRIPTIONS = (
     "reaction_removed",
 )
 """The bot events of the app's manifest."""
-
-COMMAND_HINTS: Mapping[str, Mapping[str, str]] = {
-    "/clip": {
-        "description": "Draft a short video from a prompt",
-        "usage_hint": "a red panda surfing --takes 3 --ratio 9:16 | --estimate PROMPT | help",
-    }
-}
-"""What people see while they type a command, as in the app's manifest: ``description`` and ``usage_hint``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +76,8 @@ class Settings:
     response_url_seconds: float = 1800.0
     alt_txt_drops_share: bool = True  # python-slack-sdk#1818: the call says ok and nothing is shared
     should_escape: bool = True  # the manifest's switch for slash command text
-    commands: tuple[str, ...] = ("/clip",)
-    command_hints: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: COMMAND_HINTS)  # by command
+    commands: tuple[str, ...] = ("/clip", "/clip-usage", "/clip-settings")
+    command_hints: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # description, usage_hint; by command
     shortcuts: tuple[Mapping[str, str], ...] = ()  # name, type (global or message), callback_id, description
     scopes: tuple[str, ...] = BOT_SCOPES
     subscriptions: tuple[str, ...] = SUBSCRIPTIONS

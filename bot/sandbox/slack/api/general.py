@@ -6,7 +6,7 @@ from ..block_kit import inspect_blocks, inspect_view, parsed
 from ..calls import Call
 from ..json_rules import Report
 from ..wire import Json, SlackError
-from .method import Backend, Method
+from .method import Backend, Method, page
 
 
 async def _api_test(_backend: Backend, call: Call) -> Json:
@@ -38,6 +38,13 @@ async def _user_info(backend: Backend, call: Call) -> Json:
     if person is None:
         raise SlackError("user_not_found")
     return {"user": backend.shapes.person(person)}
+
+
+async def _user_list(backend: Backend, call: Call) -> Json:
+    """Everybody there ever was, deactivated people and strangers of shared channels too."""
+    people = list(backend.workspace.people.values())
+    shown, following = page(people, call, default=len(people), most=1000)
+    return {"members": [backend.shapes.person(person) for person in shown], "cache_ts": 1700000000} | following
 
 
 async def _team_info(backend: Backend, _call: Call) -> Json:
@@ -84,6 +91,7 @@ METHODS = (
     Method(name="auth.test", run=_auth_test),
     Method(name="apps.connections.open", run=_connect, app_level=True),
     Method(name="users.info", run=_user_info, required=("user",), scopes=("users:read",)),
+    Method(name="users.list", run=_user_list, scopes=("users:read",)),
     Method(name="team.info", run=_team_info, scopes=("team:read",)),
     Method(name="bots.info", run=_bot_info, scopes=("users:read",)),
     Method(name="blocks.validate", run=_validate),

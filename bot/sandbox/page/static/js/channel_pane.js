@@ -36,7 +36,7 @@ export class ChannelPane {
     const isDirect = channel.kind === "im";
     const isHome = isDirect && place().tab === "home" && store.settings.has_home;
     channel.seen = [...channel.messages.keys()].pop() ?? "";
-    this.head.update([channel.id, store.label(channel), channel.kind, channel.is_archived, channel.members.length, this.page.isDrawerOpen(), store.bench.sockets > 0, this.troubles()], () => this.header(channel));
+    this.head.update([channel.id, store.label(channel), channel.kind, channel.is_archived, channel.members.length, this.page.isDrawerOpen(), store.bench.connected, this.troubles()], () => this.header(channel));
     this.tabs.update([isDirect && store.settings.has_home, channel.id, isHome], () => (isDirect && store.settings.has_home ? tabs(channel, isHome) : null));
     this.notice.update([channel.id, channel.members.includes(store.bot), channel.is_archived, store.connected], () => notice(channel));
     this.list.root.hidden = isHome;
@@ -58,7 +58,7 @@ export class ChannelPane {
     const sign = channel.kind === "im" ? null : icon(channel.is_archived ? "archive" : channel.kind === "group" ? "lock" : "hash");
     const count = channel.members.length;
     const troubles = this.troubles();
-    const connected = store.bench.sockets > 0;
+    const connected = store.bench.connected;
     return [
       iconButton("back", "All channels", () => (location.hash = "#/"), { class: "icon-button only-phone" }),
       h("h2", { class: "title" }, sign, h("span", { class: "name" }, store.label(channel))),

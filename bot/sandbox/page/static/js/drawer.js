@@ -3,7 +3,6 @@
 import { control, told } from "./control.js";
 import { confirmed } from "./dialog.js";
 import { h, iconButton, Slot } from "./dom.js";
-import { clipCount, moneySentence } from "./money.js";
 import { store } from "./store.js";
 import { clock } from "./time.js";
 import { emptyAccount, healAll, isEmpty, otherFaults, standing, toggle, topUp, TROUBLES } from "./troubles.js";
@@ -30,9 +29,8 @@ export class Drawer {
   update() {
     if (this.root.hidden) return;
     const { bench } = store;
-    const clips = clipCount();
-    this.money.update([bench.providers, clips], () => money(clips));
-    this.connection.update([bench.sockets, bench.can_kill], connection);
+    this.money.update([bench.verdict], money);
+    this.connection.update([bench.connected, bench.delivery, bench.sockets, bench.can_kill], connection);
     this.active.update([bench.faults, emptyNames()], active);
     this.makers.update([bench.faults, emptyNames(), Object.keys(bench.providers)], makers);
     this.ledger.update([bench.providers], ledger);
@@ -44,15 +42,27 @@ function emptyNames() {
   return Object.keys(store.bench.providers).filter(isEmpty);
 }
 
-/** @param {import("./money.js").Clips} clips */
-function money(clips) {
-  const { words, detail, isWrong } = moneySentence(clips);
-  return [h("h3", {}, "Charges and clips"), h("p", { class: isWrong ? "verdict wrong" : "verdict", id: "verdict" }, words), detail ? h("p", { class: "hint" }, detail) : null];
+/** The promise in one sentence, and what breaks it. */
+function money() {
+  const { words, detail, wrongs } = store.bench.verdict;
+  return [
+    h("h3", {}, "Charges and clips"),
+    h("p", { class: wrongs.length > 0 ? "verdict wrong" : "verdict", id: "verdict" }, words),
+    wrongs.length > 0 ? h("ul", { class: "wrongs", "aria-label": "What went wrong" }, wrongs.map((/** @type {string} */ wrong) => h("li", {}, wrong))) : null,
+    detail ? h("p", { class: "hint" }, detail) : null,
+  ];
+}
+
+/** How the app is told of what people do. */
+function connectionWords() {
+  const { connected, delivery, sockets } = store.bench;
+  if (!connected) return "Dailies is not connected.";
+  if (delivery === "http") return "Dailies is connected: it answers at its URL.";
+  return sockets === 1 ? "Dailies is connected by one socket." : `Dailies is connected by ${sockets} sockets.`;
 }
 
 function connection() {
-  const { sockets, can_kill: canKill } = store.bench;
-  const words = sockets === 0 ? "Dailies is not connected." : sockets === 1 ? "Dailies is connected by one socket." : `Dailies is connected by ${sockets} sockets.`;
+  const { connected, can_kill: canKill } = store.bench;
   const kill = async () => {
     const sure = await confirmed({
       title: { type: "plain_text", text: "Kill the bot?" },
@@ -65,7 +75,7 @@ function connection() {
   };
   return [
     h("h3", {}, "The bot"),
-    h("p", { class: "row" }, h("span", { class: sockets ? "dot on" : "dot" }), words),
+    h("p", { class: "row" }, h("span", { class: connected ? "dot on" : "dot" }), connectionWords()),
     h("button", { type: "button", class: "button danger", disabled: !canKill, data: { key: "kill" }, onclick: kill }, "Kill the bot (SIGKILL)"),
     canKill ? null : h("p", { class: "hint" }, "Its process is not known, or it was killed and has not come back yet."),
   ];

@@ -1,6 +1,9 @@
 /** What a view's inputs hold, kept over redraws, as the control API's `values`. */
 
-/** @typedef {{element: HTMLElement, value: () => any, restore?: (value: any) => void, focus?: () => void}} Control */
+/**
+ * @typedef {{element: HTMLElement, value: () => any, restore?: (value: any) => void, focus?: () => void,
+ *   problem?: () => string}} Control `problem`: what is wrong with a value that is there, or nothing
+ */
 
 export class Fields {
   constructor() {

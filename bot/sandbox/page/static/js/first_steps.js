@@ -26,17 +26,36 @@ export class FirstSteps {
   /** @param {boolean[]} done */
   draw(done) {
     const all = done.every(Boolean);
-    const first = h("button", { type: "button", class: "try", data: { key: "try" }, onclick: () => this.put(FIRST_LINE) }, h("code", {}, FIRST_LINE));
+    if (all) return this.drawDone();
     return [
-      h("header", {}, h("h3", {}, all ? "That is how Dailies works" : "First steps"), h("span", { class: "grow" }), iconButton("close", "Dismiss the first steps", () => this.dismiss())),
+      this.header("First steps"),
       h(
         "ol",
         {},
-        step(done[0], "Ask for two drafts: ", first),
+        step(done[0], "Ask for two drafts: ", this.line(FIRST_LINE)),
         step(done[1], "Open the card's thread and react with 🚀 to the draft you like. Its final is rendered."),
         step(done[2], "Reply ", h("code", {}, "#1 9:16"), " in the thread. A variant in another shape arrives."),
       ),
     ];
+  }
+
+  /** All three happened: two lines instead of a list, since the room belongs to the messages now. */
+  drawDone() {
+    const ticks = ["drafts", "final", "variant"].map((what) => h("span", { class: "tick", role: "img", "aria-label": "done", title: what }, icon("check")));
+    return [
+      this.header("That is how Dailies works", h("span", { class: "done row" }, ticks)),
+      h("p", { class: "hint" }, "There is more in ", this.line("/clip help"), ", and trouble to make behind the scenes."),
+    ];
+  }
+
+  /** @param {string} title @param {Node | null} [more] */
+  header(title, more = null) {
+    return h("header", {}, h("h3", {}, title), more, h("span", { class: "grow" }), iconButton("close", "Dismiss the first steps", () => this.dismiss()));
+  }
+
+  /** A line that a click puts into the composer. @param {string} text */
+  line(text) {
+    return h("button", { type: "button", class: "try", data: { key: "try" }, onclick: () => this.put(text) }, h("code", {}, text));
   }
 
   dismiss() {

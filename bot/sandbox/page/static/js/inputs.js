@@ -76,8 +76,6 @@ function textInput(spec, wiring, tag, type) {
     type: tag === "input" ? type : undefined,
     rows: tag === "textarea" ? 4 : undefined,
     placeholder: spec.placeholder ? wordsOf(spec.placeholder) : undefined,
-    minlength: spec.min_length,
-    maxlength: spec.max_length,
     min: spec.min_value,
     max: spec.max_value,
     step: type === "number" ? (spec.is_decimal_allowed ? "any" : "1") : undefined,
@@ -88,7 +86,25 @@ function textInput(spec, wiring, tag, type) {
   const on = spec.dispatch_action_config?.trigger_actions_on ?? ["on_enter_pressed"];
   const eager = on.includes("on_character_entered") || type === "date" || type === "time";
   element.addEventListener(eager ? "input" : "change", () => wiring.onchange?.());
-  return { element, value: () => element.value, restore: (value) => (element.value = value), focus: () => element.focus() };
+  return {
+    element,
+    value: () => element.value,
+    restore: (value) => (element.value = value),
+    focus: () => element.focus(),
+    problem: () => (element.value ? lengthProblem(spec, element.value) : "") || element.validationMessage,
+  };
+}
+
+/**
+ * What is wrong with a text's length. The browser would check only what was typed, and cut what is pasted; Slack takes
+ * both, also an initial value, and says under the input what is wrong.
+ * @param {any} spec @param {string} text
+ */
+function lengthProblem(spec, text) {
+  const length = [...text].length;
+  const { min_length: least = 0, max_length: most = Infinity } = spec;
+  if (length < least) return `Please write at least ${least} characters; there ${length === 1 ? "is 1" : `are ${length}`}.`;
+  return length > most ? `Please write at most ${most} characters; there are ${length}.` : "";
 }
 
 /** @param {any} spec */

@@ -88,16 +88,17 @@ class ModalView {
     this.body.querySelector(".wrong input, .wrong textarea, .wrong select")?.focus();
   }
 
-  /** What must be filled in and is not, by block_id. */
-  missing() {
+  /** What cannot be sent as it is, by block_id. */
+  problems() {
     /** @type {Record<string, string>} */
     const notes = {};
     for (const { block, control } of this.fields.controls.values()) {
       const input = this.body.querySelector(`.input[data-block="${CSS.escape(block)}"]`);
       const value = control.value();
       const isEmpty = value === null || value === "" || (Array.isArray(value) && value.length === 0);
+      const problem = control.problem?.();
       if (input?.dataset.optional === "false" && isEmpty) notes[block] = "Please fill this in.";
-      else if (control.element instanceof HTMLInputElement && !control.element.checkValidity()) notes[block] = control.element.validationMessage;
+      else if (problem) notes[block] = problem;
     }
     return notes;
   }
@@ -105,7 +106,7 @@ class ModalView {
   /** @param {Event} event */
   async submit(event) {
     event.preventDefault();
-    const notes = this.missing();
+    const notes = this.problems();
     this.tell(notes);
     if (Object.keys(notes).length > 0) return;
     this.form.setAttribute("aria-busy", "true");

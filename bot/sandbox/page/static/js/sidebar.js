@@ -37,7 +37,7 @@ export class Sidebar {
 
   facts() {
     const shown = [...store.channels.values()].map((one) => [one.id, one.name, one.kind, one.is_archived, one.members, isUnread(one)]);
-    return [shown, currentChannel()?.id, place(), store.me, [...store.users.values()].length, store.bench.sockets > 0];
+    return [shown, currentChannel()?.id, place(), store.me, [...store.users.values()].length, store.bench.connected];
   }
 
   places() {
@@ -120,7 +120,7 @@ function directLine() {
 }
 
 function presence() {
-  const connected = store.bench.sockets > 0;
+  const connected = store.bench.connected;
   return h("span", { class: connected ? "dot on" : "dot", role: "img", "aria-label": connected ? "connected" : "not connected", title: connected ? "Connected" : "Not connected" });
 }
 

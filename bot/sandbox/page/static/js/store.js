@@ -25,7 +25,15 @@ class Store {
     this.channels = new Map();
     /** @type {Map<string, View>} */
     this.views = new Map();
-    this.bench = { sockets: 0, can_kill: false, faults: /** @type {any[]} */ ([]), providers: /** @type {any} */ ({}) };
+    this.bench = {
+      connected: false,
+      delivery: "socket",
+      sockets: 0,
+      can_kill: false,
+      faults: /** @type {any[]} */ ([]),
+      providers: /** @type {any} */ ({}),
+      verdict: { words: "", detail: "", wrongs: /** @type {string[]} */ ([]) },
+    };
     this.settings = {
       commands: /** @type {{command: string, description: string, usage_hint: string}[]} */ ([]),
       shortcuts: /** @type {{name: string, type: string, callback_id: string, description: string}[]} */ ([]),

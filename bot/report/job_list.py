@@ -1,30 +1,13 @@
-"""What the command line prints: jobs, timelines, usage, the manifest. Reads the database beside a running bot."""
+"""What ``dailies jobs`` prints."""
 
-import csv
-import io
 import json
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
-import yaml
-
-from bot.domain.budget import UsageRow, month_of
 from bot.domain.job import Ask, Job, State
 from bot.domain.pricing import dollars
+from bot.report.printing import NotFound, clock, one_line, table
 from storage import open_storage
-
-
-class Form(StrEnum):
-    """How figures are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    CSV = "csv"
-
-
-class NotFound(Exception):
-    """What was asked for is not there."""
 
 
 async def jobs(url: str, *, state: str | None, as_json: bool, limit: int) -> str:
@@ -39,7 +22,7 @@ async def jobs(url: str, *, state: str | None, as_json: bool, limit: int) -> str
         return json.dumps([_job(job, ask) for job, ask in found], indent=2)
     rows: list[tuple[str, ...]] = [("JOB", "#", "STATE", "PROVIDER", "TASK", "PRICE", "COST", "AGE", "PROMPT")]
     rows += [_row(job) for job, _ in found]
-    return _table(rows) if found else "No jobs."
+    return table(rows) if found else "No jobs."
 
 
 async def timeline(url: str, prefix: str, *, as_json: bool) -> str:
@@ -58,31 +41,8 @@ async def timeline(url: str, prefix: str, *, as_json: bool) -> str:
         ]
         return json.dumps({**_job(job, ask), "timeline": lines}, indent=2)
     facts = [f"{name}: {value}" for name, value in _job(job, ask).items() if value is not None]
-    events = [(_clock(entry.at), entry.event, entry.state.value, entry.detail) for entry in entries]
-    return "\n".join([*facts, "", _table([("AT", "EVENT", "STATE", "DETAIL"), *events])])
-
-
-async def usage(url: str, *, month: str | None, form: Form) -> str:
-    """The month's sums by workspace, channel, person, provider and tier."""
-    wanted = month or month_of(datetime.now(UTC), UTC)
-    async with open_storage(url, alone=False) as storage, storage.read() as tx:
-        rows = await tx.ledger.usage(wanted)
-    if form is Form.JSON:
-        return json.dumps([_usage(row) for row in rows], indent=2)
-    if form is Form.CSV:
-        return _csv([_usage(row) for row in rows])
-    if not rows:
-        return f"Nothing was held or spent in {wanted}."
-    head = ("WORKSPACE", "CHANNEL", "PERSON", "PROVIDER", "TIER", "CLIPS", "SPENT", "HELD", "GIVEN BACK")
-    sums = ("", "", "", "", "all", str(sum(row.clips for row in rows)), *_sums(rows))
-    return f"{wanted}\n" + _table([head, *[_usage_row(row) for row in rows], sums])
-
-
-def manifest(contents: dict[str, Any], *, as_json: bool) -> str:
-    """The app manifest as YAML or JSON."""
-    if as_json:
-        return json.dumps(contents, indent=2, ensure_ascii=False) + "\n"
-    return yaml.safe_dump(contents, sort_keys=False, allow_unicode=True, width=100)
+    events = [(clock(entry.at), entry.event, entry.state.value, entry.detail) for entry in entries]
+    return "\n".join([*facts, "", table([("AT", "EVENT", "STATE", "DETAIL"), *events])])
 
 
 def _job(job: Job, ask: Ask) -> dict[str, Any]:
@@ -105,6 +65,7 @@ def _job(job: Job, ask: Ask) -> dict[str, Any]:
         "message_ts": job.message_ts,
         "parent": ask.parent_job,
         "kind": ask.kind.value,
+        "stage": job.stage.value,
         "person": job.person,
         "resolution": job.recipe.resolution.value,
         "seconds": job.recipe.seconds,
@@ -126,7 +87,7 @@ def _row(job: Job) -> tuple[str, ...]:
         dollars(job.price_micro_usd),
         cost,
         _age(age),
-        " ".join(prompt.split()),
+        one_line(prompt),
     )
 
 
@@ -136,63 +97,3 @@ def _age(age: timedelta) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
-
-
-def _clock(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-
-
-def _usage(row: UsageRow) -> dict[str, Any]:
-    return {
-        "workspace": row.workspace,
-        "month": row.month,
-        "channel": row.channel,
-        "person": row.person,
-        "provider": row.provider,
-        "tier": row.tier,
-        "held_micro_usd": row.held_micro_usd,
-        "settled_micro_usd": row.settled_micro_usd,
-        "released_micro_usd": row.released_micro_usd,
-        "clips": row.clips,
-    }
-
-
-def _usage_row(row: UsageRow) -> tuple[str, ...]:
-    return (row.workspace, row.channel, row.person, row.provider, row.tier, str(row.clips), *_sums([row]))
-
-
-def _sums(rows: tuple[UsageRow, ...] | list[UsageRow]) -> tuple[str, str, str]:
-    return (
-        dollars(sum(row.settled_micro_usd for row in rows)),
-        dollars(sum(row.held_micro_usd for row in rows)),
-        dollars(sum(row.released_micro_usd for row in rows)),
-    )
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    names = list(_usage(_NOTHING))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().rstrip("\n")
-
-
-_NOTHING = UsageRow(
-    workspace="",
-    month="",
-    channel="",
-    person="",
-    provider="",
-    tier="",
-    held_micro_usd=0,
-    settled_micro_usd=0,
-    released_micro_usd=0,
-    clips=0,
-)
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)

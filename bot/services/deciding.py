@@ -1,0 +1,177 @@
+"""The gate before an order: confirmations, undo windows, and waiting for a provider's credit. Money is held here when
+a promotion's window closes and when an order is tried anew; nothing is ordered."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+
+from bot.domain.access import Action, Why
+from bot.domain.budget import OverCap
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Ask, Decision, Door, Gate, Job, State, WaitReason
+from bot.domain.lifecycle import Declined, Event, Opened, Refused
+from bot.domain.notice import Notice
+from bot.domain.patience import CREDIT_PROBE
+from bot.ports import ChatError, MessageGone, Transaction
+from bot.services.bench import Bench, Later, StepResult
+from bot.services.holds import hold
+from bot.services.policy import Policy
+
+log = structlog.get_logger(__name__)
+
+_ASK_AGAIN = timedelta(seconds=30)
+"""For so long after its window a promotion waits for Slack to say who the people behind it are; then unknown is no."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Support:
+    """Who stands behind a promotion by reaction at the end of its window, earliest first."""
+
+    eligible: tuple[str, ...] = ()
+    """Their reaction still stands, and they may spend here."""
+    unknown: bool = False
+    """Slack did not say of somebody whether they may."""
+    anybody: bool = False
+    """Some reaction still stands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deciding:
+    """The steps of a waiting job."""
+
+    bench: Bench
+
+    async def decide(self, job: Job, ask: Ask) -> StepResult:
+        """See whether the gate is passed, or the provider may have credit again."""
+        if job.cancel_by or ask.decision is Decision.STOP:
+            return await self._move(job, Declined(), detail=ask.decided_by or job.cancel_by or "")
+        if job.wait_reason is WaitReason.PROVIDER_CREDIT:
+            return await self._try_credit(job)
+        if ask.decision is Decision.GO:
+            return await self._move(job, Opened(person=ask.person), detail=ask.person)
+        now = self.bench.clock.now()
+        if ask.decide_by is not None and now < ask.decide_by:
+            return Later(seconds=(ask.decide_by - now).total_seconds())
+        if ask.gate is Gate.CONFIRMATION:
+            return await self._stop(job, ask, Declined())
+        if ask.door is not Door.REACTION:
+            return await self._go(job, ask, ask.person)
+        return await self._count(job, ask)
+
+    # --- the end of a window -----------------------------------------------------------------------------------------
+
+    async def _count(self, job: Job, ask: Ask) -> StepResult:
+        """A promotion by reaction goes ahead when enough eligible people still stand behind it; the earliest pays."""
+        policy = await self.bench.policies.of(ask.workspace, ask.channel)
+        try:
+            support = await self._support(ask, policy)
+        except ChatError as error:
+            log.info("promotion.cannot_read_reactions", ask=ask.id, error=error.code)
+            return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
+        if len(support.eligible) >= policy.quorum:
+            return await self._go(job, ask, support.eligible[0])
+        window = ask.decide_by or ask.created_at
+        if support.unknown and self.bench.clock.now() < window + _ASK_AGAIN:
+            return Later(seconds=2.0)
+        if not support.anybody and policy.quorum == 1:
+            return await self._stop(job, ask, Declined())
+        detail = f"{len(support.eligible)} of {policy.quorum}"
+        return await self._stop(job, ask, Declined(failure=Failure(kind=FailureKind.TOO_FEW, detail=detail)))
+
+    async def _support(self, ask: Ask, policy: Policy) -> _Support:
+        """Raises ChatError when Slack does not say who reacts."""
+        async with self.bench.storage.read() as tx:
+            supporters = await tx.jobs.supporters(ask.workspace, ask.id)
+            parent = await tx.jobs.job(ask.workspace, ask.parent_job or "")
+        try:
+            standing = await self.bench.chat.reactors(parent.channel, parent.message_ts or "", policy.promote_emoji)
+        except MessageGone:
+            return _Support()
+        people = [supporter.person for supporter in supporters if supporter.person in standing]
+        whys = {person: await self._why_not(person, ask, policy) for person in people}
+        return _Support(
+            eligible=tuple(person for person in people if whys[person] is None),
+            unknown=Why.UNKNOWN in whys.values(),
+            anybody=bool(people),
+        )
+
+    async def _why_not(self, person: str, ask: Ask, policy: Policy) -> Why | None:
+        return await self.bench.gatekeeper.may_be_told(Action.SPEND, person=person, channel=ask.channel, policy=policy)
+
+    async def _go(self, job: Job, ask: Ask, payer: str) -> StepResult:
+        """The window is over: hold the money of all its jobs, and go."""
+        try:
+            async with self.bench.storage.begin() as tx:
+                now = self.bench.clock.now()
+                current = await tx.jobs.ask(ask.workspace, ask.id)
+                if current.decision is None:
+                    jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
+                    paid = [replace(one, person=payer) for one in jobs if not one.finished]
+                    await hold(tx, paid, await self._policy(tx, ask), now)
+                    await tx.jobs.decide(ask.workspace, ask.id, Decision.GO, payer)
+        except OverCap as over:
+            return await self._refuse_over_cap(job, ask, over)
+        return Later(seconds=0.0)
+
+    async def _stop(self, job: Job, ask: Ask, declined: Declined) -> StepResult:
+        """The question was not answered, or too few stand behind it: the whole ask ends, with what the card says."""
+        async with self.bench.storage.begin() as tx:
+            if not await tx.jobs.decide(ask.workspace, ask.id, Decision.STOP, None):
+                # Somebody pressed at the last moment: what they decided holds.
+                return Later(seconds=0.0)
+            ended = await self._end_waiting(tx, ask, declined)
+        return self._announced(job, ended)
+
+    async def _refuse_over_cap(self, job: Job, ask: Ask, over: OverCap) -> StepResult:
+        """The money no longer fits: the whole ask ends, and its asker is told once."""
+        async with self.bench.storage.begin() as tx:
+            refused = Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over)))
+            ended = await self._end_waiting(tx, ask, refused)
+        ours = self._announced(job, ended)
+        try:
+            await self.bench.chat.tell(ask, Notice.OVER_CAP, ours)
+        except ChatError as error:
+            log.info("notice.not_told", ask=ask.id, error=error.code)
+        return ours
+
+    async def _end_waiting(self, tx: Transaction, ask: Ask, event: Event) -> list[tuple[Job, Job]]:
+        """Write the event for every waiting job of the ask that is ours; each as it was and as it is. Another
+        process's see for themselves how the ask ended."""
+        ours = self.bench.ownership
+        waiting = [
+            one
+            for one in await tx.jobs.of_ask(ask.workspace, ask.id)
+            if one.state is State.WAITING and (one.owner, one.epoch) == (ours.owner, ours.epoch)
+        ]
+        return [(one, await self.bench.moves.write(tx, one, ours, event)) for one in waiting]
+
+    def _announced(self, job: Job, ended: list[tuple[Job, Job]]) -> Job:
+        for before, after in ended:
+            self.bench.moves.announce(before, after)
+        return next((after for _, after in ended if after.id == job.id), job)
+
+    # --- a provider without credit -----------------------------------------------------------------------------------
+
+    async def _try_credit(self, job: Job) -> StepResult:
+        """One job at a time sees whether the provider takes orders again, with a hold of its own."""
+        if not self.bench.places.may_probe(job.provider, job.id):
+            return Later(seconds=CREDIT_PROBE.total_seconds() / 4)
+        now = self.bench.clock.now()
+        try:
+            async with self.bench.storage.begin() as tx:
+                policy = await self.bench.policies.within(tx, job.workspace, job.channel)
+                await hold(tx, [job], policy, now)
+                after = await self.bench.moves.write(tx, job, self.bench.ownership, Opened(person=job.person))
+        except OverCap as over:
+            return await self._move(job, Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over))))
+        self.bench.moves.announce(job, after)
+        return after
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    async def _policy(self, tx: Transaction, ask: Ask) -> Policy:
+        return await self.bench.policies.within(tx, ask.workspace, ask.channel)
+
+    async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
+        return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)

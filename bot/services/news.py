@@ -1,0 +1,119 @@
+"""What is worth announcing, written down in the transaction of what caused it; ``bot.services.announcing`` posts it.
+
+An announcement's key says what is told once: a cap for its period, a price for a day, a final for ever.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import structlog
+
+from bot.domain.announcement import ADMINS, Announcement, Topic
+from bot.domain.budget import Cap, day_of
+from bot.domain.job import Ask, Job
+from bot.ports import Transaction
+from bot.services.policy import Policy
+
+log = structlog.get_logger(__name__)
+
+NEAR_PERCENT = 80
+"""From this share of a cap on, the admins know."""
+
+LONGEST_PROMPT = 300
+"""Characters of a prompt that an announcement keeps."""
+
+
+async def tell_near_caps(tx: Transaction, workspace: str, caps: Iterable[Cap], now: datetime) -> None:
+    """Announce each cap of which 80 % or more is held and spent: once for its period and limit."""
+    for cap in caps:
+        if cap.limit_micro_usd is None:
+            continue
+        committed = await tx.ledger.committed(cap, workspace)
+        if committed * 100 < cap.limit_micro_usd * NEAR_PERCENT:
+            continue
+        await tx.announcements.add(
+            Announcement(
+                workspace=workspace,
+                key=f"cap_near:{cap.scope.value}:{cap.subject}:{cap.period}:{cap.limit_micro_usd}",
+                topic=Topic.CAP_NEAR,
+                to=ADMINS,
+                created_at=now,
+                due_at=now,
+                facts={
+                    "scope": cap.scope.value,
+                    "subject": cap.subject,
+                    "period": cap.period,
+                    "limit_micro_usd": cap.limit_micro_usd,
+                    "committed_micro_usd": committed,
+                    "renews_at": int(cap.renews_at.timestamp()),
+                },
+            )
+        )
+
+
+async def tell_overbilled(tx: Transaction, job: Job, charged_micro_usd: int, policy: Policy, now: datetime) -> None:
+    """Announce that the provider charges more than the price that was held: once a day for a price."""
+    provider, tier, resolution = job.provider, job.recipe.tier, job.recipe.resolution.value
+    facts: dict[str, str | int] = {
+        "provider": provider,
+        "tier": tier,
+        "resolution": resolution,
+        "held_micro_usd": job.price_micro_usd,
+        "charged_micro_usd": charged_micro_usd,
+        "channel": job.channel,
+        "number": job.number,
+    }
+    day = day_of(now, policy.zone)
+    news = await tx.announcements.add(
+        Announcement(
+            workspace=job.workspace,
+            key=f"overbilled:{provider}:{tier}:{resolution}:{day}",
+            topic=Topic.OVERBILLED,
+            to=ADMINS,
+            created_at=now,
+            due_at=now,
+            job_id=job.id,
+            facts=facts,
+        )
+    )
+    if news:
+        log.warning("provider.overbilled", job=job.id, **facts)
+
+
+async def tell_winner(tx: Transaction, final: Job, ask: Ask, winners_channel: str, now: datetime) -> None:
+    """Announce a final that stands as its message, in the winners' channel."""
+    await tx.announcements.add(
+        Announcement(
+            workspace=final.workspace,
+            key=f"winner:{final.id}",
+            topic=Topic.WINNER,
+            to=winners_channel,
+            created_at=now,
+            due_at=now,
+            job_id=final.id,
+            facts={
+                "channel": final.channel,
+                "message_ts": final.message_ts or "",
+                "number": final.number,
+                "person": ask.person,
+                "prompt": final.recipe.prompt[:LONGEST_PROMPT],
+                "resolution": final.recipe.resolution.value,
+            },
+        )
+    )
+
+
+async def tell_winner_untold(tx: Transaction, winner: Announcement, error: str, policy: Policy, now: datetime) -> None:
+    """Announce that Slack does not let us post in the winners' channel: once a day for the channel."""
+    await tx.announcements.add(
+        Announcement(
+            workspace=winner.workspace,
+            key=f"winner_untold:{winner.to}:{day_of(now, policy.zone)}",
+            topic=Topic.WINNER_UNTOLD,
+            to=ADMINS,
+            created_at=now,
+            due_at=now,
+            job_id=winner.job_id,
+            facts={"channel": winner.to, "error": error},
+        )
+    )
