@@ -18,8 +18,11 @@ from bot.clock import SystemClock
 from bot.configuration import make_policy
 from bot.domain.figures import NoMonth
 from bot.domain.preferences import PreferenceError
+from bot.emulation import EmulationFailed
 from bot.ports import ClipsUnavailable, StorageError
+from bot.pretend import is_wanted
 from bot.settings import BadSetting, Settings
+from bot.vendors import known_tiers, make_prices, make_providers
 from bot.web.server import CannotListen
 from handlers.manifest import BadAddress
 from handlers.manifest import manifest as app_manifest
@@ -71,7 +74,7 @@ def demo(
     headless: Annotated[str | None, typer.Option(help="Take this prompt through the whole path, and exit.")] = None,
     out: Annotated[Path, typer.Option(help="Where --headless writes the MP4.")] = Path("out"),
 ) -> None:
-    """The real bot in a pretend Slack workspace with a pretend provider: no account, no key, no money."""
+    """The real bot in a pretend Slack workspace with pretend providers: no account, no key, no money."""
     if headless is not None:
         asyncio.run(demonstration.run_headless(headless, out))
     else:
@@ -141,6 +144,36 @@ def audit(
     typer.echo(asyncio.run(report.audit(_database(), month=month, limit=limit, as_json=as_json)))
 
 
+@cli.command()
+def providers(
+    balance: Annotated[bool, typer.Option("--balance", help="Ask the configured ones what is left there.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """What each provider can do and what it asks, and how it is as far as the database knows."""
+    typer.echo(asyncio.run(_providers(_settings(), balance=balance, as_json=as_json)))
+
+
+async def _providers(settings: Settings, *, balance: bool, as_json: bool) -> str:
+    """The pretend ones are reached by a running bot alone: of them only what they declare is known."""
+    try:
+        configured = {} if is_wanted(settings) else make_providers(settings)
+    except BadSetting:
+        # None has a key yet: what there is to choose from is to be seen all the same.
+        configured = {}
+    try:
+        return await report.providers(
+            settings.database_url.get_secret_value(),
+            tiers=known_tiers(settings),
+            configured=configured,
+            prices=make_prices(settings),
+            policy=make_policy(settings),
+            balance=balance,
+            as_json=as_json,
+        )
+    finally:
+        await asyncio.gather(*(provider.close() for provider in configured.values()))
+
+
 @cli.command("settings")
 def channel_settings(
     subject: Annotated[str, typer.Argument(metavar="CHANNEL", help="A channel's id, or “workspace” for all of them.")],
@@ -192,6 +225,7 @@ def main() -> None:
         BadSetting,
         CannotListen,
         ClipsUnavailable,
+        EmulationFailed,
         PreferenceError,
         NoMonth,
         StorageError,

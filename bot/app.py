@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import structlog
 
 from bot.clock import SystemClock
-from bot.configuration import make_policy, make_providers, set_by_operator, slack_access
+from bot.configuration import make_policy, set_by_operator, slack_access
 from bot.domain.budget import Caps, month_of
 from bot.domain.patience import backoff
-from bot.domain.pricing import PriceTable
+from bot.emulation import Emulation, EmulationFailed, emulation
 from bot.fetch import GuardedFetcher
 from bot.ports import ChatError, Clips, Storage, StorageError
+from bot.pretend import is_wanted
 from bot.scheduler import start_ticks
 from bot.services.accounts import Accounts
+from bot.services.callbacks import Callbacks
+from bot.services.circuit import Circuit
 from bot.services.configuring import Configuring
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
@@ -27,7 +30,10 @@ from bot.services.presses import Presses
 from bot.services.routing import Router
 from bot.services.runner import Runner
 from bot.services.taking import Taking
-from bot.settings import Settings, read_prices
+from bot.settings import Settings
+from bot.vendors import known_tiers, make_prices, make_providers
+from bot.web.callbacks import PREFIX as CALLBACKS
+from bot.web.callbacks import CallbackEndpoint
 from bot.web.health import health_app
 from bot.web.metrics import Figures, metrics_route
 from bot.web.server import serving
@@ -50,6 +56,7 @@ class _Program:
     """What the running program is made of."""
 
     settings: Settings
+    emulated: Emulation | None
     policy: Policy
     storage: Storage
     clips: Clips
@@ -61,15 +68,19 @@ class _Program:
     intake: Intake
     presses: Presses
     runner: Runner
+    callbacks: Callbacks
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until ``stop`` is set, then stop within 10 seconds. Raises BadSetting, CannotListen, StorageError."""
+    """Work until ``stop`` is set, then stop within 10 seconds. Raises BadSetting, CannotListen, EmulationFailed,
+    StorageError."""
     async with contextlib.AsyncExitStack() as stack:
         program = await _assemble(settings, stack)
         port = await stack.enter_async_context(serving(_site(program), settings.http_host, settings.http_port))
         mode = "socket" if program.workspace.endpoint is None else "http"
         log.info("dailies.started", port=port, mode=mode, epoch=program.lease.ownership.epoch)
+        if program.emulated:
+            log.warning("providers.pretend", meaning="clips are emulated and nothing is charged (PROVIDERS=sandbox)")
         if program.policy.caps == Caps():
             log.warning("money.no_cap", meaning="nothing limits what is spent in total; set a BUDGET_… cap")
         await _work(program, stop)
@@ -80,10 +91,12 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
     """Open every resource; ``stack`` closes them in the reverse order."""
     access = slack_access(settings)
     policy, clock = make_policy(settings), SystemClock()
-    providers = make_providers(settings)
+    emulated = await stack.enter_async_context(emulation()) if is_wanted(settings) else None
+    providers = make_providers(settings, emulated.environment if emulated else None)
     for provider in providers.values():
         stack.push_async_callback(provider.close)
-    router = Router(providers, PriceTable(read_prices(settings.price_file)))
+    circuit = Circuit(clock)
+    router = Router(providers, make_prices(settings), known=known_tiers(settings), healthy=circuit.healthy)
     workspace = SlackWorkspace(
         bot_token=access.bot_token,
         app_token=access.app_token,
@@ -92,7 +105,8 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
     )
     chat = SlackChat(workspace.client)
     stack.push_async_callback(chat.close)
-    fetcher = GuardedFetcher(clock=clock, allowed_hosts=frozenset(settings.allowed_fetch_hosts))
+    hosts = emulated.hosts if emulated else frozenset()
+    fetcher = GuardedFetcher(clock=clock, allowed_hosts=hosts.union(settings.allowed_fetch_hosts))
     stack.push_async_callback(fetcher.close)
     storage, lease = await _open_database(settings, policy, stack)
     clips = open_clips(settings.media_url)
@@ -125,9 +139,12 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         lease=lease,
         doorbell=doorbell,
         promote=intake.promote_early,
+        circuit=circuit,
+        public_url=settings.public_url,
     )
     return _Program(
         settings=settings,
+        emulated=emulated,
         policy=policy,
         storage=storage,
         clips=clips,
@@ -147,6 +164,7 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         intake=intake,
         presses=presses,
         runner=runner,
+        callbacks=Callbacks(storage=storage, providers=providers, clock=clock, called_about=runner.called_about),
     )
 
 
@@ -167,17 +185,28 @@ async def _work(program: _Program, stop: asyncio.Event) -> None:
     ticks = start_ticks(wake=runner.wake, renew=lease.renew, renew_every=RENEW_EVERY_SECONDS)
     working = asyncio.create_task(runner.run(), name="runner")
     listening = asyncio.create_task(_listen(program), name="slack")
+    standing = asyncio.create_task(_stand_with(program.emulated), name="emulation")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
-        done, _ = await asyncio.wait({working, listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({working, listening, standing, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stopping}:
             task.result()
     finally:
         listening.cancel()
         await asyncio.gather(_hang_up(program.workspace), runner.stop(), return_exceptions=True)
+        standing.cancel()
         stopping.cancel()
-        await asyncio.gather(working, listening, stopping, return_exceptions=True)
+        await asyncio.gather(working, listening, standing, stopping, return_exceptions=True)
         ticks.shutdown(wait=False)
+
+
+async def _stand_with(emulated: Emulation | None) -> None:
+    """Pretend providers are gone for good when their process is. Raises EmulationFailed."""
+    if emulated is None:
+        await asyncio.Event().wait()
+    else:
+        code = await emulated.ended()
+        raise EmulationFailed(f"The pretend providers ended with code {code}. Start Dailies again.")
 
 
 async def _listen(program: _Program) -> None:
@@ -228,7 +257,8 @@ async def _release(lease: Lease) -> None:
 
 
 def _site(program: _Program) -> Site:
-    """Everything that is served: health always, Slack's requests in HTTP mode."""
+    """Everything that is served: health always, Slack's requests in HTTP mode, providers' calls where they can reach
+    us."""
     endpoint = program.workspace.endpoint
     health = health_app(
         needed={
@@ -238,7 +268,11 @@ def _site(program: _Program) -> Site:
         watched={"slack": lambda: _slack_state(program.workspace)},
         more=[metrics_route(lambda: _figures(program))],
     )
-    return Site(exact={} if endpoint is None else {SLACK_PATH: endpoint}, otherwise=health)
+    return Site(
+        exact={} if endpoint is None else {SLACK_PATH: endpoint},
+        under={CALLBACKS: CallbackEndpoint(program.callbacks)} if program.settings.public_url else {},
+        otherwise=health,
+    )
 
 
 async def _figures(program: _Program) -> Figures:

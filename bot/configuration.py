@@ -1,4 +1,4 @@
-"""From the operator's settings to the values and vendors that the services are given."""
+"""From the operator's settings to the values that the services are given, and the way to Slack."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,13 +6,12 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from bot.clock import SystemClock
 from bot.domain.access import AccessRules
 from bot.domain.budget import Caps
 from bot.domain.preference_keys import Replies
-from bot.providers import hiapi
 from bot.services.policy import Policy
 from bot.settings import BadSetting, Settings, micro_usd
+from bot.vendors import concurrency_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,31 +51,6 @@ def _secret(value: SecretStr | None) -> str:
     return value.get_secret_value() if value is not None else ""
 
 
-def make_providers(settings: Settings) -> Mapping[str, hiapi.HiAPI]:
-    """The configured providers in the operator's order. Raises BadSetting when there is none."""
-    keyed = {hiapi.NAME: _secret(settings.hiapi_api_key)}
-    wanted = settings.providers or tuple(name for name, key in keyed.items() if key)
-    for name in wanted:
-        if name not in keyed:
-            what = f"PROVIDERS names {name}, which this release does not have."
-            raise BadSetting(what, f"Name only these, or leave PROVIDERS out: {', '.join(keyed)}.")
-        if not keyed[name]:
-            key = f"{name.upper()}_API_KEY"
-            raise BadSetting(f"PROVIDERS names {name}, but {key} is not set.", f"Set {key}, or take {name} out.")
-    if not wanted:
-        raise BadSetting("No provider has a key.", "Set HIAPI_API_KEY. `dailies demo` needs none.")
-    return {
-        name: hiapi.HiAPI(
-            key=keyed[name],
-            clock=SystemClock(),
-            base_url=settings.hiapi_base_url,
-            model=settings.hiapi_model,
-            idempotent=settings.hiapi_idempotency,
-        )
-        for name in wanted
-    }
-
-
 def make_policy(settings: Settings) -> Policy:
     """What the operator decided, for the services."""
     seconds = settings.poll_interval_seconds
@@ -93,7 +67,7 @@ def make_policy(settings: Settings) -> Policy:
         replies=Replies(settings.thread_replies),
         promote_emoji=settings.reaction_promote,
         cancel_emoji=settings.reaction_cancel,
-        concurrency={hiapi.NAME: settings.hiapi_concurrency} if settings.hiapi_concurrency else {},
+        concurrency=concurrency_of(settings),
         default_concurrency=settings.provider_concurrency,
         job_timeout=timedelta(seconds=settings.job_timeout_seconds),
         poll_interval=timedelta(seconds=seconds) if seconds is not None else None,

@@ -1,4 +1,4 @@
-"""``dailies demo``: the real bot between a pretend Slack and a pretend provider, each a process of its own.
+"""``dailies demo``: the real bot between a pretend Slack and five pretend providers, in processes of their own.
 
 The sandbox is started first and says where it listens; the bot is started with exactly that as its environment. Real
 keys and a ``.env`` file are never read: the bot runs in a folder of its own with nothing of the caller's settings.
@@ -6,8 +6,6 @@ keys and a ``.env`` file are never read: the bot runs in a folder of its own wit
 
 import asyncio
 import contextlib
-import json
-import os
 import signal
 import sys
 import tempfile
@@ -18,18 +16,24 @@ from typing import Any
 
 import httpx
 
+from bot.emulation import Emulation, clean_environment, emulation, end, tail
 from handlers.manifest import manifest
 
 CHANNEL = "#dailies"
 PERSON = "maya"
 WHOLE_DEADLINE_SECONDS = 120.0
 _READY_SECONDS = 30.0
-_STOP_SECONDS = 12.0
 _MOURNING_SECONDS = 2.0
 """How long a killed bot stays away, so that it can be seen."""
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV")
-_PRICES = '[hiapi.mini]\n"480p" = 0.08\n"720p" = 0.15\n'
-"""What the pretend provider charges; the real one publishes no price."""
+_PRICES = """
+[hiapi.mini]
+"480p" = 0.08
+"720p" = 0.15
+[empiriolabs.mini]
+"480p" = 0.08
+"""
+"""What the pretend HiAPI charges; the real one publishes no price. EmpirioLabs is held at as much, so that of the five
+HiAPI comes first: its orders survive every trouble that the page can make without a person's word."""
 
 
 class DemoFailed(Exception):
@@ -43,7 +47,7 @@ class Studio:
     slack: str
     http: httpx.AsyncClient
     bot: "_Bot"
-    sandbox: asyncio.subprocess.Process
+    sandbox: Emulation
 
     async def post(self, path: str, **body: Any) -> dict[str, Any]:
         """Act as a person."""
@@ -72,7 +76,7 @@ class Studio:
                     seq = changes.json()["seq"]
         except TimeoutError:
             limit = f"{WHOLE_DEADLINE_SECONDS:.0f} s"
-            raise DemoFailed(f"{what} did not happen within {limit}.\n{_tail(self.bot.log)}") from None
+            raise DemoFailed(f"{what} did not happen within {limit}.\n{self.bot.last_words()}") from None
 
     async def file(self, file_id: str) -> bytes:
         """The bytes of a file as they stand in the thread."""
@@ -118,7 +122,7 @@ async def run_page() -> None:
 
 async def _stand_with_sandbox(demo: Studio) -> None:
     """The workspace is gone for good when its process is. Raises DemoFailed."""
-    code = await demo.sandbox.wait()
+    code = await demo.sandbox.ended()
     raise DemoFailed(f"The pretend workspace ended with code {code}. Start the demo again.")
 
 
@@ -127,7 +131,7 @@ async def _keep_alive(demo: Studio) -> None:
     while True:
         code = await demo.bot.ended()
         if code != -signal.SIGKILL:
-            raise DemoFailed(f"The bot ended with code {code}.\n{_tail(demo.bot.log)}")
+            raise DemoFailed(f"The bot ended with code {code}.\n{demo.bot.last_words()}")
         _note("The bot was killed; it is started again.")
         await asyncio.sleep(_MOURNING_SECONDS)
         await demo.bot.start()
@@ -140,7 +144,7 @@ async def _type(demo: Studio, line: str) -> None:
     command, _, text = line.partition(" ")
     answer = await demo.post("/slash", user=PERSON, channel=CHANNEL, command=command, text=text)
     if not answer["acked"]:
-        raise DemoFailed(f"The bot did not answer the command ({answer['error']}).\n{_tail(demo.bot.log)}")
+        raise DemoFailed(f"The bot did not answer the command ({answer['error']}).\n{demo.bot.last_words()}")
     said = str((answer.get("payload") or {}).get("text", ""))
     _say("dailies, privately", said)
     if "Nothing was charged" in said:
@@ -162,16 +166,18 @@ def _note(text: str) -> None:
 
 @contextlib.asynccontextmanager
 async def studio() -> AsyncIterator[Studio]:
-    """Start the sandbox and the bot, and end both. Raises DemoFailed when one does not start."""
+    """Start the sandbox and the bot, and end both. Raises DemoFailed or EmulationFailed when one does
+    not start."""
     with tempfile.TemporaryDirectory(prefix="dailies-demo-") as folder:
         place = Path(folder)
         async with contextlib.AsyncExitStack() as stack:
-            sandbox, ready = await stack.enter_async_context(start_sandbox(place))
-            bot = _Bot(place, ready["env"])
+            world = emulation(workspace=workspace_settings(manifest()), folder=place)
+            sandbox = await stack.enter_async_context(world)
+            bot = _Bot(place, sandbox.environment)
             stack.push_async_callback(bot.end)
             await bot.start()
             http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=30))
-            demo = Studio(slack=str(ready["slack"]), http=http, bot=bot, sandbox=sandbox)
+            demo = Studio(slack=sandbox.slack, http=http, bot=bot, sandbox=sandbox)
             await demo.post("/bot", pid=bot.pid)
             await _connected(demo)
             yield demo
@@ -193,30 +199,6 @@ def workspace_settings(app: Mapping[str, Any]) -> dict[str, Any]:
         "subscriptions": list(settings.get("event_subscriptions", {}).get("bot_events", [])),
         "scopes": list(app["oauth_config"]["scopes"]["bot"]),
     }
-
-
-@contextlib.asynccontextmanager
-async def start_sandbox(place: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
-    """The sandbox process; it ends with us, even when we are killed, because it watches its standard input."""
-    with (place / "sandbox.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "bot.sandbox", "--exit-with-parent", "--data", str(place / "sandbox")),
-            *("--config", json.dumps(workspace_settings(manifest()))),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-            cwd=place,
-            env=_environment({}),
-        )
-    try:
-        async with asyncio.timeout(_READY_SECONDS):
-            line = await process.stdout.readline() if process.stdout else b""
-        if not line:
-            raise DemoFailed(f"The sandbox did not start.\n{_tail(place / 'sandbox.log')}")
-        yield process, dict(json.loads(line))
-    finally:
-        await _end(process)
 
 
 class _Bot:
@@ -247,8 +229,12 @@ class _Bot:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=log,
                 cwd=self._place,
-                env=_environment(self._settings),
+                env=clean_environment(self._settings),
             )
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return tail(self.log.read_bytes() if self.log.exists() else b"")
 
     @property
     def pid(self) -> int:
@@ -267,7 +253,7 @@ class _Bot:
     async def end(self) -> None:
         """End it."""
         if self._process:
-            await _end(self._process)
+            await end(self._process)
 
 
 async def _connected(demo: Studio) -> None:
@@ -279,31 +265,7 @@ async def _connected(demo: Studio) -> None:
                 if state["sockets"]:
                     return
                 if demo.bot.code is not None:
-                    raise DemoFailed(f"The bot ended with code {demo.bot.code}.\n{_tail(demo.bot.log)}")
+                    raise DemoFailed(f"The bot ended with code {demo.bot.code}.\n{demo.bot.last_words()}")
                 await demo.http.get(f"{demo.slack}/control/changes", params={"after": state["seq"], "timeout": 1})
     except TimeoutError:
-        raise DemoFailed(f"The bot did not connect.\n{_tail(demo.bot.log)}") from None
-
-
-def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    """Nothing of the caller's settings; enough to find Python and this program."""
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), **more}
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """End a process that we started: politely, then for good."""
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(_STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-def _tail(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    return "\n".join(["The end of the log:", *lines[-15:]])
+        raise DemoFailed(f"The bot did not connect.\n{demo.bot.last_words()}") from None

@@ -13,16 +13,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
-from bot.domain.pricing import MICRO, PUBLISHED, Rate, RateKey, rate_name
+from bot.domain.pricing import MICRO, Rate, RateKey, rate_name
 from bot.domain.recipe import FAST, MINI, STANDARD, VIP, Resolution
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
+Places = Annotated[int | None, Field(ge=1)]
+"""Jobs in flight at one provider; None for as many as at any."""
+NOWHERE = "none"
+"""Instead of a path that a provider does not have."""
 
 ENV_FILE = ".env"
-_KEY_OF_PROVIDER = "_api_key"
+PROVIDER_NAMES = ("hiapi", "apimart", "muapi", "seedanceapi", "empiriolabs")
+"""What the settings of each provider begin with."""
+_KEYS = tuple(f"{name}_api_key" for name in PROVIDER_NAMES)
+_BASE_URLS = tuple(f"{name}_base_url" for name in PROVIDER_NAMES)
 _TIERS = (MINI, FAST, STANDARD, VIP)
 """Tiers that a price may be named for, also before this release orders them."""
 _ALIKE = 0.8
@@ -60,12 +67,55 @@ class Settings(BaseSettings):
     media_url: str = "file:data/media"
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=3000, ge=0, le=65535)
+    public_url: str = ""
     providers: CommaList = ()
     hiapi_api_key: SecretStr | None = None
     hiapi_base_url: str = "https://api.hiapi.ai"
     hiapi_model: str = "seedance-2.0-mini"
+    hiapi_standard_model: str = "seedance-2-0"
     hiapi_idempotency: bool = True
-    hiapi_concurrency: int | None = Field(default=None, ge=1)
+    hiapi_webhook_secret: SecretStr | None = None
+    hiapi_mixed_references: bool = False
+    hiapi_concurrency: Places = None
+    apimart_api_key: SecretStr | None = None
+    apimart_base_url: str = "https://api.apimart.ai"
+    apimart_model: str | None = None
+    apimart_standard_model: str | None = None
+    apimart_dialect: Literal["guide", "docs"] = "guide"
+    apimart_idempotency: bool = True
+    apimart_callbacks: bool = True
+    apimart_response_version: str | None = None
+    apimart_concurrency: Places = None
+    muapi_api_key: SecretStr | None = None
+    muapi_base_url: str = "https://muapi.ai"
+    muapi_model: str = "seedance-2-mini"
+    muapi_standard_model: str = "seedance-2"
+    muapi_vip_model: str = "seedance-2-vip"
+    muapi_auth: Literal["bearer", "x-api-key", "both"] = "bearer"
+    muapi_image_field: str = "image_url"
+    muapi_images_field: str = "images_list"
+    muapi_videos_field: str = "video_files"
+    muapi_audios_field: str = "audio_files"
+    muapi_concurrency: Places = None
+    seedanceapi_api_key: SecretStr | None = None
+    seedanceapi_base_url: str = "https://seedanceapi.org"
+    seedanceapi_model: str = "seedance-2-mini"
+    seedanceapi_standard_model: str = "seedance-2.0"
+    seedanceapi_mixed_references: bool = False
+    seedanceapi_user_agent: str = "Dailies"
+    seedanceapi_concurrency: Places = None
+    empiriolabs_api_key: SecretStr | None = None
+    empiriolabs_base_url: str = "https://api.empiriolabs.ai"
+    empiriolabs_model: str = "seedance-2-0-mini"
+    empiriolabs_fast_model: str = "seedance-2-0-fast"
+    empiriolabs_standard_model: str = "seedance-2-0"
+    empiriolabs_auth: Literal["bearer", "x-api-key"] = "bearer"
+    empiriolabs_job_path: str = "/v1/jobs/{job_id}"
+    empiriolabs_jobs_path: str = "/v1/jobs"
+    empiriolabs_cancel_path: str = "/v1/jobs/{job_id}/cancel"
+    empiriolabs_cancel_method: Literal["POST", "DELETE"] = "POST"
+    empiriolabs_usage_path: str = "/v1/account/usage"
+    empiriolabs_concurrency: Places = None
     provider_concurrency: int = Field(default=5, ge=1)
     poll_interval_seconds: float | None = Field(default=None, gt=0)
     job_timeout_seconds: float = Field(default=1800, gt=0)
@@ -100,12 +150,15 @@ class Settings(BaseSettings):
             return value
         return tuple(part.strip().strip(":") for part in value.split(",") if part.strip())
 
-    @field_validator("log_level", "log_format", "thread_replies", mode="before")
+    @field_validator(
+        *("log_level", "log_format", "thread_replies", "muapi_auth", "apimart_dialect", "empiriolabs_auth"),
+        mode="before",
+    )
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", "hiapi_api_key")
+    @field_validator("slack_bot_token", "slack_app_token", "slack_signing_secret", *_KEYS, "hiapi_webhook_secret")
     @classmethod
     def _clean(cls, value: SecretStr | None) -> SecretStr | None:
         """What copying adds around a secret is taken off; what cannot be part of one is refused here, since later it
@@ -117,7 +170,7 @@ class Settings(BaseSettings):
             raise ValueError("it holds characters that no key has, such as spaces, line breaks or accents")
         return SecretStr(text)
 
-    @field_validator("slack_api_url", "hiapi_base_url")
+    @field_validator("slack_api_url", *_BASE_URLS)
     @classmethod
     def _is_an_address(cls, value: str) -> str:
         text = value.strip()
@@ -129,6 +182,35 @@ class Settings(BaseSettings):
         if not usable:
             raise ValueError("it is no address such as https://api.example.com")
         return text
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_our_origin(cls, value: str) -> str:
+        """Providers and Slack are to reach us there, also with secrets in the path: over TLS, unless it is this very
+        machine."""
+        text = value.strip().rstrip("/")
+        if not text:
+            return ""
+        try:
+            parts = urlsplit(text)
+            bare = bool(parts.hostname) and parts.port != 0 and not (parts.path or parts.query or parts.fragment)
+        except ValueError:
+            raise ValueError("it is no address such as https://dailies.example.com") from None
+        if not bare or parts.username or parts.scheme not in {"http", "https"}:
+            raise ValueError("it is no address such as https://dailies.example.com, without a path")
+        if parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError("it has to begin with https:// (http:// is for this machine's own 127.0.0.1 alone)")
+        return text
+
+    @field_validator(*(f"empiriolabs_{name}_path" for name in ("job", "jobs", "cancel", "usage")))
+    @classmethod
+    def _is_a_path(cls, value: str, info: ValidationInfo) -> str:
+        needs_job = info.field_name in {"empiriolabs_job_path", "empiriolabs_cancel_path"}
+        if value == NOWHERE and info.field_name != "empiriolabs_job_path":
+            return value
+        if not value.startswith("/") or needs_job != ("{job_id}" in value):
+            raise ValueError(f"it is no path such as {cls.model_fields[str(info.field_name)].default}")
+        return value
 
     @field_validator("slack_api_url")
     @classmethod
@@ -155,11 +237,10 @@ def _require_readable(path: Path) -> None:
 
 def misspelt_settings() -> Mapping[str, str]:
     """Names in the environment and ``.env`` that are no setting and so have no effect, but are spelt nearly like one;
-    each with that one. Whatever else lies there belongs to other programs, or to a provider of another release."""
+    each with that one. Whatever else lies there belongs to other programs."""
     known = {name.upper() for name in Settings.model_fields}
     written = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)}
-    strange = [name for name in sorted(written - known) if name.partition("_")[0].lower() not in _providers()]
-    return {name: near for name in strange if (near := _nearest(name, known, alike=_ALIKE))}
+    return {name: near for name in sorted(written - known) if (near := _nearest(name, known, alike=_ALIKE))}
 
 
 def _nearest(name: str, known: Collection[str], *, alike: float) -> str:
@@ -186,16 +267,10 @@ def read_prices(path: Path | None) -> Mapping[RateKey, Rate]:
     as_of = date.fromtimestamp(path.stat().st_mtime)  # noqa: DTZ012 - a date for people, of the machine's own calendar
     return {
         (provider, tier, *_rate_name(name, path)): _rate(price, name, path, as_of)
-        for provider, tiers in _tables(tables, "provider", _providers(), path)
+        for provider, tiers in _tables(tables, "provider", PROVIDER_NAMES, path)
         for tier, prices in _tables(tiers, "tier", _TIERS, path)
         for name, price in prices.items()
     }
-
-
-def _providers() -> frozenset[str]:
-    """All that settings or published prices know of, whether or not this operator has a key."""
-    keyed = {name.removesuffix(_KEY_OF_PROVIDER) for name in Settings.model_fields if name.endswith(_KEY_OF_PROVIDER)}
-    return frozenset(keyed | {provider for provider, _, _ in PUBLISHED})
 
 
 def _tables(

@@ -21,6 +21,7 @@ PRESSES: dict[str, Press] = {
     "clip.check_again": lambda doors, sender, job_id: doors.presses.check_again(sender, job_id),
     "clip.order_again": lambda doors, sender, job_id: doors.presses.order_again(sender, job_id),
     "clip.give_up": lambda doors, sender, job_id: doors.presses.give_up(sender, job_id),
+    "clip.use_another_provider": lambda doors, sender, job_id: doors.presses.use_another_provider(sender, job_id),
     "clip.deliver_again": lambda doors, sender, job_id: doors.presses.deliver_again(sender, job_id),
 }
 """Every ``action_id`` and what pressing it does."""

@@ -97,6 +97,12 @@ class SqlAsks:
     async def redraw(self, workspace: str, ask_id: str) -> None:
         await self._change(workspace, ask_id, version=col(AskRow.version) + 1)
 
+    async def add_note(self, workspace: str, ask_id: str, note: str) -> None:
+        ask = await self.ask(workspace, ask_id)
+        if note not in ask.notes:
+            notes = [*ask.notes, note]
+            await self._change(workspace, ask_id, notes=notes, version=col(AskRow.version) + 1)
+
     async def support(self, workspace: str, ask_id: str, supporter: Supporter) -> None:
         row = SupporterRow(workspace=workspace, ask_id=ask_id, person=supporter.person, at=supporter.at)
         await self._sql.insert_new(row, index=("workspace", "ask_id", "person"))

@@ -33,6 +33,10 @@ class SqlAttempts:
         row = await self._sql.scalar(select(AttemptRow).where(*key))
         return None if row is None else attempt_from_row(row)
 
+    async def by_callback_token(self, token: str) -> Attempt | None:
+        row = await self._sql.scalar(select(AttemptRow).where(col(AttemptRow.callback_token) == token))
+        return None if row is None else attempt_from_row(row)
+
     async def add_evidence(self, evidence: Evidence) -> None:
         await self._sql.insert(evidence_to_row(evidence))
 

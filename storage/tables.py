@@ -165,6 +165,7 @@ class JobRow(Row, table=True):
     created_at: datetime
     updated_at: datetime
     due_at: datetime
+    named: bool
     wait_reason: str | None
     attempt: int
     tries: int
@@ -200,6 +201,8 @@ class AttemptRow(Row, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["workspace", "job_id"], ["jobs.workspace", "jobs.id"]),
         Index("uq_attempts_key", "workspace", "key", unique=True),
+        # As with tasks, no workspace: who calls knows nothing but the token.
+        Index("ix_attempts_callback_token", "callback_token"),
     )
 
     workspace: str = Field(primary_key=True)
@@ -209,6 +212,7 @@ class AttemptRow(Row, table=True):
     body: bytes
     callback_token: str
     intended_at: datetime
+    path: str
 
 
 class EvidenceRow(Row, table=True):

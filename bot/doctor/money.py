@@ -1,11 +1,14 @@
 """Whether spending is limited, and whether every price is known."""
 
-from bot.configuration import make_policy, make_providers
+from bot.configuration import make_policy
 from bot.doctor.finding import Finding, bad_setting, ok, warn
 from bot.domain.budget import Caps
 from bot.domain.pricing import NoPrice, PriceTable
-from bot.providers.hiapi import HiAPI
-from bot.settings import BadSetting, Settings, read_prices
+from bot.domain.recipe import Resolution
+from bot.ports import Provider
+from bot.pretend import is_wanted
+from bot.settings import BadSetting, Settings
+from bot.vendors import make_prices, make_providers
 
 
 async def check_caps(settings: Settings) -> list[Finding]:
@@ -19,10 +22,12 @@ async def check_caps(settings: Settings) -> list[Finding]:
 async def check_prices(settings: Settings) -> list[Finding]:
     """Every price that could be held, of every configured provider."""
     try:
-        table = PriceTable(read_prices(settings.price_file))
+        table = make_prices(settings)
     except BadSetting as error:
         mend = error.mend or "Correct the file or PRICE_FILE, or unset PRICE_FILE to use published prices."
         return [bad_setting("prices", BadSetting(error.what, mend))]
+    if is_wanted(settings):
+        return [ok("prices", "pretended, as published; nothing is charged.")]
     try:
         providers = make_providers(settings)
     except BadSetting:
@@ -35,10 +40,10 @@ async def check_prices(settings: Settings) -> list[Finding]:
     return findings
 
 
-def _prices_of(name: str, provider: HiAPI, table: PriceTable) -> Finding:
+def _prices_of(name: str, provider: Provider, table: PriceTable) -> Finding:
     assumed, unknown = [], []
     for tier in provider.capabilities:
-        for resolution in sorted(tier.resolutions):
+        for resolution in (one for one in Resolution if one in tier.resolutions):
             words = f"{tier.tier} at {resolution.value}"
             try:
                 if table.rate(name, tier.tier, resolution).assumed:

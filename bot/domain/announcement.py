@@ -25,6 +25,14 @@ class Topic(StrEnum):
     OVERBILLED = "overbilled"
     """A provider charged more than the price it was held at: to the admins. ``provider``, ``tier``, ``resolution``,
     ``held_micro_usd``, ``charged_micro_usd``, ``channel``, ``number``."""
+    PROVIDER_PAUSED = "provider_paused"
+    """A provider takes no orders: to each channel whose clips wait for it, and where it takes whoever administers
+    Dailies to mend it, to the admins. ``provider``, ``kind`` (``FailureKind``), ``channel``."""
+    PROVIDER_RESUMED = "provider_resumed"
+    """It takes orders again: to the channels that were told. ``provider``, ``channel``."""
+    LOW_BALANCE = "low_balance"
+    """Little is left at a provider: to the admins. ``provider``, ``left_micro_usd``, ``clip_micro_usd`` (what the
+    dearest clip there costs)."""
 
 
 @dataclass(frozen=True, kw_only=True)

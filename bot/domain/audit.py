@@ -25,6 +25,8 @@ class Act(StrEnum):
     ORDERED_AGAIN = "ordered_again"
     GAVE_UP = "gave_up"
     DELIVERED_AGAIN = "delivered_again"
+    SENT_ELSEWHERE = "sent_elsewhere"
+    """Another provider is to make it, at its own price."""
     CONFIGURED = "configured"
 
 

@@ -40,6 +40,11 @@ class WaitReason(StrEnum):
     CONFIRMATION = "confirmation"
     UNDO_WINDOW = "undo_window"
     PROVIDER_CREDIT = "provider_credit"
+    PROVIDER_DOWN = "provider_down"
+
+
+AWAITS_PROVIDER = frozenset({WaitReason.PROVIDER_CREDIT, WaitReason.PROVIDER_DOWN})
+"""What a job waits for that has passed its gate already: its provider takes no orders."""
 
 
 class AskKind(StrEnum):
@@ -82,6 +87,7 @@ class Wish(StrEnum):
     DELIVER_AGAIN = "deliver_again"
     SEE_REACTIONS = "see_reactions"
     """Somebody reacted before we knew which message the clip is: look at its reactions when we do."""
+    USE_ANOTHER_PROVIDER = "use_another_provider"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +183,8 @@ class Job:
     created_at: datetime
     updated_at: datetime
     due_at: datetime
+    named: bool = False
+    """Its provider was named, by a person or by the draft it is the final of: another one is a person's decision."""
     wait_reason: WaitReason | None = None
     attempt: int = 1
     tries: int = 0
@@ -226,14 +234,22 @@ class Attempt:
     """The idempotency key, unique for ever."""
     body: bytes
     callback_token: str
+    """Unguessable: whoever calls our address with it was given it, by us or by the provider."""
     intended_at: datetime
+    path: str = ""
+    """``bot.ports.Order.path``, which is part of what is asked."""
 
 
 class EvidenceKind(StrEnum):
     """What somebody learned about an attempt. Rows are only ever added."""
 
     TASK_ID = "task_id"
+    """The provider's answer named the task, or a task that a callback spoke of was found there."""
+    CALLED = "called"
+    """Somebody who has the attempt's token spoke of this task (empty: of none). Proves nothing by itself."""
     UNKNOWN = "unknown"
+    STOP_ASKED = "stop_asked"
+    """The provider is about to be asked to stop the task."""
 
 
 @dataclass(frozen=True, kw_only=True)

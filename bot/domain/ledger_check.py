@@ -158,8 +158,9 @@ def _of_job(job: Job, accounts: dict[int, _Account]) -> Iterator[str]:
         yield f"{present.name}: {job.state.value}, and its money was given back"
     if job.state in _RENDERED and present.open:
         yield f"{present.name}: {job.state.value}, and its charge was never settled"
-    if job.state is State.CANCELLED and job.clip_key is None and present.settled_micro_usd:
-        yield f"{present.name}: cancelled without a clip, and {present.settled_micro_usd} is settled"
+    unordered = job.state is State.CANCELLED and job.clip_key is None and job.task_id is None
+    if unordered and present.settled_micro_usd:
+        yield f"{present.name}: cancelled before it was ordered, and {present.settled_micro_usd} is settled"
     if job.state is not State.WAITING:
         yield from _of_terms(job, present)
     spent = sum(account.settled_micro_usd for account in accounts.values())

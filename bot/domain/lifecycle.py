@@ -15,6 +15,7 @@
                                                                                         └───┘ Unshared: none stands
     Refused, RenderFailed, WrittenOff ──▶ FAILED        Kept ──▶ CANCELLED with a clip, DeliveryWished ──▶ DELIVERING
     Hindered: tried again in the same state             LinkRenewed: fetched again in the same state
+    Rerouted: WAITING for one provider, QUEUED for another         Stopped: RENDERING or LATE ──▶ CANCELLED
 
 Every unfinished state has exactly one next action (``NEXT``), so a restart is the ordinary loop. Only the runner
 calls ``transition``; people set flags. A pair that is not drawn here raises ``IllegalTransition``: it is a bug.
@@ -27,8 +28,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from bot.domain.failure import Failure
+from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Job, State, WaitReason
+from bot.domain.recipe import Recipe
 from bot.domain.trouble import Trouble
 
 
@@ -79,10 +81,24 @@ class Declined:
 
 @dataclass(frozen=True, kw_only=True)
 class Starved:
-    """The provider refuses our key or has no credit: nothing was charged; wait, and try again by itself."""
+    """The provider refuses our key, has no credit left for us, or is down: nothing was charged; wait, and try again by
+    itself."""
 
     failure: Failure
     due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rerouted:
+    """Another provider makes it, at its own price, since the one before takes no orders and charged nothing; the money
+    is held anew."""
+
+    provider: str
+    model: str
+    recipe: Recipe
+    """As before, with the ratio that this provider is to be given."""
+    price_micro_usd: int
+    price_assumed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +185,14 @@ class RenderFailed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """A person asked to stop, and the provider did: there is no clip. ``cost_micro_usd`` is what stays charged; None
+    when the provider keeps the price and does not say how much."""
+
+    cost_micro_usd: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class WrittenOff:
     """Nothing more can be learned or fetched. ``cost_micro_usd`` is counted as spent."""
 
@@ -241,6 +265,7 @@ Event = (
     Opened
     | Declined
     | Starved
+    | Rerouted
     | SubmitIntended
     | NotSent
     | Throttled
@@ -252,6 +277,7 @@ Event = (
     | Overdue
     | Rendered
     | RenderFailed
+    | Stopped
     | WrittenOff
     | Hindered
     | LinkRenewed
@@ -306,10 +332,30 @@ def _starved(job: Job, event: Starved, _: datetime) -> Job:
         attempt=job.attempt + 1,
         state=State.WAITING,
         submitted_at=None,
-        wait_reason=WaitReason.PROVIDER_CREDIT,
+        wait_reason=(
+            WaitReason.PROVIDER_DOWN if event.failure.kind is FailureKind.PROVIDER else WaitReason.PROVIDER_CREDIT
+        ),
         failure=event.failure,
         due_at=event.due_at,
         trouble=None,
+    )
+
+
+def _rerouted(job: Job, event: Rerouted, now: datetime) -> Job:
+    return replace(
+        job,
+        state=State.QUEUED,
+        provider=event.provider,
+        model=event.model,
+        recipe=event.recipe,
+        price_micro_usd=event.price_micro_usd,
+        price_assumed=event.price_assumed,
+        wait_reason=None,
+        failure=None,
+        due_at=now,
+        tries=0,
+        wish=None,
+        wish_by=None,
     )
 
 
@@ -402,11 +448,15 @@ def _failed(job: Job, event: RenderFailed | WrittenOff, now: datetime) -> Job:
     )
 
 
+def _stopped(job: Job, event: Stopped, now: datetime) -> Job:
+    return replace(job, state=State.CANCELLED, cost_micro_usd=_spent(job) + _stated(job, event), finished_at=now)
+
+
 def _spent(job: Job) -> int:
     return job.cost_micro_usd or 0
 
 
-def _stated(job: Job, event: Rendered | RenderFailed | WrittenOff) -> int:
+def _stated(job: Job, event: Rendered | RenderFailed | Stopped | WrittenOff) -> int:
     return job.price_micro_usd if event.cost_micro_usd is None else event.cost_micro_usd
 
 
@@ -456,6 +506,7 @@ def _shared(job: Job, event: Shared, now: datetime) -> Job:
 _TABLE: Mapping[tuple[State, type], _Change] = MappingProxyType(
     {
         (State.WAITING, Opened): _opened,
+        (State.WAITING, Rerouted): _rerouted,
         (State.WAITING, Declined): _declined,
         (State.WAITING, Refused): _refused,
         (State.QUEUED, Declined): _declined,
@@ -477,9 +528,11 @@ _TABLE: Mapping[tuple[State, type], _Change] = MappingProxyType(
         (State.RENDERING, Overdue): _overdue,
         (State.RENDERING, Rendered): _rendered,
         (State.RENDERING, RenderFailed): _failed,
+        (State.RENDERING, Stopped): _stopped,
         (State.RENDERING, WrittenOff): _failed,
         (State.LATE, Rendered): _rendered,
         (State.LATE, RenderFailed): _failed,
+        (State.LATE, Stopped): _stopped,
         (State.LATE, WrittenOff): _failed,
         (State.DOWNLOADING, Hindered): _hindered,
         (State.DOWNLOADING, LinkRenewed): _link_renewed,

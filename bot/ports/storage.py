@@ -106,6 +106,9 @@ class Jobs(Protocol):
     async def redraw(self, workspace: str, ask_id: str) -> None:
         """Count up the ask's version: its card is to be drawn again."""
 
+    async def add_note(self, workspace: str, ask_id: str, note: str) -> None:
+        """Let the card say this sentence too, if it does not already. Counts up the ask's version."""
+
     async def support(self, workspace: str, ask_id: str, supporter: Supporter) -> None:
         """Record that a person's reaction asks for it; the first time of each person stays."""
 
@@ -209,6 +212,9 @@ class Jobs(Protocol):
 
     async def attempt(self, workspace: str, job_id: str, number: int) -> Attempt | None:
         """That attempt, with the bytes that were intended."""
+
+    async def by_callback_token(self, token: str) -> Attempt | None:
+        """The attempt that was given this token, of whichever workspace."""
 
     async def add_evidence(self, evidence: Evidence) -> None:
         """Add what was learned; needs no ownership."""

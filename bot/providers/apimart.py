@@ -344,7 +344,7 @@ class APIMart:
         if isinstance(outcome, OrderUnknown):
             self._in_doubt.append(order.key)
         elif isinstance(outcome, OrderAccepted) and order.key in self._in_doubt and not known:
-            # Either the first never came, or it was charged too: the operator can look at the account.
+            # Either the first never came, or it was charged too: the operator can look.
             log.warning("order_repeated_not_replayed", provider=NAME, key=order.key, task_id=outcome.task_id)
         return outcome
 
@@ -382,8 +382,7 @@ class APIMart:
         if status != 200 or not envelope or envelope.get("success") is False:
             words = failure_text(*error_words(envelope)) or f"it answered HTTP {answer.status}"
             return Failure(kind=FailureKind.PROVIDER, detail=words)
-        left = await self.balance()
-        broke = left is not None and left.micro_usd == 0
+        broke = await self.balance() == Credit(micro_usd=0)
         return Failure(kind=FailureKind.OUT_OF_CREDIT, detail="nothing is left") if broke else None
 
     def told(self, headers: Mapping[str, str], body: bytes) -> str | None:

@@ -1,5 +1,5 @@
-"""What the command line prints: jobs, timelines, usage, the audit, the manifest. Reads the database beside a running
-bot."""
+"""What the command line prints: jobs, timelines, usage, the audit, providers, the manifest. Reads the database beside
+a running bot."""
 
 import json
 from typing import Any
@@ -10,8 +10,9 @@ from bot.report.audit_trail import audit
 from bot.report.job_list import jobs, timeline
 from bot.report.money import usage
 from bot.report.printing import Form, NotFound
+from bot.report.provider_list import providers
 
-__all__ = ["Form", "NotFound", "audit", "jobs", "manifest", "timeline", "usage"]
+__all__ = ["Form", "NotFound", "audit", "jobs", "manifest", "providers", "timeline", "usage"]
 
 
 def manifest(contents: dict[str, Any], *, as_json: bool) -> str:

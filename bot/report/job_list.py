@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.job import Ask, Job, State
+from bot.domain.lineage import files_in_words
 from bot.domain.pricing import dollars
 from bot.report.printing import NotFound, clock, one_line, table
 from storage import open_storage
@@ -46,6 +47,7 @@ async def timeline(url: str, prefix: str, *, as_json: bool) -> str:
 
 
 def _job(job: Job, ask: Ask) -> dict[str, Any]:
+    """A job for whoever runs Dailies. Addresses of files may be signed, and are never printed."""
     return {
         "id": job.id,
         "ask": job.ask_id,
@@ -69,6 +71,7 @@ def _job(job: Job, ask: Ask) -> dict[str, Any]:
         "person": job.person,
         "resolution": job.recipe.resolution.value,
         "seconds": job.recipe.seconds,
+        "files": files_in_words(job.recipe.media) if job.recipe.media else None,
         "trouble": job.trouble.value if job.trouble else None,
         "failure": job.failure.kind.value if job.failure else None,
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.domain.job import Job, Ownership
 from bot.ports import Chat, Clips, Clock, Directory, Fetcher, Provider, Storage
+from bot.services.circuit import Circuit
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.lease import Lease
 from bot.services.moving import Moves
@@ -33,8 +34,11 @@ class Bench:
     lease: Lease
     moves: Moves
     places: Places
+    circuit: Circuit
     ring: Callable[[], None]
     """Called after a commit that gave the runner something to do and was no job's move."""
+    public_url: str = ""
+    """Our own origin as providers reach it, without a slash at its end; empty where they cannot."""
 
     @property
     def ownership(self) -> Ownership:

@@ -9,7 +9,7 @@ import structlog
 from bot.domain.access import Action, Why
 from bot.domain.budget import OverCap
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Decision, Door, Gate, Job, State, WaitReason
+from bot.domain.job import AWAITS_PROVIDER, Ask, Decision, Door, Gate, Job, State, Wish
 from bot.domain.lifecycle import Declined, Event, Opened, Refused
 from bot.domain.notice import Notice
 from bot.domain.patience import CREDIT_PROBE
@@ -17,6 +17,7 @@ from bot.ports import ChatError, MessageGone, Transaction
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.holds import hold
 from bot.services.policy import Policy
+from bot.services.rerouting import Rerouting
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +47,8 @@ class Deciding:
         """See whether the gate is passed, or the provider may have credit again."""
         if job.cancel_by or ask.decision is Decision.STOP:
             return await self._move(job, Declined(), detail=ask.decided_by or job.cancel_by or "")
-        if job.wait_reason is WaitReason.PROVIDER_CREDIT:
-            return await self._try_credit(job)
+        if job.wait_reason in AWAITS_PROVIDER:
+            return await self._try_provider(job)
         if ask.decision is Decision.GO:
             return await self._move(job, Opened(person=ask.person), detail=ask.person)
         now = self.bench.clock.now()
@@ -151,11 +152,20 @@ class Deciding:
             self.bench.moves.announce(before, after)
         return next((after for _, after in ended if after.id == job.id), job)
 
-    # --- a provider without credit -----------------------------------------------------------------------------------
+    # --- a provider that takes no orders ---------------------------------------------------------------------------
 
-    async def _try_credit(self, job: Job) -> StepResult:
-        """One job at a time sees whether the provider takes orders again, with a hold of its own."""
-        if not self.bench.places.may_probe(job.provider, job.id):
+    async def _try_provider(self, job: Job) -> StepResult:
+        """Another provider may take it, where that is nobody's choice or somebody's wish. Else one job at a time sees
+        whether this one takes orders again, with a hold of its own."""
+        circuit, rerouting = self.bench.circuit, Rerouting(bench=self.bench)
+        if job.failure is not None:
+            circuit.remember(job.provider, job.failure, (job.workspace, job.channel))
+        if not circuit.healthy(job.provider):
+            wished = job.wish is Wish.USE_ANOTHER_PROVIDER
+            moved = await (rerouting.wished_elsewhere(job) if wished else rerouting.elsewhere(job))
+            if moved is not None:
+                return moved
+        if not circuit.may_probe(job.provider, job.id):
             return Later(seconds=CREDIT_PROBE.total_seconds() / 4)
         now = self.bench.clock.now()
         try:

@@ -27,7 +27,7 @@ from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.policies import Policies
 from bot.services.policy import Policy
-from bot.services.routing import Router
+from bot.services.routing import AUTO, Router
 from bot.services.taking import Plan, Sender, Taking
 
 
@@ -66,7 +66,14 @@ class Intake:
         recipe = replace(vary(_preset(policy, final), changes), prompt=prompt)
         stage = Stage.DIRECT if final else Stage.DRAFT
         plan = self._plan(
-            policy, kind=AskKind.DRAFT, stage=stage, door=Door.COMMAND, text=prompt, recipe=recipe, provider=provider
+            policy,
+            kind=AskKind.DRAFT,
+            stage=stage,
+            door=Door.COMMAND,
+            text=prompt,
+            recipe=recipe,
+            provider=provider,
+            free_ratio=changes.frees_ratio,
         )
         plan = replace(plan, takes=changes.takes or policy.takes)
         if estimate:
@@ -90,7 +97,15 @@ class Intake:
         if recipe == parent.recipe and (changes.takes or 1) == 1:
             raise NothingChanges(parent.number)
         stage = Stage.DRAFT if parent.stage is Stage.DRAFT else Stage.DIRECT
-        plan = self._plan(policy, kind=AskKind.VARIANT, stage=stage, door=Door.REPLY, text=text, recipe=recipe)
+        plan = self._plan(
+            policy,
+            kind=AskKind.VARIANT,
+            stage=stage,
+            door=Door.REPLY,
+            text=text,
+            recipe=recipe,
+            free_ratio=changes.frees_ratio,
+        )
         plan = _gated(replace(plan, takes=changes.takes or 1, parent=parent))
         return await self._taking.take(sender, plan, thread=thread)
 
@@ -157,21 +172,23 @@ class Intake:
         text: str,
         recipe: Recipe,
         provider: str | None = None,
+        free_ratio: bool = False,
     ) -> Plan:
-        """One take of the recipe, routed and priced."""
-        route = self._router.route(recipe, provider)
+        """One take of the recipe, routed and priced. ``free_ratio``: the route may let a first frame lead the ratio."""
+        route = self._router.route(recipe, provider, free_ratio=free_ratio)
         as_final = None
         if stage is Stage.DRAFT:
-            as_final = self._router.price_at(promote(recipe, policy.final), route.can.provider)
+            as_final = self._router.price_at(promote(route.recipe, policy.final), route.can.provider)
         return Plan(
             policy=policy,
             kind=kind,
             stage=stage,
             door=door,
             text=text,
-            recipe=recipe,
+            recipe=route.recipe,
             takes=1,
             route=route,
+            named=provider not in {None, AUTO},
             as_final_micro_usd=as_final,
         )
 

@@ -10,6 +10,7 @@ import structlog
 
 from bot.domain.announcement import ADMINS, Announcement, Topic
 from bot.domain.budget import Cap, day_of
+from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Job
 from bot.ports import Transaction
 from bot.services.policy import Policy
@@ -78,6 +79,64 @@ async def tell_overbilled(tx: Transaction, job: Job, charged_micro_usd: int, pol
     )
     if news:
         log.warning("provider.overbilled", job=job.id, **facts)
+
+
+async def tell_paused(tx: Transaction, job: Job, failure: Failure, since: datetime, now: datetime) -> None:
+    """Announce in the channel of a job that its provider takes no orders: once for the pause, which began at
+    ``since``. What only whoever runs Dailies can mend, the admins hear too."""
+    mendable = failure.kind is not FailureKind.PROVIDER
+    for to, who in [(job.channel, job.channel), *([(ADMINS, ADMINS)] if mendable else [])]:
+        await tx.announcements.add(
+            Announcement(
+                workspace=job.workspace,
+                key=f"paused:{job.provider}:{who}:{int(since.timestamp())}",
+                topic=Topic.PROVIDER_PAUSED,
+                to=to,
+                created_at=now,
+                due_at=now,
+                job_id=job.id,
+                facts={"provider": job.provider, "kind": failure.kind.value, "channel": job.channel},
+            )
+        )
+
+
+async def tell_resumed(tx: Transaction, place: tuple[str, str], provider: str, since: datetime, now: datetime) -> None:
+    """Announce in a channel (``place`` is its workspace and itself) that a provider takes orders again, which it did
+    not do from ``since`` on."""
+    workspace, channel = place
+    await tx.announcements.add(
+        Announcement(
+            workspace=workspace,
+            key=f"resumed:{provider}:{channel}:{int(since.timestamp())}",
+            topic=Topic.PROVIDER_RESUMED,
+            to=channel,
+            created_at=now,
+            due_at=now,
+            facts={"provider": provider, "channel": channel},
+        )
+    )
+
+
+async def tell_low_balance(
+    tx: Transaction, job: Job, policy: Policy, now: datetime, *, left_micro_usd: int, clip_micro_usd: int
+) -> None:
+    """Announce that little is left at the job's provider: once a day."""
+    await tx.announcements.add(
+        Announcement(
+            workspace=job.workspace,
+            key=f"low_balance:{job.provider}:{day_of(now, policy.zone)}",
+            topic=Topic.LOW_BALANCE,
+            to=ADMINS,
+            created_at=now,
+            due_at=now,
+            facts={
+                "provider": job.provider,
+                "left_micro_usd": left_micro_usd,
+                "clip_micro_usd": clip_micro_usd,
+                "channel": job.channel,
+            },
+        )
+    )
 
 
 async def tell_winner(tx: Transaction, final: Job, ask: Ask, winners_channel: str, now: datetime) -> None:

@@ -8,14 +8,14 @@ until evidence or a person decides.
 import asyncio
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from bot.domain.budget import Scope
 from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Attempt, Decision, EvidenceKind, Job, Wish
+from bot.domain.job import Ask, Attempt, Decision, Evidence, EvidenceKind, Job, Wish
 from bot.domain.lifecycle import (
     Accepted,
     Declined,
@@ -25,13 +25,12 @@ from bot.domain.lifecycle import (
     NotSent,
     Refused,
     Reordered,
-    Starved,
     SubmitIntended,
     Throttled,
     Unknown,
     WrittenOff,
 )
-from bot.domain.patience import CREDIT_PROBE, backoff, throttle_wait
+from bot.domain.patience import TASK_GRACE, backoff, throttle_wait
 from bot.domain.pricing import dollars
 from bot.domain.trouble import Trouble
 from bot.ports import (
@@ -45,12 +44,18 @@ from bot.ports import (
     OrderThrottled,
     OrderUnknown,
     StorageBusy,
+    TaskFailed,
+    TaskFinished,
+    TaskRunning,
     Transaction,
 )
+from bot.services.balances import Balances
 from bot.services.bench import Bench, Later, StepResult
+from bot.services.circuit import STARVING, Lane
 from bot.services.holds import caps_of_held, tell_of_cost
 from bot.services.moving import evidence_of
 from bot.services.policy import Policy
+from bot.services.rerouting import Rerouting
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +65,9 @@ _WHOSE = {
     Scope.CHANNEL_MONTH: "channel this month",
     Scope.PERSON_DAY: "person today",
 }
-_STARVING = frozenset({FailureKind.KEY_REFUSED, FailureKind.OUT_OF_CREDIT})
+_DATABASE_AWAY = "the database was away right before the order"
+_MOST_CALLED = 5
+"""So many different tasks that callbacks of one order speak of are looked for: a provider names one."""
 
 
 class _PersonFull(Exception):
@@ -76,6 +83,7 @@ class Ordering:
     """The steps before a task exists."""
 
     bench: Bench
+    balances: Balances
 
     # --- QUEUED ------------------------------------------------------------------------------------------------------
 
@@ -85,28 +93,35 @@ class Ordering:
             return await self._move(job, Declined(), detail=job.cancel_by or "")
         if ask.card_ts is None:
             return Later(seconds=1.0)
-        if reason := self.bench.places.paused(job.provider, job.id):
-            failure = Failure(kind=FailureKind(reason))
-            return await self._move(job, Starved(failure=failure, due_at=self.bench.clock.now() + CREDIT_PROBE))
-        places = self.bench.places
-        if places.held_back(job):
+        if failure := self.bench.circuit.paused(job.provider, job.id):
+            return await Rerouting(bench=self.bench).starve(job, failure)
+        if self.bench.places.held_back(job):
             return await self._hold_back(job)
-        if not places.in_turn(job):
+        if quiet := self.bench.circuit.wait(job.provider, Lane.ORDERS):
+            return self._wait(job, Later(seconds=quiet))
+        if not self.bench.places.in_turn(job):
             return self._wait(job)
+        return await self._take_place(job)
+
+    async def _take_place(self, job: Job) -> StepResult:
+        """Take a place if there is one, and send the order."""
         try:
             moved, attempt = await self._intend(job)
         except _PersonFull:
             return await self._hold_back(job)
         except _ProviderFull:
             return self._wait(job)
-        places.leave(job)
+        if attempt is None:
+            self.bench.places.leave(job)
+        else:
+            self.bench.places.take(job)
         self.bench.moves.announce(job, moved)
         return moved if attempt is None else await self._send(moved, attempt, first=True)
 
-    def _wait(self, job: Job) -> Later:
-        """There is no place at the provider, or others wait longer for one."""
+    def _wait(self, job: Job, later: Later = _FULL) -> Later:
+        """There is no place at the provider, it is others' turn, or it asked us to wait."""
         self.bench.places.wait(job)
-        return _FULL
+        return later
 
     async def _hold_back(self, job: Job) -> Later:
         """So many of this person's jobs run already: the card says which in line this one is."""
@@ -118,8 +133,8 @@ class Ordering:
     async def _intend(self, job: Job) -> tuple[Job, Attempt | None]:
         """Write the intention of the order, which takes a place; counting and taking is one transaction over all
         processes. Without an attempt the job has ended, since the money is gone. Raises _PersonFull, _ProviderFull."""
-        key = f"{job.id}-{job.attempt}"
-        order = self.bench.providers[job.provider].order(job.recipe, key)
+        key, token = f"{job.id}-{job.attempt}", secrets.token_hex(16)
+        order = self.bench.providers[job.provider].order(job.recipe, key, self._callback_url(job, token))
         async with self.bench.storage.begin() as tx:
             policy = await self.bench.policies.within(tx, job.workspace, job.channel)
             await tx.jobs.lock_person(job.workspace, job.person)
@@ -138,7 +153,8 @@ class Ordering:
                     number=job.attempt,
                     key=key,
                     body=order.body,
-                    callback_token=secrets.token_hex(16),
+                    path=order.path,
+                    callback_token=token,
                     intended_at=self.bench.clock.now(),
                 )
             )
@@ -149,6 +165,12 @@ class Ordering:
         if attempt is None:
             raise Fenced("the intention was not written")
         return moved, attempt
+
+    def _callback_url(self, job: Job, token: str) -> str | None:
+        """Where the provider may tell us of the end of this order, where it does and can reach us."""
+        if not self.bench.public_url or self._can(job).callback is None:
+            return None
+        return f"{self.bench.public_url}/callbacks/{job.provider}/{token}"
 
     async def _overdrawn(self, tx: Transaction, job: Job, policy: Policy) -> Refused | None:
         """Whether more is held and spent, this job's own hold with it, than a cap allows: then a provider billed more
@@ -173,6 +195,8 @@ class Ordering:
         for piece in evidence:
             if piece.attempt == job.attempt and piece.kind is EvidenceKind.TASK_ID:
                 return await self._move(job, Accepted(task_id=piece.value), detail=piece.value)
+        if (task_id := await self._called_about(job, evidence)) is not None:
+            return await self._accept(job, OrderAccepted(task_id=task_id))
         if attempt is None or not self._may_repeat(job, attempt):
             return await self._lapse(job, "found with an unknown outcome")
         return await self._send(job, attempt, first=False)
@@ -194,8 +218,30 @@ class Ordering:
         try:
             await self.bench.lease.fresh(self.bench.ownership)
         except StorageBusy:
-            return OrderNotSent(why="the database was away right before the order")
-        return await self.bench.providers[job.provider].submit(Order(key=attempt.key, body=attempt.body))
+            return OrderNotSent(why=_DATABASE_AWAY)
+        order = Order(key=attempt.key, body=attempt.body, path=attempt.path)
+        outcome = await self.bench.providers[job.provider].submit(order)
+        self._note_health(job, outcome)
+        return outcome
+
+    def _note_health(self, job: Job, outcome: OrderOutcome) -> None:
+        """What the answer says about the provider, whatever it means for this order. That an order goes through counts
+        when it is on disk."""
+        circuit, paused = self.bench.circuit, False
+        match outcome:
+            case OrderNotSent(why=why) | OrderUnknown(why=why, repeatable=True):
+                paused = circuit.stumbled(job.provider, why)
+            case OrderRefused(failure=failure) if failure.kind in STARVING:
+                paused = circuit.refused(job.provider, failure)
+            case OrderRefused(failure=failure) if failure.kind is FailureKind.PROVIDER:
+                paused = circuit.stumbled(job.provider, failure.detail)
+            case OrderThrottled(retry_after_seconds=wait):
+                circuit.answered(job.provider)
+                circuit.slow(job.provider, Lane.ORDERS, self._throttle(job, wait).total_seconds())
+            case _:
+                circuit.answered(job.provider)
+        if paused:
+            log.error("provider.paused", provider=job.provider, outcome=type(outcome).__name__)
 
     async def _conclude(self, job: Job, attempt: Attempt, outcome: OrderOutcome, *, first: bool) -> Job:
         if isinstance(outcome, OrderAccepted):
@@ -214,13 +260,20 @@ class Ordering:
                 return await self._move(job, NotSent(due_at=self._after(job)), detail=why)
             case OrderThrottled(retry_after_seconds=wait):
                 return await self._move(job, Throttled(due_at=self._after_throttle(job, wait)))
-            case OrderRefused(failure=failure) if failure.kind in _STARVING:
-                return await self._starve(job, failure)
+            case OrderRefused(failure=failure) if failure.kind in STARVING:
+                self.balances.ask(job, anew=True)
+                return await Rerouting(bench=self.bench).starve(job, failure)
             case OrderRefused(failure=failure):
-                return await self._move(job, Refused(failure=failure), detail=failure.detail)
+                down = failure.kind is FailureKind.PROVIDER
+                moved = await Rerouting(bench=self.bench).instead(job, failure) if down else None
+                return moved or await self._move(job, Refused(failure=failure), detail=failure.detail)
 
     async def _conclude_unknown(self, job: Job, attempt: Attempt, outcome: OrderUnknown) -> Job:
         await self.bench.moves.learn(job, EvidenceKind.UNKNOWN, outcome.why)
+        async with self.bench.storage.read() as tx:
+            evidence = await tx.jobs.evidence(job.workspace, job.id)
+        if (task_id := await self._called_about(job, evidence)) is not None:
+            return await self._accept(job, OrderAccepted(task_id=task_id))
         if outcome.repeatable and self._may_repeat(job, attempt):
             return await self._move(job, Unknown(due_at=self._after(job)), detail=outcome.why)
         return await self._lapse(job, outcome.why)
@@ -228,7 +281,7 @@ class Ordering:
     async def _conclude_repeat(self, job: Job, outcome: OrderNotSent | OrderThrottled | OrderRefused) -> Job:
         """An earlier POST under this key may have been charged, so a refusal of this one proves nothing about that
         one. What may pass (not sent, throttled, no credit) is asked again; a refusal for good is for people."""
-        if isinstance(outcome, OrderRefused) and outcome.failure.kind not in _STARVING:
+        if isinstance(outcome, OrderRefused) and outcome.failure.kind not in STARVING:
             return await self._lapse(job, outcome.failure.detail)
         due = self._after(job)
         if isinstance(outcome, OrderThrottled):
@@ -256,15 +309,25 @@ class Ordering:
             log.error("order.foreign_task", job=job.id, other=other.id, task=outcome.task_id)
             return await self._lapse(job, "the provider named a task that another clip has")
         self.bench.moves.announce(job, moved)
-        if self.bench.places.resume(job.provider):
-            log.info("provider.resumed", provider=job.provider)
+        if (pause := self.bench.circuit.accepted(job.provider)) is not None:
+            await Rerouting(bench=self.bench).resumed(job.provider, pause)
+        self.balances.ask(job)
         return moved
 
-    async def _starve(self, job: Job, failure: Failure) -> Job:
-        if self.bench.places.pause(job.provider, failure.kind.value):
-            log.error("provider.paused", provider=job.provider, reason=failure.kind.value)
-        due = self.bench.clock.now() + CREDIT_PROBE
-        return await self._move(job, Starved(failure=failure, due_at=due), detail=failure.detail)
+    async def _called_about(self, job: Job, evidence: tuple[Evidence, ...]) -> str | None:
+        """A task that a callback of this order spoke of, and that the provider has and no other clip. What calls proves
+        nothing; the provider's own answer does."""
+        called = [piece.value for piece in evidence if piece.attempt == job.attempt and _names_a_task(piece)]
+        for task_id in list(dict.fromkeys(called))[:_MOST_CALLED]:
+            async with self.bench.storage.read() as tx:
+                other = await tx.jobs.by_task(job.provider, task_id)
+            if other is not None and other.id != job.id:
+                log.warning("callback.foreign_task", job=job.id, other=other.id, task=task_id)
+                continue
+            report = await self.bench.providers[job.provider].look(task_id)
+            if isinstance(report, TaskRunning | TaskFinished | TaskFailed):
+                return task_id
+        return None
 
     async def _lapse(self, job: Job, why: str) -> Job:
         due = self.bench.clock.now() + self._can(job).output_lifetime
@@ -280,6 +343,8 @@ class Ordering:
         for piece in evidence:
             if piece.attempt == job.attempt and piece.kind is EvidenceKind.TASK_ID:
                 return await self._move(job, Accepted(task_id=piece.value), detail=piece.value)
+        if (task_id := await self._called_about(job, evidence)) is not None:
+            return await self._accept(job, OrderAccepted(task_id=task_id))
         end = (job.submitted_at or job.created_at) + self._can(job).output_lifetime
         if job.wish is Wish.ORDER_AGAIN:
             return await self._move(job, Reordered(person=job.wish_by or job.person), detail=job.wish_by or "")
@@ -288,7 +353,13 @@ class Ordering:
             return await self._move(job, WrittenOff(failure=failure, cost_micro_usd=job.price_micro_usd))
         if job.wish is Wish.CHECK_AGAIN:
             return await self._move(job, Hindered(due_at=end, trouble=Trouble.NO_NEWS), detail="nothing new is known")
-        return Later(seconds=60.0)
+        return self._until_looked_for_again(job, evidence)
+
+    def _until_looked_for_again(self, job: Job, evidence: tuple[Evidence, ...]) -> Later:
+        """A task that was spoken of just now may not be found at once."""
+        called = [piece.at for piece in evidence if piece.attempt == job.attempt and _names_a_task(piece)]
+        young = bool(called) and self.bench.clock.now() - called[-1] < TASK_GRACE
+        return Later(seconds=3.0 if young else 60.0)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -296,11 +367,17 @@ class Ordering:
         return self.bench.router.capabilities(job.provider, job.recipe.tier)
 
     def _after_throttle(self, job: Job, retry_after_seconds: float | None) -> datetime:
-        wait = throttle_wait(retry_after_seconds, job.tries + 1, self.bench.clock.chance())
-        return self.bench.clock.now() + wait
+        return self.bench.clock.now() + self._throttle(job, retry_after_seconds)
+
+    def _throttle(self, job: Job, retry_after_seconds: float | None) -> timedelta:
+        return throttle_wait(retry_after_seconds, job.tries + 1, self.bench.clock.chance())
 
     def _after(self, job: Job) -> datetime:
         return self.bench.clock.now() + backoff(job.tries + 1, self.bench.clock.chance())
 
     async def _move(self, job: Job, *events: Event, detail: str = "") -> Job:
         return await self.bench.moves.move(job, self.bench.ownership, *events, detail=detail)
+
+
+def _names_a_task(piece: Evidence) -> bool:
+    return piece.kind is EvidenceKind.CALLED and bool(piece.value)

@@ -19,6 +19,7 @@ from bot.domain.lifecycle import (
     RenderFailed,
     Reordered,
     Starved,
+    Stopped,
     WrittenOff,
 )
 from bot.ports import Transaction
@@ -42,9 +43,9 @@ async def pay(tx: Transaction, job: Job, event: Event, after: Job) -> Job:
             await books.release()
         case Rendered(cost_micro_usd=cost):
             await books.charge(cost)
-        case RenderFailed(cost_micro_usd=0):
+        case RenderFailed(cost_micro_usd=0) | Stopped(cost_micro_usd=0):
             await books.give_back()
-        case RenderFailed(cost_micro_usd=cost):
+        case RenderFailed(cost_micro_usd=cost) | Stopped(cost_micro_usd=cost):
             await books.charge(cost)
         case WrittenOff(cost_micro_usd=cost):
             await books.settle(cost, _NOBODY_KNOWS)

@@ -1,26 +1,60 @@
 """Who waits for what before an order, as this process sees it: a provider's place, or the end of another job of the
-same person. Truth about both is counted in the database when a place is taken; this only spares asking in vain, keeps
-the turns, and remembers which providers are paused because they refused our key or have no credit."""
+same person. Truth about both is counted in the database when a place is taken; this only spares asking in vain and
+keeps the turns."""
 
+import math
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bot.domain.job import Job
-from bot.domain.patience import CREDIT_PROBE
-from bot.ports import Clock
-
-
-@dataclass
-class _Pause:
-    until: float
-    reason: str
-    prober: str | None = None
-
 
 K = TypeVar("K")
 Line = dict[str, Job]
 """Jobs by id; ids sort by age."""
+
+Payer = tuple[str, str]
+"""A workspace and a person of it."""
+
+
+@dataclass
+class _Queue:
+    """Who waits at one provider. People take turns, however many jobs each of them brings: next is the oldest job of
+    the person whose last turn is longest ago. Whoever comes anew goes before those who had a turn since, and behind
+    those who wait longer."""
+
+    line: Line = field(default_factory=dict)
+    turns: int = 0
+    last: dict[Payer, float] = field(default_factory=dict)
+    """The number of each person's last turn, or where among the turns they came."""
+    waiting: Counter[Payer] = field(default_factory=Counter)
+    """How many jobs of each person are in the line."""
+
+    def rank(self, job: Job) -> tuple[float, str]:
+        """The lower, the sooner."""
+        payer = _payer(job)
+        if self.waiting[payer]:
+            return self.last[payer], job.id
+        return max(self.last.get(payer, -math.inf), self.turns - 0.5), job.id
+
+    def join(self, job: Job) -> None:
+        payer = _payer(job)
+        self.last[payer] = self.rank(job)[0]
+        self.line[job.id] = job
+        self.waiting[payer] += 1
+
+    def leave(self, job_id: str) -> None:
+        job = self.line.pop(job_id, None)
+        if job is not None:
+            self.waiting[_payer(job)] -= 1
+
+    def served(self, job: Job) -> None:
+        self.turns += 1
+        self.last[_payer(job)] = self.turns
+
+    def first(self) -> Job | None:
+        return min(self.line.values(), key=self.rank) if self.line else None
 
 
 class Places:
@@ -29,27 +63,28 @@ class Places:
     ``offer`` is called with the job whose turn it may be when something has become free.
     """
 
-    def __init__(self, clock: Clock, offer: Callable[[Job], None]) -> None:
-        self._clock = clock
+    def __init__(self, offer: Callable[[Job], None]) -> None:
         self._offer = offer
-        self._of_provider: dict[str, Line] = {}
-        self._of_person: dict[tuple[str, str], Line] = {}
-        self._pauses: dict[str, _Pause] = {}
-
-    # --- lines -------------------------------------------------------------------------------------------------------
+        self._of_provider: dict[str, _Queue] = {}
+        self._of_person: dict[Payer, Line] = {}
 
     def in_turn(self, job: Job) -> bool:
-        """Whether nobody waits longer than this job for a place at its provider."""
-        return _nobody_before(job, self._of_provider.get(job.provider))
+        """Whether nobody else's turn for a place at its provider comes before this job's."""
+        queue = self._queue(job)
+        first = queue.first()
+        return first is None or queue.rank(job) <= queue.rank(first)
 
     def held_back(self, job: Job) -> bool:
         """Whether an older job of the same person waits for that person's limit: then this one waits behind it."""
-        return not _nobody_before(job, self._of_person.get(_payer(job)))
+        line = self._of_person.get(_payer(job))
+        return line is not None and min(line) < job.id
 
     def wait(self, job: Job) -> None:
-        """This job found no place at its provider, or others wait longer."""
-        self.leave(job)
-        self._of_provider.setdefault(job.provider, {})[job.id] = job
+        """This job found no place at its provider, or it is somebody else's turn."""
+        self._drop_from_people(job)
+        queue = self._queue(job)
+        if job.id not in queue.line:
+            queue.join(job)
 
     def hold_back(self, job: Job) -> bool:
         """So many jobs of this person run that this one waits for the end of another; True when that is news. Whoever
@@ -57,20 +92,27 @@ class Places:
         news = job.id not in self._of_person.get(_payer(job), {})
         self.leave(job)
         self._of_person.setdefault(_payer(job), {})[job.id] = job
-        self._offer_first(self._of_provider.get(job.provider))
+        self._offer_next(job.provider)
         return news
+
+    def take(self, job: Job) -> None:
+        """This job has got its place: that was a turn of its person's."""
+        self.leave(job)
+        self._queue(job).served(job)
 
     def leave(self, job: Job) -> None:
         """This job waits no longer."""
-        _drop(self._of_provider, job.provider, job.id)
-        for payer in [payer for payer, line in self._of_person.items() if job.id in line]:
-            _drop(self._of_person, payer, job.id)
+        for queue in self._of_provider.values():
+            queue.leave(job.id)
+        self._drop_from_people(job)
 
     def freed(self, job: Job) -> None:
-        """This job runs no longer: its place is offered to who waits longest at its provider, and to who waits longest
+        """This job runs no longer: its place is offered to whose turn it is at its provider, and to who waits longest
         of its person's."""
-        self._offer_first(self._of_provider.get(job.provider))
-        self._offer_first(self._of_person.get(_payer(job)))
+        self._offer_next(job.provider)
+        line = self._of_person.get(_payer(job))
+        if line:
+            self._offer(line[min(line)])
 
     def behind(self, job: Job) -> Job | None:
         """Who is next of the same person's, when this one has gone ahead."""
@@ -78,50 +120,21 @@ class Places:
         others = [job_id for job_id in line if job_id != job.id]
         return line[min(others)] if others else None
 
-    def _offer_first(self, line: Line | None) -> None:
-        if line:
-            self._offer(line[min(line)])
+    def _queue(self, job: Job) -> _Queue:
+        return self._of_provider.setdefault(job.provider, _Queue())
 
-    # --- pauses ------------------------------------------------------------------------------------------------------
+    def _offer_next(self, provider: str) -> None:
+        queue = self._of_provider.get(provider)
+        if queue is not None and (first := queue.first()) is not None:
+            self._offer(first)
 
-    def pause(self, provider: str, reason: str) -> bool:
-        """The provider refused our key or our credit; True when that is news."""
-        news = provider not in self._pauses
-        self._pauses[provider] = _Pause(until=self._clock.monotonic() + CREDIT_PROBE.total_seconds(), reason=reason)
-        return news
-
-    def paused(self, provider: str, job_id: str) -> str | None:
-        """Why an order of this job would be in vain for now; None when it may be tried."""
-        pause = self._pauses.get(provider)
-        return None if pause is None or pause.prober == job_id else pause.reason
-
-    def may_probe(self, provider: str, job_id: str) -> bool:
-        """Whether this job may be tried now although the provider is paused: one at a time, the first who asks."""
-        pause = self._pauses.get(provider)
-        if pause is None:
-            return True
-        if self._clock.monotonic() < pause.until:
-            return False
-        pause.until = self._clock.monotonic() + CREDIT_PROBE.total_seconds()
-        pause.prober = job_id
-        return True
-
-    def resume(self, provider: str) -> bool:
-        """An order went through; True when that ended a pause."""
-        return self._pauses.pop(provider, None) is not None
+    def _drop_from_people(self, job: Job) -> None:
+        for payer in [payer for payer, line in self._of_person.items() if job.id in line]:
+            line = self._of_person[payer]
+            del line[job.id]
+            if not line:
+                del self._of_person[payer]
 
 
-def _payer(job: Job) -> tuple[str, str]:
+def _payer(job: Job) -> Payer:
     return job.workspace, job.person
-
-
-def _nobody_before(job: Job, line: Line | None) -> bool:
-    return not line or min(line) >= job.id
-
-
-def _drop(lines: dict[K, Line], name: K, job_id: str) -> None:
-    line = lines.get(name)
-    if line is not None:
-        line.pop(job_id, None)
-        if not line:
-            del lines[name]

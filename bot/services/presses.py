@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.domain.access import Action, Why
 from bot.domain.audit import Act, AuditEntry
-from bot.domain.job import Ask, AskKind, Decision, Gate, Job, State, Wish
+from bot.domain.job import AWAITS_PROVIDER, Ask, AskKind, Decision, Gate, Job, State, Wish
 from bot.ports import Clock, Storage, Transaction
 from bot.services.answers import AlreadyTaken, Flagged, NotAllowed, NothingToDo, NotYours
 from bot.services.gatekeeper import Gatekeeper
@@ -21,7 +21,11 @@ from bot.services.taking import Sender
 _KEPT = State.CANCELLED
 """A cancelled job with a clip is kept: it can be delivered after all."""
 
-_ACTS = {Wish.GIVE_UP: Act.GAVE_UP, Wish.DELIVER_AGAIN: Act.DELIVERED_AGAIN}
+_ACTS = {
+    Wish.GIVE_UP: Act.GAVE_UP,
+    Wish.DELIVER_AGAIN: Act.DELIVERED_AGAIN,
+    Wish.USE_ANOTHER_PROVIDER: Act.SENT_ELSEWHERE,
+}
 
 
 class Presses:
@@ -138,6 +142,19 @@ class Presses:
         spend here. Costs nothing."""
         await self._takes_part(sender, job_id, "Deliver again")
         return await self._wish(sender, job_id, Wish.DELIVER_AGAIN, "Deliver again", {State.DELIVERING, _KEPT})
+
+    async def use_another_provider(self, sender: Sender, job_id: str) -> Flagged:
+        """Take a press on *Use another provider* of a clip whose own takes no orders: by its payer, whose money it is.
+        Raises NotAllowed, NotYours, NothingToDo."""
+        verb = "Use another provider"
+        await self._allowed(sender)
+        async with self._storage.read() as tx:
+            job = await _job(tx, sender, job_id, verb)
+        if job.wait_reason not in AWAITS_PROVIDER:
+            raise NothingToDo(verb)
+        if sender.person != job.person:
+            raise NotYours("send this elsewhere", f"<@{job.person}>")
+        return await self._wish(sender, job_id, Wish.USE_ANOTHER_PROVIDER, verb, {State.WAITING})
 
     async def order_again(self, sender: Sender, job_id: str) -> Flagged | AlreadyTaken:
         """Take a press on *Order again*: a second order that may be a second charge, with a hold of its own that the

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Job, State
+from bot.domain.job import Ask, EvidenceKind, Job, State
 from bot.domain.lifecycle import (
     Event,
     Hindered,
@@ -16,6 +16,7 @@ from bot.domain.lifecycle import (
     Overdue,
     Rendered,
     RenderFailed,
+    Stopped,
     Stored,
     WrittenOff,
 )
@@ -36,7 +37,9 @@ from bot.ports import (
     TaskUnreadable,
 )
 from bot.services.bench import Bench, Later, StepResult
+from bot.services.circuit import Lane
 from bot.services.holds import tell_of_cost
+from bot.services.looking import Looking
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +52,9 @@ class _Watch:
 
     unreadable: int = 0
     missing_since: float | None = None
+    called: bool = False
+    """Somebody called about it: the next look is for this task alone."""
+    stop_asked: bool = False
     warned: set[str] = field(default_factory=set)
 
 
@@ -57,18 +63,45 @@ class Rendering:
     """The steps while the provider works and until the bytes are ours."""
 
     bench: Bench
+    looking: Looking
     _watches: dict[str, _Watch] = field(default_factory=dict)
 
     # --- RENDERING, LATE ---------------------------------------------------------------------------------------------
 
     async def poll(self, job: Job, _: Ask) -> StepResult:
         """Ask once how the task is; an unchanged answer writes nothing."""
-        report = await self.bench.providers[job.provider].look(job.task_id or "")
+        if quiet := self.bench.circuit.wait(job.provider, Lane.LOOKS):
+            return Later(seconds=quiet)
         watch = self._watches.setdefault(job.id, _Watch())
+        if job.cancel_by and not watch.stop_asked:
+            await self._ask_to_stop(job, watch)
+        gap, alone, watch.called = poll_gap(timedelta(0), self.bench.policy.poll_interval), watch.called, False
+        report = await self.looking.look(job, gap, alone=alone or watch.stop_asked)
         result = await self._after_report(job, report, watch)
         if isinstance(result, Job) and result.state not in {State.RENDERING, State.LATE}:
             self._watches.pop(job.id, None)
+            self.looking.end(job)
         return result
+
+    def called_about(self, job: Job) -> None:
+        """Somebody says that there is news of the job's task: it is believed only so far that it is worth a look."""
+        if job.state in {State.RENDERING, State.LATE}:
+            self._watches.setdefault(job.id, _Watch()).called = True
+
+    async def _ask_to_stop(self, job: Job, watch: _Watch) -> None:
+        """Ask the provider once to stop what nobody wants any more, where it can; what that costs is what a look says
+        afterwards."""
+        provider = self.bench.providers[job.provider]
+        if not self.bench.router.capabilities(job.provider, job.recipe.tier).cancel:
+            return
+        watch.stop_asked = True
+        async with self.bench.storage.read() as tx:
+            evidence = await tx.jobs.evidence(job.workspace, job.id)
+        if any(one.kind is EvidenceKind.STOP_ASKED and one.attempt == job.attempt for one in evidence):
+            return
+        await self.bench.moves.learn(job, EvidenceKind.STOP_ASKED, job.cancel_by or "")
+        stopped = await provider.cancel(job.task_id or "")
+        log.info("task.stop_asked", job=job.id, provider=job.provider, stopped=stopped)
 
     async def _after_report(self, job: Job, report: TaskReport, watch: _Watch) -> StepResult:
         if not isinstance(report, TaskMissing):
@@ -76,6 +109,8 @@ class Rendering:
         match report:
             case TaskFinished():
                 return await self._end(job, report)
+            case TaskFailed(charged=charged) if watch.stop_asked:
+                return await self._move(job, Stopped(cost_micro_usd=None if charged else 0), detail="stopped there")
             case TaskFailed(failure=failure, charged=charged):
                 cost = None if charged else 0
                 return await self._move(job, RenderFailed(failure=failure, cost_micro_usd=cost), detail=failure.detail)
@@ -84,7 +119,10 @@ class Rendering:
             case TaskUnreadable(why=why, retry_after_seconds=wait):
                 watch.unreadable += 1
                 self._warn_once(watch, job, why)
-                return await self._still(job, throttle_wait(wait, watch.unreadable, self.bench.clock.chance()))
+                gap = throttle_wait(wait, watch.unreadable, self.bench.clock.chance())
+                if wait is not None:
+                    self.bench.circuit.slow(job.provider, Lane.LOOKS, gap.total_seconds())
+                return await self._still(job, gap)
             case TaskRunning(odd=odd):
                 watch.unreadable = 0
                 if odd:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.domain.capabilities import Capabilities, Misfit, fit
+from bot.domain.pretend import real_name
 from bot.domain.pricing import NoPrice, Price, PriceTable
 from bot.domain.recipe import MediaRole, Ratio, Recipe
 from bot.ports import Provider
@@ -64,6 +65,24 @@ class Router:
             raise self._refusal(recipe, candidates, free_ratio)
         return min(self._priced(recipe, able, free_ratio), key=self._rank)
 
+    def another(self, recipe: Recipe, provider: str) -> Route | None:
+        """The cheapest other provider that can make all of this recipe and takes orders now; None when none does."""
+        others = [can for can in self._configured() if can.provider != provider and self._healthy(can.provider)]
+        able = [can for can in others if not fit(recipe, can)]
+        try:
+            return min(self._priced(recipe, able, free_ratio=False), key=self._rank, default=None)
+        except NoPrice:
+            return None
+
+    def dearest(self, provider: str) -> int | None:
+        """What the dearest clip there costs, in micro-dollars; None where no price is known."""
+        clips = [
+            Recipe(prompt="", tier=can.tier, resolution=resolution, seconds=can.longest_seconds)
+            for can in self._providers[provider].capabilities
+            for resolution in can.resolutions
+        ]
+        return max((price for clip in clips if (price := self.price_at(clip, provider)) is not None), default=None)
+
     def price_at(self, recipe: Recipe, provider: str) -> int | None:
         """What one clip would be held at with that provider, in micro-dollars; None where no price is known."""
         try:
@@ -94,7 +113,7 @@ class Router:
         return [can for provider in self._providers.values() for can in provider.capabilities]
 
     def _named(self, wanted: str | None) -> list[Capabilities]:
-        found = [can for can in self._configured() if wanted in {None, AUTO, can.provider}]
+        found = [can for can in self._configured() if wanted in {None, AUTO, can.provider, real_name(can.provider)}]
         if not found:
             raise NoProvider(wanted, tuple(self._providers))
         return found

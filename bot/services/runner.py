@@ -15,13 +15,16 @@ from bot.domain.trouble import Trouble
 from bot.ports import Chat, Clips, Clock, Directory, Fenced, Fetcher, Provider, Storage, StorageError
 from bot.services.agenda import Agenda, Key, Line
 from bot.services.announcing import Announcing
+from bot.services.balances import Balances
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.cards import Cards
+from bot.services.circuit import Circuit
 from bot.services.deciding import Deciding
 from bot.services.delivering import Delivering, Promote
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.lease import Lease
+from bot.services.looking import Looking
 from bot.services.moving import Moves
 from bot.services.ordering import Ordering
 from bot.services.places import Places
@@ -73,12 +76,14 @@ class Runner:
         lease: Lease,
         doorbell: Doorbell,
         promote: Promote,
+        circuit: Circuit,
+        public_url: str = "",
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._lease = lease
         self._agenda = Agenda()
-        self._places = Places(clock, self._offer_place)
+        self._places = Places(self._offer_place)
         self._doorbell = doorbell
         self._turned = asyncio.Event()
         """A step has ended: a place in its line is free."""
@@ -100,9 +105,16 @@ class Runner:
             lease=lease,
             moves=Moves(storage=storage, clock=clock, moved=self._moved),
             places=self._places,
+            circuit=circuit,
             ring=doorbell.ring,
+            public_url=public_url,
         )
-        deciding, ordering, rendering = Deciding(bench=bench), Ordering(bench=bench), Rendering(bench=bench)
+        self._balances = Balances(
+            providers=providers, router=router, storage=storage, policies=policies, clock=clock, wake=doorbell.ring
+        )
+        deciding, ordering = Deciding(bench=bench), Ordering(bench=bench, balances=self._balances)
+        rendering = Rendering(bench=bench, looking=Looking(providers=providers, clock=clock))
+        self._called_about = rendering.called_about
         delivering = Delivering(bench=bench, promote=promote)
         self._cards = Cards(bench=bench, posted=self._card_posted)
         self._announcing = Announcing(bench=bench)
@@ -121,6 +133,14 @@ class Runner:
     def wake(self) -> None:
         """Something may have become due: look now."""
         self._doorbell.ring()
+
+    def called_about(self, job: Job) -> None:
+        """Somebody says that there is news of the job's order: look now."""
+        if job.finished or job.state is State.QUEUED:
+            return
+        self._called_about(job)
+        self._agenda.put(_job_key(job), _line(job), self._clock.monotonic())
+        self.wake()
 
     async def run(self) -> None:
         """Work until ``stop``. The lease is registered."""
@@ -141,6 +161,7 @@ class Runner:
             await asyncio.wait(others, timeout=STEP_GRACE_SECONDS)
         if billed:
             await asyncio.wait(billed, timeout=BILLED_GRACE_SECONDS - STEP_GRACE_SECONDS * bool(others))
+        await self._balances.close()
         left = list(self._tasks)
         for task in left:
             task.cancel()

@@ -48,6 +48,8 @@ class Plan:
     parent: Job | None = None
     method: Method | None = None
     unique_key: str | None = None
+    named: bool = False
+    """Somebody named the provider, or it is the draft's."""
 
     @property
     def total_micro_usd(self) -> int:
@@ -206,6 +208,7 @@ def _new_job(ask: Ask, plan: Plan, job_id: str, *, take: int, number: int) -> Jo
         created_at=ask.created_at,
         updated_at=ask.created_at,
         due_at=ask.decide_by or ask.created_at,
+        named=plan.named,
     )
 
 

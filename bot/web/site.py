@@ -19,23 +19,27 @@ _REASONS = {404: "not found", 405: "method"}
 
 
 class Site:
-    """``exact`` applications behind their paths, and ``otherwise`` for every other request.
+    """``exact`` applications behind their paths, ``under`` those behind the paths that begin so, and ``otherwise`` for
+    every other request.
 
     A path counts as it was sent, byte for byte: ``/slack/events/`` and ``/slack%2Fevents`` are other paths, because a
     proxy that guards one of them may not know that they would mean the same here.
 
-    The exact ones get whole, bounded bodies (`WholeBody`). A path that is not there is logged at ``info``, not at
+    All but the last get whole, bounded bodies (`WholeBody`). A path that is not there is logged at ``info``, not at
     ``debug``: whoever gave Slack a wrong Request URL must find the reason, and scanners get no more than one line a
     request out of it.
     """
 
-    def __init__(self, *, exact: Mapping[str, ASGIApp], otherwise: ASGIApp) -> None:
+    def __init__(
+        self, *, exact: Mapping[str, ASGIApp], otherwise: ASGIApp, under: Mapping[str, ASGIApp] | None = None
+    ) -> None:
         self._exact = {path.encode(): app for path, app in exact.items()}
+        self._under = {path.encode(): app for path, app in (under or {}).items()}
         self._otherwise = otherwise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        app = self._exact.get(scope.get("raw_path") or b"")
+        app = self._find(scope.get("raw_path") or b"")
         if app is None:
             await self._otherwise(scope, receive, _noting(scope, send))
             return
@@ -47,6 +51,11 @@ class Site:
         except SenderLeft:
             if REFUSED not in scope.get("state", {}):
                 log.info("http.left", why="the sender hung up before the end of the body", **_asked(scope))
+
+    def _find(self, raw_path: bytes) -> ASGIApp | None:
+        if (app := self._exact.get(raw_path)) is not None:
+            return app
+        return next((app for path, app in self._under.items() if raw_path.startswith(path)), None)
 
 
 def _noting(scope: Scope, send: Send) -> Send:

@@ -6,8 +6,10 @@ from types import MappingProxyType
 
 from bot.domain.announcement import Announcement, Topic
 from bot.domain.budget import Scope
+from bot.domain.failure import FailureKind
 from bot.domain.pricing import dollars
 from handlers.blocks.kit import Message, cut, escape, local_time, mrkdwn, plain, said
+from handlers.blocks.top_up import top_up
 from handlers.blocks.words import provider_name
 
 LONGEST_PROMPT = 300
@@ -76,6 +78,40 @@ def _overbilled(facts: Facts) -> str:
     )
 
 
+def _provider_paused(facts: Facts) -> str:
+    provider = str(facts["provider"])
+    name = provider_name(provider)
+    why = {
+        FailureKind.OUT_OF_CREDIT: f"The account at {name} is empty. {top_up(provider)}.",
+        FailureKind.KEY_REFUSED: f"{name} refuses the key of Dailies: whoever runs Dailies has to renew it.",
+    }.get(FailureKind(str(facts["kind"])), f"{name} does not answer orders properly at the moment.")
+    return (
+        f"{why} Clips in <#{facts['channel']}> that were to be made there wait, and nothing is charged for them. It is "
+        "tried again all the while, and they start by themselves; *Use another provider* on their cards does not wait."
+    )
+
+
+def _provider_resumed(facts: Facts) -> str:
+    name = provider_name(str(facts["provider"]))
+    return f"{name} takes orders again: the clips that waited for it start by themselves."
+
+
+def _low_balance(facts: Facts) -> str:
+    provider = str(facts["provider"])
+    left, clip = int(facts["left_micro_usd"]), int(facts["clip_micro_usd"])
+    return (
+        f"{dollars(left)} is left at {provider_name(provider)}, where the dearest clip costs {dollars(clip)}. When it "
+        f"is used up, clips wait. {top_up(provider)}."
+    )
+
+
 _WORDS: Mapping[Topic, Callable[[Facts], str]] = MappingProxyType(
-    {Topic.WINNER_UNTOLD: _winner_untold, Topic.CAP_NEAR: _cap_near, Topic.OVERBILLED: _overbilled}
+    {
+        Topic.WINNER_UNTOLD: _winner_untold,
+        Topic.CAP_NEAR: _cap_near,
+        Topic.OVERBILLED: _overbilled,
+        Topic.PROVIDER_PAUSED: _provider_paused,
+        Topic.PROVIDER_RESUMED: _provider_resumed,
+        Topic.LOW_BALANCE: _low_balance,
+    }
 )

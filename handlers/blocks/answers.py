@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.domain.budget import OverCap, Scope
 from bot.domain.job import Ask, AskKind, Gate, State
+from bot.domain.pretend import real_name
 from bot.domain.pricing import NoPrice, dollars
 from bot.ports import StorageBusy
 from bot.services.answers import (
@@ -31,12 +32,19 @@ from bot.services.answers import (
 )
 from handlers.blocks.access import not_allowed
 from handlers.blocks.kit import Message, escape, local_time, quoted, said
-from handlers.blocks.words import counted, listed, price_words, provider_name, recipe_words
+from handlers.blocks.words import counted, either, listed, price_words, provider_name, recipe_words
 from handlers.grammar import Help, UsageError
 
 _HELP_OPTIONS = (
-    "Options: `--takes 1–8` `--dur 4–15` `--res 480p|720p` `--ratio 16:9|9:16|1:1|4:3|3:4|21:9|adaptive` "
-    "`--audio` `--no-audio` `--final` `--estimate`. Pictures cannot be given yet."
+    "Options: `--takes 1–8` `--dur 4–15|auto` `--res 480p|720p|1080p` "
+    "`--ratio 16:9|9:16|1:1|4:3|3:4|21:9|3:2|adaptive` `--audio` `--no-audio` `--seed 7` `--no text, logos` `--hq` "
+    "`--tier mini|fast|standard|vip` `--provider auto|hiapi|muapi` `--final` `--estimate`. No provider has all of "
+    "them: who can do what was asked and is cheapest makes it, and what nobody here can is refused with the reason."
+)
+_HELP_FILES = (
+    "Files by https link: `--first` and `--last` for frames (`--loop`: the first frame is the last too), `--ref` for "
+    "references, which the prompt calls @Image1, @Video1 and @Audio1, `--edit` for a video to change, `--extend` for "
+    "one to go on from. Files in Slack cannot be given yet."
 )
 _HELP_THREAD = (
     "Clips come into the thread of the card. React to one with :rocket: (rocket), press *Promote* or reply "
@@ -156,6 +164,7 @@ def _help(command: str) -> str:
         f"• `{command} rain on a window --no-audio --estimate` says the price and spends nothing",
         f"• `{command} our logo unfolding --final` skips the draft",
         _HELP_OPTIONS,
+        _HELP_FILES,
         _HELP_THREAD,
         f"`{command}-usage` says what was spent and what is left, `{command}-settings` what holds in this channel.",
         f"A slash command carries no files and does not work in a thread; reply there instead of typing `{command}`.",
@@ -231,7 +240,7 @@ def _no_provider(error: NoProvider) -> str:
             f"No video provider is set up, so no clip can be made. {_NOTHING_CHARGED} Whoever runs Dailies has to give "
             "it a provider's key (`dailies doctor` says how)."
         )
-    names = ", ".join(escape(name) for name in error.configured)
+    names = ", ".join(escape(real_name(name)) for name in error.configured)
     wanted = f"There is no provider {quoted(error.wanted, 60)} here. " if error.wanted else ""
     return f"{wanted}{_NOTHING_CHARGED} Providers set up: {names}. Use one of them with `--provider`, or leave it out."
 
@@ -241,9 +250,18 @@ def _cannot_make(error: CannotMake) -> str:
         f"• {escape(misfit.option)} {quoted(misfit.asked, 60)}: it has {escape(misfit.allowed)}."
         for misfit in error.misfits
     ]
-    return "\n".join(
-        [f"{provider_name(error.provider)} cannot make this. {_NOTHING_CHARGED}", *lines, "Change that and ask again."]
-    )
+    return "\n".join([f"{provider_name(error.provider)} cannot make this. {_NOTHING_CHARGED}", *lines, _instead(error)])
+
+
+def _instead(error: CannotMake) -> str:
+    """What helps: another provider that is set up, one that could be, or another wish."""
+    if error.able:
+        others = either(f"`--provider {escape(real_name(name))}`" for name in error.able)
+        return f"Ask for {others}, or leave `--provider` out; or change that and ask again."
+    if error.would:
+        others = either(provider_name(name) for name in error.would)
+        return f"Change that and ask again. {others} could make it, if whoever runs Dailies gave it a key."
+    return "Change that and ask again."
 
 
 def _no_such_clip(error: NoSuchClip) -> str:

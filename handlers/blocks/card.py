@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, AskKind, Decision, Gate, Job, State
+from bot.domain.job import AWAITS_PROVIDER, Ask, AskKind, Decision, Gate, Job, State
 from bot.domain.pricing import dollars
 from bot.domain.recipe import Recipe
 from bot.ports import Balance, Card, Turn
@@ -24,7 +24,7 @@ from handlers.blocks.kit import (
     small_plain,
 )
 from handlers.blocks.states import OUR_WORDS, explain
-from handlers.blocks.words import assumed_words, counted, ordinal, price_words, provider_name, recipe_words
+from handlers.blocks.words import counted, ordinal, price_note, price_words, provider_name, recipe_words
 
 LONGEST_PROMPT = 1500
 """Characters of a prompt on a card; the whole of it is in the recipe."""
@@ -90,7 +90,8 @@ def _plan(jobs: tuple[Job, ...]) -> str:
         return "Nothing was made of it."
     first = jobs[0]
     parts = [recipe_words(first.recipe), counted(len(jobs), "take")]
-    return " · ".join([*parts, f"{provider_name(first.provider)} ({escape(first.model)})"])
+    makers = dict.fromkeys(f"{provider_name(job.provider)} ({escape(job.model)})" for job in jobs)
+    return " · ".join([*parts, " and ".join(makers)])
 
 
 def _negative(jobs: tuple[Job, ...]) -> list[Block]:
@@ -105,24 +106,23 @@ def _money(shown: Card) -> str:
     priced = sum(job.price_micro_usd for job in going_on)
     each = f" ({len(going_on)} × {dollars(going_on[0].price_micro_usd)})" if len(going_on) > 1 else ""
     if going_on and _undecided(shown.ask):
-        return f"Would cost {dollars(priced)}{each}{_assumed(jobs)}. Nothing is held or charged yet."
+        return f"Would cost {dollars(priced)}{each}{_note(jobs)}. Nothing is held or charged yet."
     balance = shown.balance or Balance(held=priced, spent=sum(job.cost_micro_usd or 0 for job in jobs))
     if not going_on:
         as_priced = balance.spent == sum(job.price_micro_usd for job in jobs if job.cost_micro_usd)
         if not balance.spent:
             return "Nothing was charged."
-        return f"Cost {dollars(balance.spent)}{_assumed(jobs) if as_priced else ''}"
+        return f"Cost {dollars(balance.spent)}{_note(jobs, as_priced=as_priced)}"
     if not balance.held:
         already = f"{dollars(balance.spent)} spent so far" if balance.spent else "Nothing is held or charged now"
         return f"{already}{_queue(shown)}"
     already = f" · {dollars(balance.spent)} spent" if balance.spent else ""
-    return (
-        f"Held {dollars(balance.held)}{each if balance.held == priced else ''}{_assumed(jobs)}{already}{_queue(shown)}"
-    )
+    return f"Held {dollars(balance.held)}{each if balance.held == priced else ''}{_note(jobs)}{already}{_queue(shown)}"
 
 
-def _assumed(jobs: tuple[Job, ...]) -> str:
-    return f" {assumed_words(jobs[0].provider)}" if jobs[0].price_assumed else ""
+def _note(jobs: tuple[Job, ...], *, as_priced: bool = True) -> str:
+    """What is to be known about the price; a cost of its own is no assumption."""
+    return price_note(jobs[0].provider, assumed=as_priced and jobs[0].price_assumed)
 
 
 def _queue(shown: Card) -> str:
@@ -234,11 +234,26 @@ def _clip_buttons(ask: Ask, job: Job) -> list[Block]:
     if job.state is State.DELIVERED and ask.kind is not AskKind.PROMOTION:
         says = f"Promote {clip}: render its final"
         return [button("Promote", value=f"{job.id}:{ask.version}", says=says, style="primary")]
+    if job.state is State.WAITING and job.wait_reason in AWAITS_PROVIDER and not job.cancel_by:
+        return [_elsewhere_button(job, value)]
     kept = job.state is State.CANCELLED and job.clip_key is not None and job.message_ts is None
     stuck = job.state is State.DELIVERING and job.trouble is not None
     if kept or stuck:
         return [button("Deliver again", value=value, says=f"Deliver {clip} again")]
     return []
+
+
+def _elsewhere_button(job: Job, value: str) -> Block:
+    other = dialog(
+        f"Use another provider for #{job.number}?",
+        f"The cheapest one that can make it and takes orders makes it, at its own price, as far as the caps allow. "
+        f"At {provider_name(job.provider)} it would cost {dollars(job.price_micro_usd)}; nothing is charged there.",
+        yes="Use another",
+        no="Wait",
+    )
+    return button(
+        "Use another provider", value=value, says=f"Use another provider for clip #{job.number}", confirm=other
+    )
 
 
 def _uncertain_buttons(job: Job, value: str) -> list[Block]:

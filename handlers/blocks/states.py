@@ -11,6 +11,7 @@ from bot.domain.job import Job, State, WaitReason
 from bot.domain.pricing import dollars
 from bot.domain.trouble import Trouble
 from handlers.blocks.kit import escape, local_time
+from handlers.blocks.top_up import top_up
 from handlers.blocks.words import provider_name
 
 _BY_ITSELF = "It is tried again by itself."
@@ -139,9 +140,12 @@ def _waiting(job: Job) -> str:
         return "Starts by itself when the time for *Undo* is over. Nothing is charged until then."
     if job.failure and job.failure.kind is FailureKind.KEY_REFUSED:
         why = f"{provider} refuses the key of Dailies. Whoever runs Dailies has to renew it."
+    elif job.wait_reason is WaitReason.PROVIDER_DOWN:
+        why = f"{provider} does not answer orders properly at the moment. It is tried again all the while."
     else:
-        why = f"The account at {provider} is empty. Whoever runs Dailies has to top it up."
-    return f"{why} {_so_far(job)} The clip starts by itself when that is done; *Cancel* stops waiting."
+        why = f"The account at {provider} is empty. Whoever runs Dailies has to top it up: {top_up(job.provider)}."
+    then = "The clip starts by itself when that is over"
+    return f"{why} {_so_far(job)} {then}; *Use another provider* does not wait, and *Cancel* gives it up."
 
 
 def _queued(job: Job) -> str:
@@ -213,6 +217,8 @@ def _failed(job: Job) -> str:
 
 def _cancelled(job: Job) -> str:
     by = f" by <@{job.cancel_by}>" if job.cancel_by else ""
+    if job.clip_key is None and job.task_id is not None:
+        return f"Stopped{by} after it was ordered, and {provider_name(job.provider)} stopped it. {money_sentence(job)}"
     if job.clip_key is None:
         return f"Stopped{by} before it was ordered{' again' if job.cost_micro_usd else ''}. {money_sentence(job)}"
     return (

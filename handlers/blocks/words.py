@@ -1,9 +1,10 @@
 """The nouns of a card in words: recipes, prices, providers, waiting times."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
+from bot.domain.pretend import is_pretend, real_name
 from bot.domain.pricing import dollars
 from bot.domain.recipe import MINI, Recipe
 from handlers.blocks.kit import escape
@@ -23,8 +24,9 @@ _PROVIDERS: Mapping[str, str] = MappingProxyType(
 
 
 def provider_name(provider: str) -> str:
-    """How a provider writes itself; safe in mrkdwn."""
-    return _PROVIDERS.get(provider, escape(provider))
+    """How a provider writes itself, and whether it is a pretend one; safe in mrkdwn."""
+    name = _PROVIDERS.get(real_name(provider), escape(real_name(provider)))
+    return f"Pretend {name}" if is_pretend(provider) else name
 
 
 def recipe_words(recipe: Recipe) -> str:
@@ -42,13 +44,15 @@ def recipe_words(recipe: Recipe) -> str:
 
 
 def price_words(micro_usd: int, *, assumed: bool, provider: str) -> str:
-    """``$0.32``, and where it came from when the provider publishes none."""
-    return f"{dollars(micro_usd)} {assumed_words(provider)}" if assumed else dollars(micro_usd)
+    """``$0.32``, and what is to be known about it."""
+    return dollars(micro_usd) + price_note(provider, assumed=assumed)
 
 
-def assumed_words(provider: str) -> str:
-    """Why a price is an assumption."""
-    return f"(assumed: {provider_name(provider)} publishes no price)"
+def price_note(provider: str, *, assumed: bool) -> str:
+    """That a price is pretended or assumed, with the space before it; empty when it is neither."""
+    if is_pretend(provider):
+        return " (pretend: nothing is charged)"
+    return f" (assumed: {provider_name(provider)} publishes no price)" if assumed else ""
 
 
 def waited_words(waited: timedelta) -> str:
@@ -76,3 +80,9 @@ def listed(numbers: tuple[int, ...]) -> str:
     """``#1, #2 and #5``."""
     words = [f"#{number}" for number in numbers]
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+
+
+def either(names: Iterable[str]) -> str:
+    """``a``, ``a or b``, ``a, b or c``."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -73,6 +73,11 @@ class MemoryAsks:
         if ask is not None:
             self._change(workspace, ask_id, version=ask.version + 1)
 
+    async def add_note(self, workspace: str, ask_id: str, note: str) -> None:
+        ask = self._tables.asks[workspace, ask_id]
+        if note not in ask.notes:
+            self._change(workspace, ask_id, notes=(*ask.notes, note), version=ask.version + 1)
+
     async def support(self, workspace: str, ask_id: str, supporter: Supporter) -> None:
         if (workspace, ask_id) not in self._tables.asks:
             raise Inconsistent("supporters.ask_id")

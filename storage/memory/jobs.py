@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.domain.job import (
+    AWAITS_PROVIDER,
     IN_FLIGHT,
     Ask,
     Attempt,
@@ -17,7 +18,6 @@ from bot.domain.job import (
     Ownership,
     State,
     TimelineEntry,
-    WaitReason,
     Wish,
 )
 from bot.ports import Fenced
@@ -142,6 +142,9 @@ class MemoryJobs(MemoryAsks):
     async def attempt(self, workspace: str, job_id: str, number: int) -> Attempt | None:
         return self._tables.attempts.get((workspace, job_id, number))
 
+    async def by_callback_token(self, token: str) -> Attempt | None:
+        return next((one for one in self._tables.attempts.values() if one.callback_token == token), None)
+
     async def add_evidence(self, evidence: Evidence) -> None:
         self._require(evidence.workspace, evidence.job_id)
         self._tables.evidence.append(evidence)
@@ -167,7 +170,7 @@ class MemoryJobs(MemoryAsks):
         decision = self._tables.asks[job.workspace, job.ask_id].decision
         if job.state is not State.WAITING or decision is None:
             return False
-        return decision is Decision.STOP or job.wait_reason is not WaitReason.PROVIDER_CREDIT
+        return decision is Decision.STOP or job.wait_reason not in AWAITS_PROVIDER
 
     def _flag(self, workspace: str, job_id: str, **flags: Any) -> None:
         job = self._tables.jobs.get((workspace, job_id))

@@ -157,6 +157,7 @@ FULL_JOB = Job(
     created_at=NOW,
     updated_at=later(1.000001),
     due_at=later(2),
+    named=True,
     wait_reason=WaitReason.PROVIDER_CREDIT,
     attempt=2,
     tries=3,
@@ -192,6 +193,7 @@ FULL_ATTEMPT = Attempt(
     body=bytes(range(256)),
     callback_token="callback",
     intended_at=NOW,
+    path="/seedance-2-mini-t2v?webhook=x",
 )
 
 FULL_EVIDENCE = Evidence(workspace="T1", job_id="j1", attempt=2, kind=EvidenceKind.TASK_ID, value="task-1", at=NOW)

@@ -291,6 +291,7 @@ NO_NEWS: list[tuple[Job, Decision | None]] = [
     (a_job(), Decision.GO),
     (a_job(state=State.CANCELLED, cancel_by="U1"), None),
     (a_job(state=State.WAITING, wait_reason=WaitReason.CONFIRMATION), None),
+    (a_job(state=State.WAITING, wait_reason=WaitReason.PROVIDER_DOWN), Decision.GO),
     # It passed its gate long ago, and would be found in every round.
     (a_job(state=State.WAITING, wait_reason=WaitReason.PROVIDER_CREDIT), Decision.GO),
 ]
@@ -393,6 +394,14 @@ async def test_an_attempt_keeps_its_first_key_and_bytes(storage: Storage) -> Non
         assert_same(await tx.jobs.attempt("T1", "j1", 2), FULL_ATTEMPT)
         assert await tx.jobs.attempt("T1", "j1", 1) is None
         assert await tx.jobs.attempt("T2", "j1", 2) is None
+
+
+async def test_an_attempt_is_found_by_the_token_of_its_callback(storage: Storage) -> None:
+    async with storage.begin() as tx:
+        await put(tx, a_job())
+        await tx.jobs.add_attempt(FULL_ATTEMPT)
+        assert_same(await tx.jobs.by_callback_token(FULL_ATTEMPT.callback_token), FULL_ATTEMPT)
+        assert await tx.jobs.by_callback_token("another") is None
 
 
 async def test_evidence_is_kept_in_the_order_in_which_it_came(storage: Storage) -> None:

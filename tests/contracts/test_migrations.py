@@ -152,6 +152,7 @@ async def test_what_an_earlier_release_wrote_is_brought_forward(empty_url: str) 
     async with open_storage(empty_url, alone=False) as storage, storage.begin() as tx:
         jobs = {job_id: await tx.jobs.job("T1", job_id) for job_id in ("j1", "j2", "j3")}
         assert_same(jobs["j1"], replace(FULL_JOB, stage=Stage.DRAFT, as_final_micro_usd=None))
+        assert_same(await tx.jobs.attempt("T1", "j1", 2), replace(FULL_ATTEMPT, path=""))
         assert {job_id: job.stage for job_id, job in jobs.items()} == {
             "j1": Stage.DRAFT,
             "j2": Stage.FINAL,
@@ -191,9 +192,10 @@ def _write_as_0001(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
         asks = [("a1", AskKind.DRAFT), ("a2", AskKind.PROMOTION), ("a3", AskKind.VARIANT)]
         insert("asks", *(ask | {"id": ask_id, "kind": kind.value} for ask_id, kind in asks))
         insert("supporters", {"workspace": "T1", "ask_id": "a2", "person": "U5", "at": NOW})
-        job = {name: value for name, value in job_to_row(FULL_JOB) if name not in {"stage", "as_final_micro_usd"}}
+        later_columns = {"stage", "as_final_micro_usd", "named"}
+        job = {name: value for name, value in job_to_row(FULL_JOB) if name not in later_columns}
         insert("jobs", *(job | {"id": f"j{n}", "ask_id": f"a{n}", "task_id": f"task-{n}"} for n in (1, 2, 3)))
-        insert("attempts", asdict(FULL_ATTEMPT))
+        insert("attempts", {name: value for name, value in asdict(FULL_ATTEMPT).items() if name != "path"})
         insert("evidence", asdict(FULL_EVIDENCE) | {"kind": FULL_EVIDENCE.kind.value})
         insert("timeline", asdict(entry_for(FULL_JOB)) | {"state": FULL_JOB.state.value})
         insert("inbox", {"workspace": "T1", "key": "event", "at": NOW})
@@ -212,7 +214,7 @@ def _write_as_0001(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
             insert(
                 "ledger", {name: row[name] for name in row if name in tables.tables["ledger"].c} | {"closing": closing}
             )
-    kept = ("threads", "asks", "supporters", "attempts", "evidence", "timeline", "inbox", "caps", "leases")
+    kept = ("threads", "asks", "supporters", "evidence", "timeline", "inbox", "caps", "leases")
     return {table: _rows(engine, table) for table in kept}
 
 

@@ -14,8 +14,8 @@ import pytest
 from aiohttp.test_utils import TestServer
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.demo import start_sandbox as start_demo_sandbox
 from bot.demo import workspace_settings
+from bot.emulation import emulation
 from bot.sandbox.page import STATIC
 from bot.sandbox.server import Sandbox
 from bot.sandbox.slack.settings import Settings
@@ -320,10 +320,11 @@ async def test_over_http_connected_means_that_the_app_answered_last_time_and_liv
 async def test_the_demo_gives_the_workspace_its_manifest(tmp_path: Path) -> None:
     """What the page suggests, which events go out and which scopes the token has: as the app declares them."""
     declared = manifest()
-    async with start_demo_sandbox(tmp_path) as (_, ready), aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{ready['slack']}/page/live") as socket:
+    world = emulation(workspace=workspace_settings(declared), folder=tmp_path)
+    async with world as ready, aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"{ready.slack}/page/live") as socket:
             settings = (await news(socket, "settings"))["settings"]
-        async with session.post(f"{ready['slack']}/control/config", json={}) as answer:
+        async with session.post(f"{ready.slack}/control/config", json={}) as answer:
             workspace = await answer.json()
 
     for command, shown in zip(declared["features"]["slash_commands"], settings["commands"], strict=True):

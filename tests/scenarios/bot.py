@@ -27,8 +27,16 @@ from tests.sandbox.driver import CHANNEL, Json, NeverHappened, Workspace, channe
 from tests.support.books import check_database
 
 ROOT = Path(__file__).resolve().parents[2]
-PRICES = '[hiapi.mini]\n"480p" = 0.08\n"720p" = 0.15\n'
-"""What the pretend provider charges."""
+PRICES = """
+[hiapi.mini]
+"480p" = 0.08
+"720p" = 0.15
+[hiapi.standard]
+"480p" = 0.16
+"720p" = 0.30
+"1080p" = 0.60
+"""
+"""What the pretend HiAPI charges; the real one publishes no prices."""
 
 Mode = Literal["socket", "http"]
 """How Slack reaches the bot."""
@@ -253,7 +261,8 @@ def number_of(message: Json) -> int:
 
 
 def environment(place: Path, sandbox: Mapping[str, str], **more: str) -> dict[str, str]:
-    """The bot's whole environment: nothing of the caller's but what finding Python needs."""
+    """The bot's whole environment: nothing of the caller's but what finding Python needs. One provider, so that it is
+    known where a clip is made."""
     (place / "prices.toml").write_text(PRICES, encoding="utf-8")
     return {
         "PATH": os.environ["PATH"],
@@ -263,6 +272,7 @@ def environment(place: Path, sandbox: Mapping[str, str], **more: str) -> dict[st
         "DATABASE_URL": f"sqlite:///{place / 'dailies.db'}",
         "MEDIA_URL": f"file:{place / 'media'}",
         "PRICE_FILE": str(place / "prices.toml"),
+        "PROVIDERS": "hiapi",
         "HTTP_PORT": "0",
         "PROMOTE_UNDO_SECONDS": "1",
         "POLL_INTERVAL_SECONDS": "0.2",

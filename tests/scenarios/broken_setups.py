@@ -93,6 +93,8 @@ NOT_HIAPI = "Correct HIAPI_BASE_URL, or unset it to use https://api.hiapi.ai."
 BLOCKED = (
     "Correct HIAPI_API_KEY; if it is right, see on its website whether the key or this machine's address is blocked."
 )
+A_RESOLUTION = "Use one of 480p, 720p, 1080p, or one of them with +video."
+WITHOUT_KEYS = {f"{name}_API_KEY": "" for name in ("HIAPI", "APIMART", "MUAPI", "SEEDANCEAPI", "EMPIRIOLABS")}
 NO_CREDIT = "Top up the account that HIAPI_API_KEY belongs to; the key itself is taken."
 A_MINUTE = "Wait a minute, and run `dailies doctor` again."
 IN_TROUBLE = (
@@ -216,7 +218,8 @@ BROKEN: dict[str, Broken] = {
     ),
     "no prices of one's own": Broken(
         settings={"PRICE_FILE": ""}, line="prices", level="warn",
-        says="hiapi publishes none for mini at 480p, mini at 720p; the dearest of other providers is assumed.",
+        says="hiapi publishes none for mini at 480p, mini at 720p, standard at 480p, standard at 720p, "
+        "standard at 1080p; the dearest of other providers is assumed.",
         mend="Write what your account pays under [hiapi.TIER] into a file, and name that in PRICE_FILE (.env.example).",
     ),
     "a price file that is not there": Broken(
@@ -234,20 +237,31 @@ BROKEN: dict[str, Broken] = {
         '[hiapi.minni]\n"480p" = 0.08\n', 'there is no tier "minni".', 'Write "mini" instead.'
     ),
     "a resolution misspelt beside a price": price_file(
-        '[hiapi.mini]\n"48op" = 0.08\n', '"48op" is not a resolution.', "Use one of 480p, 720p, 1080p."
+        '[hiapi.mini]\n"48op" = 0.08\n', '"48op" is not a resolution.', A_RESOLUTION
     ),
     "a resolution misspelt beside a price with video": price_file(
-        '[hiapi.mini]\n"48op+video" = 0.08\n', '"48op" is not a resolution.', "Use one of 480p, 720p, 1080p."
+        '[hiapi.mini]\n"48op+video" = 0.08\n', '"48op+video" is not a resolution.', A_RESOLUTION
     ),
     # --- the provider
     "no provider key": Broken(
-        settings={"HIAPI_API_KEY": ""}, line="provider", says="No provider has a key.",
-        mend="Set HIAPI_API_KEY. `dailies demo` needs none.",
+        settings={"PROVIDERS": "", **WITHOUT_KEYS}, line="provider", says="No provider has a key.",
+        mend="Set HIAPI_API_KEY, APIMART_API_KEY, MUAPI_API_KEY, SEEDANCEAPI_API_KEY or EMPIRIOLABS_API_KEY; "
+        "PROVIDERS=sandbox and `dailies demo` need none.",
     ),
     "a provider that there is not": Broken(
         settings={"PROVIDERS": "hiapi,acme"}, line="provider",
         says="PROVIDERS names acme, which this release does not have.",
-        mend="Name only these, or leave PROVIDERS out: hiapi.",
+        mend="Name only these, or leave PROVIDERS out: hiapi, apimart, muapi, seedanceapi, empiriolabs.",
+    ),
+    "a provider named without its key": Broken(
+        settings={"MUAPI_API_KEY": "", "PROVIDERS": "hiapi,muapi"}, line="provider",
+        says="PROVIDERS names muapi, but MUAPI_API_KEY is not set.",
+        mend="Set MUAPI_API_KEY, or take muapi out.",
+    ),
+    "pretend providers beside a real one": Broken(
+        settings={"PROVIDERS": "sandbox,hiapi"}, line="provider",
+        says="PROVIDERS names sandbox beside hiapi.",
+        mend="Leave either sandbox or the others: what is pretended must not stand beside what is charged.",
     ),
     "a wrong provider key": Broken(
         settings={"HIAPI_API_KEY": "made-up-word"}, line="provider hiapi", says="it refuses the key: ",

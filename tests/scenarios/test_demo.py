@@ -78,6 +78,11 @@ async def test_a_bot_that_is_killed_from_the_page_comes_back_and_finishes(tmp_pa
 
         await people.message_where(lambda one: bool(one.get("files")), timeout=60, what="the clip stands")
         assert len((await people.state())["providers"]["hiapi"]["ledger"]) == 1
+
+        await people.slash("maya", "/clip a lighthouse at dawn --provider muapi")
+        await people.wait_until(
+            lambda state: state["providers"]["muapi"]["ledger"], what="another provider has charged"
+        )
     finally:
         await people.close()
         process.terminate()

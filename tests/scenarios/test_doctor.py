@@ -33,8 +33,8 @@ SECRETS = re.compile(r"TOKEN|SECRET|KEY")
 IN_ORDER = {"BUDGET_USER_DAY_USD": "10"}
 
 NAMES = [
-    "settings", "database", "media", "caps", "prices", "provider hiapi", "slack token", "slack scopes", "app token",
-    "clock", "port",
+    "settings", "database", "media", "caps", "prices", "provider hiapi", "modes", "slack token", "slack scopes",
+    "app token", "clock", "port",
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from bot.domain.budget import Caps, OverCap
 from bot.domain.lineage import Changes
 from bot.domain.pricing import PriceTable, Rate, RateKey
 from bot.domain.recipe import MINI, Resolution
-from bot.ports import Clock, Order, OrderOutcome, Storage, StorageBusy, TaskReport
+from bot.ports import Clock, Storage, StorageBusy
 from bot.services.answers import AlreadyTaken, Taken
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
@@ -32,27 +32,16 @@ from bot.services.taking import Sender, Taking
 from storage import open_storage
 from tests.support.clock import SettableClock
 from tests.support.values import capabilities
+from tests.support.vendors import Declared
 
 RATES: dict[RateKey, Rate] = {
-    ("hiapi", MINI, Resolution.P480): Rate(per_second_micro_usd=80_000, as_of=date(2026, 11, 20)),
-    ("hiapi", MINI, Resolution.P720): Rate(per_second_micro_usd=150_000, as_of=date(2026, 11, 20)),
+    ("hiapi", MINI, Resolution.P480, False): Rate(per_second_micro_usd=80_000, as_of=date(2026, 11, 20)),
+    ("hiapi", MINI, Resolution.P720, False): Rate(per_second_micro_usd=150_000, as_of=date(2026, 11, 20)),
 }
 
 
-class Vendor:
-    """A provider that is only ever looked at."""
-
-    name = "hiapi"
-    capabilities = (capabilities(resolutions=frozenset(Resolution)),)
-
-    def order(self, recipe: object, key: str) -> Order:
-        raise AssertionError("nothing is ordered at the counter")
-
-    async def submit(self, order: Order) -> OrderOutcome:
-        raise AssertionError("nothing is ordered at the counter")
-
-    async def look(self, task_id: str) -> TaskReport:
-        raise AssertionError("nothing is ordered at the counter")
+VENDOR = Declared(capabilities(resolutions=frozenset(Resolution)))
+"""A provider that is only ever looked at."""
 
 
 class Everybody:
@@ -81,7 +70,7 @@ class Counter:
         gatekeeper = Gatekeeper(directory=Everybody(), clock=clock)
         intake = Intake(
             storage=storage,
-            router=Router({"hiapi": Vendor()}, PriceTable(RATES)),
+            router=Router({"hiapi": VENDOR}, PriceTable(RATES)),
             policies=policies,
             gatekeeper=gatekeeper,
             taking=Taking(storage=storage, clock=clock, wake=wake),

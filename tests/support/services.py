@@ -12,11 +12,12 @@ from typing import Any
 
 from bot.domain.access import Member
 from bot.domain.audit import AuditEntry
+from bot.domain.capabilities import Capabilities
 from bot.domain.job import Ask, Decision, Job, Ownership, State, TimelineEntry
 from bot.domain.lineage import Changes
 from bot.domain.pricing import PriceTable, Rate, RateKey
-from bot.domain.recipe import Recipe, Resolution
-from bot.ports import Directory, Order, OrderOutcome, Storage, TaskReport
+from bot.domain.recipe import Resolution
+from bot.ports import Directory, Storage
 from bot.services.answers import Taken
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
@@ -28,12 +29,13 @@ from bot.services.routing import Router
 from bot.services.taking import Taking
 from tests.support.clock import START, SettableClock
 from tests.support.values import a_sender, at, capabilities
+from tests.support.vendors import Declared
 
 DRAFT, FINAL = 320_000, 600_000
 """Micro-dollars: four seconds at 480p and at 720p."""
 ROOT, CLIP = "1700000000.000100", "1700000002.000300"
 RATES: Mapping[RateKey, Rate] = {
-    ("hiapi", "mini", resolution): Rate(per_second_micro_usd=price, as_of=START.date())
+    ("hiapi", "mini", resolution, False): Rate(per_second_micro_usd=price, as_of=START.date())
     for resolution, price in {Resolution.P480: 80_000, Resolution.P720: 150_000}.items()
 }
 
@@ -55,25 +57,6 @@ class People:
     async def admins(self) -> tuple[str, ...]:
         """Of those who were given."""
         return tuple(person for person, member in self.members.items() if member is not None and member.runs_workspace)
-
-
-class Vendor:
-    """A provider that intake only ever looks at."""
-
-    name = "hiapi"
-    capabilities = (capabilities(resolutions=frozenset(Resolution)),)
-
-    def order(self, recipe: Recipe, key: str) -> Order:
-        """Nobody who takes an ask makes an order."""
-        raise AssertionError("intake makes no order")
-
-    async def submit(self, order: Order) -> OrderOutcome:
-        """As above."""
-        raise AssertionError("intake orders nothing")
-
-    async def look(self, task_id: str) -> TaskReport:
-        """As above."""
-        raise AssertionError("intake asks no provider")
 
 
 class Bell(Doorbell):
@@ -98,13 +81,14 @@ class House:
     people: Directory = field(default_factory=People)
     bell: Bell = field(default_factory=Bell)
     rates: Mapping[RateKey, Rate] = field(default_factory=lambda: RATES)
+    tier: Capabilities = field(default_factory=lambda: capabilities(resolutions=frozenset(Resolution)))
     _ownership: Ownership | None = None
 
     def intake(self, **policy: Any) -> Intake:
         """What takes asks."""
         return Intake(
             storage=self.storage,
-            router=Router({"hiapi": Vendor()}, PriceTable(self.rates)),
+            router=Router({"hiapi": Declared(self.tier)}, PriceTable(self.rates)),
             policies=self.policies(**policy),
             gatekeeper=self.gatekeeper(),
             taking=Taking(storage=self.storage, clock=self.clock, wake=self.bell.ring),

@@ -14,6 +14,7 @@ from bot.domain.pricing import PriceTable
 from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone
 from bot.services.announcing import Announcing
 from bot.services.bench import Bench, Later
+from bot.services.circuit import Circuit
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.lease import Lease
 from bot.services.moving import Moves
@@ -142,7 +143,8 @@ async def newsroom(policy: Policy) -> Newsroom:
         clock=clock,
         lease=lease,
         moves=Moves(storage=storage, clock=clock, moved=lambda before, after: None),
-        places=Places(clock, lambda job: None),
+        places=Places(lambda job: None),
+        circuit=Circuit(clock),
         ring=lambda: None,
     )
     return Newsroom(slack=slack, clock=clock, storage=storage, announcing=Announcing(bench=bench), lease=lease)
@@ -304,3 +306,24 @@ def test_overbilling_names_both_figures_and_the_mend() -> None:
     text = announcement(news).text
     for words in ("HiAPI charged $0.64 for clip #3 in <#C1>", "held at $0.32", "`PRICE_FILE`", "`[hiapi.mini]`"):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("topic", "facts", "words"),
+    [
+        (
+            Topic.PROVIDER_PAUSED,
+            {"kind": "out_of_credit"},
+            "The account at Muapi is empty. <https://muapi.ai/topup|Top up",
+        ),
+        (Topic.PROVIDER_PAUSED, {"kind": "key_refused"}, "Muapi refuses the key of Dailies"),
+        (Topic.PROVIDER_PAUSED, {"kind": "provider"}, "Clips in <#C1> that were to be made there wait"),
+        (Topic.PROVIDER_RESUMED, {}, "Muapi takes orders again"),
+        (Topic.LOW_BALANCE, {"left_micro_usd": 2_500_000, "clip_micro_usd": 1_200_000}, "$2.50 is left at Muapi"),
+    ],
+)
+def test_news_of_a_provider_says_what_it_means_and_what_to_do(
+    topic: Topic, facts: dict[str, str | int], words: str
+) -> None:
+    news = replace(CAP_NEAR, topic=topic, facts={"provider": "muapi", "channel": "C1", **facts})
+    assert words in announcement(news).text

@@ -367,7 +367,8 @@ UNDOING: dict[str, Any] = {"gate": Gate.UNDO, "decide_by": NOW + timedelta(secon
 @pytest.mark.parametrize(
     ("state", "changes", "buttons"),
     [
-        (State.WAITING, {"wait_reason": WaitReason.PROVIDER_CREDIT}, ["cancel"]),
+        (State.WAITING, {"wait_reason": WaitReason.PROVIDER_CREDIT}, ["use_another_provider", "cancel"]),
+        (State.WAITING, {"wait_reason": WaitReason.PROVIDER_DOWN}, ["use_another_provider", "cancel"]),
         (State.QUEUED, {}, ["cancel"]),
         (State.SUBMITTING, {}, ["cancel"]),
         (State.RENDERING, {}, ["cancel"]),

@@ -16,7 +16,6 @@ from bot.domain.notice import Notice
 from bot.domain.pricing import NoPrice
 from bot.domain.recipe import Ratio, Recipe, Resolution
 from bot.ports import ClipPost, StorageBusy
-from bot.providers.hiapi import capabilities
 from bot.services.answers import (
     AlreadyTaken,
     Busy,
@@ -32,10 +31,12 @@ from bot.services.answers import (
     Taken,
     WhichClip,
 )
+from bot.vendors import VENDORS
 from handlers.blocks.answers import Outcome, answer, explain_error
 from handlers.blocks.clip_line import clip_comment, clip_filename, clip_title
 from handlers.blocks.kit import Message, cut, escape, local_time
 from handlers.blocks.notices import notice
+from handlers.blocks.words import price_words, provider_name
 from handlers.grammar import ClipRequest, Help, UsageError, parse_clip, parse_reply
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -241,15 +242,24 @@ def test_help_shows_only_lines_that_work() -> None:
         assert parse_reply(reply, bot_user="U").kind.value in {"settings", "promote"}
 
 
-def test_help_shows_only_options_that_the_provider_takes() -> None:
+def test_help_shows_only_options_that_some_provider_takes() -> None:
     options = re.findall(r"`(--[a-z-]+) ?([^`]*)`", answer(Help()).text.partition("Options:")[2].partition("\n")[0])
     lines = [f"a mug {name} {value}".strip() for name, values in options for value in re.split(r"[|–]", values)]
-    assert {"a mug --takes 8", "a mug --dur 15", "a mug --res 720p", "a mug --ratio adaptive"} < set(lines)
+    assert {"a mug --takes 8", "a mug --dur 15", "a mug --res 1080p", "a mug --ratio 3:2", "a mug --hq"} < set(lines)
+    tiers = [can for vendor in VENDORS.values() for can in vendor.tiers]
     for line in lines:
         request = parse_clip(line)
         assert isinstance(request, ClipRequest)
-        assert fit(vary(Recipe(prompt=request.prompt), request.changes), capabilities()) == ()
+        # What is not asked for is as the tier has it.
+        wishes = [
+            (vary(Recipe(prompt=request.prompt, tier=can.tier, resolution=resolution), request.changes), can)
+            for can in tiers
+            for resolution in can.resolutions
+        ]
+        assert [can for wish, can in wishes if not fit(wish, can)], line
 
+
+NO_SEEDS = Misfit(option="--seed", asked="7", allowed="no seeds")
 
 CAP = Cap(
     scope=Scope.PERSON_DAY,
@@ -267,9 +277,22 @@ REFUSALS: list[tuple[Exception, tuple[str, ...]]] = [
     (NoProvider("sora", ("hiapi", "muapi")), ("“sora”", "hiapi, muapi", "--provider")),
     (NoProvider(None, ()), ("No video provider", "dailies doctor")),
     (
-        CannotMake("hiapi", (Misfit(option="--seed", asked="7", allowed="no seeds"),)),
-        ("HiAPI cannot make this", "--seed “7”: it has no seeds"),
+        CannotMake("hiapi", (NO_SEEDS,)),
+        ("HiAPI cannot make this", "--seed “7”: it has no seeds", "Change that and ask again."),
     ),
+    (
+        CannotMake("hiapi", (NO_SEEDS,), able=("apimart", "muapi"), would=("empiriolabs",)),
+        ("Ask for `--provider apimart` or `--provider muapi`, or leave `--provider` out; or change that",),
+    ),
+    (
+        CannotMake("hiapi", (NO_SEEDS,), would=("apimart", "muapi", "empiriolabs")),
+        ("APIMart, Muapi or EmpirioLabs could make it, if whoever runs Dailies gave it a key.",),
+    ),
+    (
+        CannotMake("pretend-hiapi", (NO_SEEDS,), able=("pretend-apimart",)),
+        ("Pretend HiAPI cannot make this", "Ask for `--provider apimart`, or leave"),
+    ),
+    (NoProvider("sora", ("pretend-hiapi", "pretend-muapi")), ("Providers set up: hiapi, muapi.",)),
     (NoSuchClip(9, (1, 2, 4)), ("no clip #9", "#1, #2 and #4")),
     (NoSuchClip(9, (1,)), ("no clip #9", "only #1")),
     (NoSuchClip(9, ()), ("no clip #9", "no clips here yet")),
@@ -310,7 +333,8 @@ def test_a_surprise_is_answered_with_a_code_and_without_its_words() -> None:
     "error",
     [
         NoProvider(POISON, (POISON,)),
-        CannotMake(POISON, (Misfit(option=POISON, asked=POISON, allowed=POISON),)),
+        CannotMake(POISON, (Misfit(option=POISON, asked=POISON, allowed=POISON),), able=(POISON,)),
+        CannotMake(POISON, (Misfit(option=POISON, asked=POISON, allowed=POISON),), would=(POISON,)),
         NoPrice(POISON, POISON, Resolution.P480),
         NothingToDo(POISON),
         Refusal(POISON),
@@ -362,3 +386,10 @@ def test_a_notice_needs_no_clip_and_brings_no_words_to_life(kind: Notice) -> Non
         message = notice(kind, replace(ASK, text=POISON), job)
         assert_plain_answer(message)
         assert LIVE.search(message.text) is None
+
+
+def test_what_is_pretended_says_so_wherever_a_provider_or_a_price_is_named() -> None:
+    assert provider_name("pretend-muapi") == "Pretend Muapi"
+    assert price_words(320_000, assumed=True, provider="pretend-muapi") == "$0.32 (pretend: nothing is charged)"
+    assert price_words(320_000, assumed=True, provider="hiapi") == "$0.32 (assumed: HiAPI publishes no price)"
+    assert price_words(320_000, assumed=False, provider="hiapi") == "$0.32"

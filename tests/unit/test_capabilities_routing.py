@@ -10,13 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.capabilities import Capabilities, Misfit, fit, tokens_of
-from bot.domain.failure import Failure
 from bot.domain.pricing import NoPrice, PriceTable, Rate
 from bot.domain.recipe import MediaKind, MediaRole, Medium, Mode, Ratio, Recipe, Resolution
-from bot.ports import Balance, Order, OrderOutcome, TaskReport
 from bot.services.answers import CannotMake, NoProvider
 from bot.services.routing import Route, Router
 from tests.support.values import a_recipe, capabilities
+from tests.support.vendors import Declared
 
 READ = date(2026, 11, 20)
 LIMITED = capabilities(
@@ -25,41 +24,6 @@ LIMITED = capabilities(
     audio_toggle=False,
     longest_prompt=1000,
 )
-
-
-class Declared:
-    """A provider of which only the declarations may be looked at."""
-
-    def __init__(self, *can: Capabilities) -> None:
-        self.name = can[0].provider
-        self.capabilities = can
-
-    def order(self, recipe: Recipe, key: str, callback_url: str | None = None) -> Order:
-        raise AssertionError("choosing a provider makes no order")
-
-    async def submit(self, order: Order) -> OrderOutcome:
-        raise AssertionError("choosing a provider orders nothing")
-
-    async def look(self, task_id: str) -> TaskReport:
-        raise AssertionError("choosing a provider asks for nothing")
-
-    async def look_at_all(self, task_ids: Sequence[str]) -> Mapping[str, TaskReport]:
-        raise AssertionError("choosing a provider asks for nothing")
-
-    async def cancel(self, task_id: str) -> bool:
-        raise AssertionError("choosing a provider stops nothing")
-
-    async def balance(self) -> Balance | None:
-        raise AssertionError("choosing a provider asks for nothing")
-
-    async def check(self) -> Failure | None:
-        raise AssertionError("choosing a provider asks for nothing")
-
-    def told(self, headers: Mapping[str, str], body: bytes) -> str | None:
-        raise AssertionError("choosing a provider hears nothing")
-
-    async def close(self) -> None:
-        raise AssertionError("choosing a provider closes nothing")
 
 
 def priced(**per_second: float) -> PriceTable:

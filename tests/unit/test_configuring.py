@@ -40,10 +40,11 @@ from storage import MemoryStorage, open_storage
 from storage.memory.preferences import MemoryPreferences
 from tests.support.clock import START, SettableClock
 from tests.support.values import PRICE, a_cap, a_hold, a_job, a_sender, a_thread, an_ask, at, capabilities
+from tests.support.vendors import Declared
 
 ADMIN, OWNER, MAKER, STRANGER = "U1ADMIN", "U2OWNER", "U3MAKER", "U4STRANGER"
 RATES = {
-    ("hiapi", tier, resolution): Rate(per_second_micro_usd=price, as_of=START.date())
+    ("hiapi", tier, resolution, False): Rate(per_second_micro_usd=price, as_of=START.date())
     for resolution, price in {Resolution.P480: 80_000, Resolution.P720: 150_000}.items()
     for tier in ("mini", "pro")
 }
@@ -70,12 +71,6 @@ class People:
         return (OWNER,)
 
 
-class Vendor:
-    """A provider of which only the capabilities matter."""
-
-    capabilities = (capabilities(), capabilities(tier="pro"))
-
-
 @dataclass
 class Office:
     """A workspace's settings over one storage, with what rang."""
@@ -88,7 +83,7 @@ class Office:
     def __post_init__(self) -> None:
         self.policies = Policies(storage=self.storage, operator=OPERATOR)
         gatekeeper = Gatekeeper(directory=self.people, clock=self.clock)
-        router = Router({"hiapi": Vendor()}, PriceTable(RATES))  # type: ignore[dict-item] # nothing is ordered
+        router = Router({"hiapi": Declared(capabilities(), capabilities(tier="pro"))}, PriceTable(RATES))
         self.configuring = Configuring(
             storage=self.storage,
             policies=self.policies,

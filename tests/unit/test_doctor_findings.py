@@ -1,6 +1,7 @@
 """What the doctor says about troubles that cannot be made on every machine, and its lines themselves."""
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ from sqlalchemy import make_url
 from bot.doctor.database import cannot_hold, unusable
 from bot.doctor.finding import Finding, Level, bad_setting, fail, ok, skip
 from bot.doctor.port import mend_of
-from bot.doctor.provider import judge
+from bot.doctor.provider import judge, little_left, missing
 from bot.domain.failure import Failure, FailureKind
-from bot.ports import StorageBusy, StorageError
+from bot.domain.recipe import Mode
+from bot.ports import Credit, StorageBusy, StorageError
 from bot.settings import BadSetting
+from bot.vendors import VENDORS
 from storage import NotWritable, SchemaNewer, SchemaOutdated, UnsupportedUrl
 from storage.engines import Place, place_of
 
@@ -218,3 +221,43 @@ def test_only_a_provider_that_refuses_the_key_sends_people_to_the_key(status: in
 def test_an_address_that_cannot_be_had_names_the_setting_to_change(number: int, variable: str) -> None:
     assert variable in mend_of(OSError(number, "…"), 80)
     assert ("lsof -i :80" in mend_of(OSError(number, "…"), 80)) == (number == errno.EADDRINUSE)
+
+
+@pytest.mark.parametrize(
+    ("left", "dearest"),
+    [(None, 2_000_000), (Credit(micro_usd=None), 2_000_000), (Credit(micro_usd=1), None)],
+)
+def test_what_nobody_can_say_of_a_balance_is_no_warning(left: Credit | None, dearest: int | None) -> None:
+    assert little_left("muapi", left, dearest) is None
+
+
+def test_a_balance_that_makes_few_clips_is_a_warning() -> None:
+    assert little_left("muapi", Credit(micro_usd=20_000_000), 2_000_000) is None
+    low = little_left("muapi", Credit(micro_usd=19_999_999), 2_000_000)
+    assert low is not None
+    assert low.line() == (
+        "warn  provider muapi: it takes the key, and $20.00 is left there, where a clip costs up to $2.00. "
+        "Mend: Top up the account that MUAPI_API_KEY belongs to."
+    )
+
+
+KNOWN = [can for vendor in VENDORS.values() for can in vendor.tiers]
+
+
+def test_what_no_provider_here_can_be_given_is_said() -> None:
+    everything = missing(KNOWN, KNOWN)
+    assert (everything.level.value, "a video to change" in everything.text) == ("ok", True)
+
+    hiapi = missing(VENDORS["hiapi"].tiers, KNOWN)
+    assert hiapi == ok(
+        "modes",
+        "no provider that is set up makes clips from a video to change, a video to go on from, so that is refused.",
+    )
+
+
+def test_that_no_provider_here_takes_pictures_is_a_warning_that_names_those_who_do() -> None:
+    tier = replace(VENDORS["muapi"].tiers[0], modes=frozenset({Mode.TEXT, Mode.FIRST_FRAME}))
+    finding = missing([tier], VENDORS["muapi"].tiers)
+    assert finding.level is Level.WARN
+    assert "references" in finding.text
+    assert finding.mend == "set MUAPI_API_KEY."

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.domain.access import AccessRules, Member
-from bot.domain.job import State
+from bot.domain.job import State, WaitReason
 from bot.services.answers import NotAllowed
 from bot.services.policy import Policy
 from handlers.actions import PRESSES
@@ -101,6 +101,11 @@ async def an_uncertain_clip(house: House) -> str:
     return (await house.uncertain()).id
 
 
+async def a_clip_without_a_provider(house: House) -> str:
+    taken = await house.draft(person=ASKER)
+    return (await house.moved(taken.jobs[0], state=State.WAITING, wait_reason=WaitReason.PROVIDER_DOWN)).id
+
+
 async def a_kept_clip(house: House) -> str:
     taken = await house.draft()
     return (await house.moved(taken.jobs[0], state=State.CANCELLED, clip_key="clips/abc.mp4")).id
@@ -127,6 +132,7 @@ DOORS = {
     "check again": button("clip.check_again", an_uncertain_clip),
     "order again": button("clip.order_again", an_uncertain_clip),
     "give up": button("clip.give_up", an_uncertain_clip, by=ADMIN),
+    "use another provider": button("clip.use_another_provider", a_clip_without_a_provider, by=ASKER),
     "deliver again": button("clip.deliver_again", a_kept_clip),
 }
 

@@ -10,7 +10,7 @@ from bot.domain.budget import Caps, OverCap
 from bot.domain.job import AskKind, Door, Gate, State, WaitReason, Wish
 from bot.domain.lineage import Changes, FinalPreset, Method
 from bot.domain.pricing import NoPrice
-from bot.domain.recipe import Ratio, Recipe, Resolution
+from bot.domain.recipe import MediaKind, MediaRole, Medium, Mode, Ratio, Recipe, Resolution
 from bot.services.answers import (
     AlreadyTaken,
     CannotMake,
@@ -27,9 +27,12 @@ from bot.services.taking import Sender
 from storage import MemoryStorage
 from tests.support.clock import START
 from tests.support.services import CLIP, DRAFT, RATES, ROOT, House
-from tests.support.values import a_sender, at
+from tests.support.values import a_sender, at, capabilities
 
 pytestmark = pytest.mark.jobs_set_by_hand(reason="clips are put in the state in which people see them")
+
+
+PICTURE = Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url="https://example.com/1.png")
 
 
 @pytest.fixture
@@ -94,6 +97,25 @@ async def test_a_final_without_a_draft_has_the_final_preset(house: House) -> Non
     own = await house.intake().draft(a_sender("e2"), "a red panda", Changes(seconds=9), final=True)
     assert isinstance(own, Taken)
     assert own.jobs[0].recipe.seconds == 9
+
+
+@pytest.mark.parametrize(("asked", "made"), [(None, Ratio.ADAPTIVE), (Ratio.TALL, Ratio.TALL)])
+async def test_a_first_frame_leads_the_ratio_that_nobody_asked_for(
+    house: House, asked: Ratio | None, made: Ratio
+) -> None:
+    """In the draft, in a variant that brings another picture, and in the key under which its final is made once."""
+    house.tier = capabilities(modes=frozenset({Mode.TEXT, Mode.FIRST_FRAME}))
+    taken = await house.intake().draft(a_sender(), "a mug", Changes(media=(PICTURE,), ratio=asked))
+    assert isinstance(taken, Taken)
+    assert taken.jobs[0].recipe.ratio is made
+    await house.post_card(taken.ask)
+    await house.moved(taken.jobs[0], state=State.DELIVERED, message_ts=CLIP)
+    final = await house.promoted()
+    assert final.jobs[0].recipe.ratio is made
+    another = Changes(media=(replace(PICTURE, url="https://example.com/2.png"),), ratio=asked)
+    variant = await house.intake().variant(a_sender("reply"), ROOT, 1, another, "another picture")
+    assert isinstance(variant, Taken)
+    assert variant.jobs[0].recipe.ratio is made
 
 
 async def test_an_estimate_writes_nothing(house: House) -> None:
@@ -231,7 +253,7 @@ async def test_after_an_undo_the_final_may_be_asked_for_again(house: House) -> N
 async def test_another_recipe_of_the_final_is_another_final(house: House) -> None:
     await house.clip()
     first = await house.promoted()
-    house.rates = {**RATES, ("hiapi", "mini", Resolution.P1080): RATES["hiapi", "mini", Resolution.P720]}
+    house.rates = {**RATES, ("hiapi", "mini", Resolution.P1080, False): RATES["hiapi", "mini", Resolution.P720, False]}
     bigger = house.intake(final=FinalPreset(resolution=Resolution.P1080))
     second = await bigger.promote_message(a_sender("react-2", person="U2"), CLIP)
     assert isinstance(second, Taken)

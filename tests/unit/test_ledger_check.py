@@ -152,7 +152,7 @@ SEEDED_JOBS: dict[str, tuple[Job, tuple[Entry, ...], str]] = {
     "cancelled and charged": (
         a_job(State.CANCELLED, cost_micro_usd=300_000),
         (HELD, SETTLED),
-        "cancelled without a clip, and 300000 is settled",
+        "cancelled before it was ordered, and 300000 is settled",
     ),
     "an order left behind": (a_job(State.QUEUED, attempt=2), (HELD, AGAIN), "open, and the job is at attempt 2"),
     "an order ahead of its time": (

@@ -28,8 +28,10 @@ from bot.domain.lifecycle import (
     Rendered,
     RenderFailed,
     Reordered,
+    Rerouted,
     Shared,
     Starved,
+    Stopped,
     Stored,
     SubmitIntended,
     Throttled,
@@ -40,14 +42,17 @@ from bot.domain.lifecycle import (
     drawn,
     transition,
 )
+from bot.domain.recipe import Ratio
 from bot.domain.trouble import Trouble
-from tests.support.values import PRICE, a_job, at
+from tests.support.values import PRICE, a_job, a_recipe, at
 
 NOW, DUE, EXPIRES = at(100), at(130), at(7000)
 POLICY = Failure(kind=FailureKind.POLICY, detail="no")
 BROKE = Failure(kind=FailureKind.OUT_OF_CREDIT)
 URL = "https://cdn.example/clip.mp4?signature=1"
 FILE = {"key": "clips/abc.mp4", "sha256": "abc", "size": 9}
+
+ADAPTIVE = a_recipe(ratio=Ratio.ADAPTIVE)
 
 EVENTS: tuple[Event, ...] = (
     Opened(person="U2"),
@@ -60,10 +65,12 @@ EVENTS: tuple[Event, ...] = (
     Lapsed(due_at=DUE),
     Accepted(task_id="tk-2"),
     Refused(failure=POLICY),
+    Rerouted(provider="muapi", model="seedance-2-mini", recipe=ADAPTIVE, price_micro_usd=400_000, price_assumed=True),
     Reordered(person="U9"),
     Overdue(due_at=DUE),
     Rendered(url=URL, expires_at=EXPIRES, cost_micro_usd=300_000),
     RenderFailed(failure=POLICY, cost_micro_usd=0),
+    Stopped(cost_micro_usd=300_000),
     WrittenOff(failure=POLICY, cost_micro_usd=320_000),
     Hindered(due_at=DUE, trouble=Trouble.DOWNLOAD_FAILS),
     LinkRenewed(url=URL, expires_at=EXPIRES),
@@ -88,6 +95,7 @@ STARVED = {
 BEFORE = 1
 """What an earlier order of the job counts as: costs are added to it."""
 
+STOPPED = {"state": State.CANCELLED, "cost_micro_usd": BEFORE + 300_000, "finished_at": NOW}
 DECLINED = {"state": State.CANCELLED, "wait_reason": None, "finished_at": NOW, "failure": POLICY, "trouble": None}
 REFUSED = {"state": State.FAILED, "failure": POLICY, "cost_micro_usd": BEFORE, "finished_at": NOW, "trouble": None}
 WRITTEN_OFF = {
@@ -128,6 +136,20 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
         "wait_reason": None,
         "failure": None,
         "due_at": NOW,
+    },
+    (State.WAITING, Rerouted): {
+        "state": State.QUEUED,
+        "provider": "muapi",
+        "model": "seedance-2-mini",
+        "recipe": ADAPTIVE,
+        "price_micro_usd": 400_000,
+        "price_assumed": True,
+        "wait_reason": None,
+        "failure": None,
+        "due_at": NOW,
+        "tries": 0,
+        "wish": None,
+        "wish_by": None,
     },
     (State.WAITING, Declined): DECLINED,
     (State.WAITING, Refused): REFUSED,
@@ -177,9 +199,11 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
     (State.RENDERING, Overdue): {"state": State.LATE, "due_at": DUE},
     (State.RENDERING, Rendered): RENDERED,
     (State.RENDERING, RenderFailed): RENDER_FAILED,
+    (State.RENDERING, Stopped): STOPPED,
     (State.RENDERING, WrittenOff): WRITTEN_OFF,
     (State.LATE, Rendered): RENDERED,
     (State.LATE, RenderFailed): RENDER_FAILED,
+    (State.LATE, Stopped): STOPPED,
     (State.LATE, WrittenOff): WRITTEN_OFF,
     (State.DOWNLOADING, Hindered): HINDERED,
     (State.DOWNLOADING, LinkRenewed): {"output_url": URL, "output_expires_at": EXPIRES, "due_at": NOW},
@@ -314,6 +338,18 @@ def test_the_drawing_names_every_state_and_every_event_and_no_other() -> None:
     drawing = (lifecycle.__doc__ or "").split("::", 1)[1].split("Every unfinished state", 1)[0]
     assert set(re.findall(r"\b[A-Z]{4,}\b", drawing)) == {state.name for state in State}
     assert set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)*\b", drawing)) == {kind.__name__ for kind in BY_KIND}
+
+
+def test_what_a_starved_order_waits_for_is_told_by_why_it_was_refused() -> None:
+    waits = {
+        kind: transition(a_job(State.QUEUED), Starved(failure=Failure(kind=kind), due_at=DUE), NOW).wait_reason
+        for kind in (FailureKind.OUT_OF_CREDIT, FailureKind.KEY_REFUSED, FailureKind.PROVIDER)
+    }
+    assert list(waits.values()) == [
+        WaitReason.PROVIDER_CREDIT,
+        WaitReason.PROVIDER_CREDIT,
+        WaitReason.PROVIDER_DOWN,
+    ]
 
 
 def test_a_starved_order_begins_again_with_a_hold_and_a_key_of_its_own() -> None:

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from bot.domain.budget import Cap, Caps, OverCap, Scope, caps_on
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import FINAL, Ask, Decision, Gate, Job, Ownership, State, WaitReason, Wish
+from bot.domain.job import AWAITS_PROVIDER, FINAL, Ask, Decision, Gate, Job, Ownership, State, Wish
 from bot.domain.ledger_check import unsound
 from bot.domain.lifecycle import (
     Accepted,
@@ -40,6 +40,7 @@ from bot.domain.lifecycle import (
     Reordered,
     Shared,
     Starved,
+    Stopped,
     Stored,
     SubmitIntended,
     Throttled,
@@ -209,6 +210,7 @@ class Money(RuleBasedStateMachine):
             Rendered(url="https://clip.example", expires_at=LATER, cost_micro_usd=cost),
             RenderFailed(failure=WHY, cost_micro_usd=cost),
             RenderFailed(failure=WHY, cost_micro_usd=0),
+            Stopped(cost_micro_usd=cost),
             written_off,
         ]
         again = job.wish is Wish.ORDER_AGAIN
@@ -240,7 +242,7 @@ class Money(RuleBasedStateMachine):
         ask = self.run(self._ask(job.ask_id))
         if job.cancel_by or ask.decision is Decision.STOP:
             self._moved(job, Declined(), self.run(self.moves.move(job, self.runner, Declined())))
-        elif job.wait_reason is WaitReason.PROVIDER_CREDIT:
+        elif job.wait_reason in AWAITS_PROVIDER:
             self._try_credit(job)
         elif ask.decision is Decision.GO:
             opened = Opened(person=ask.person)
@@ -309,7 +311,9 @@ class Money(RuleBasedStateMachine):
                     second.comes_to(0)
                 if cost:  # nothing charged yet is no word on what it will cost
                     self.orders[job.id, job.attempt].comes_to(cost)
-            case Rendered(cost_micro_usd=cost) | RenderFailed(cost_micro_usd=cost) if order:
+            case Rendered(cost_micro_usd=cost) | RenderFailed(cost_micro_usd=cost) | Stopped(cost_micro_usd=cost) if (
+                order
+            ):
                 known = price if order.came_to is None else order.came_to
                 order.comes_to(known if cost is None else cost)
             case WrittenOff() | Reordered() if order and order.came_to is None:

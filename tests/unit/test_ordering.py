@@ -1,6 +1,8 @@
 """What becomes of an order, for everything that a provider can answer: the first POST of an attempt, and a repeat; and
 what is looked at before it is sent: whether the people behind it still stand, whether there is a place, and money."""
 
+import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,14 +13,13 @@ import pytest
 from bot.domain.access import Member
 from bot.domain.announcement import ADMINS, Announcement, Topic
 from bot.domain.budget import Caps, EntryKind, Stage
-from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Decision, Gate, Job, State, WaitReason
+from bot.domain.job import Ask, Decision, EvidenceKind, Gate, Job, State, WaitReason, Wish
 from bot.domain.lifecycle import RenderFailed
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
 from bot.domain.pricing import PriceTable
-from bot.domain.recipe import Recipe
+from bot.domain.recipe import Recipe, Resolution
 from bot.ports import (
     ChatError,
     Order,
@@ -30,18 +31,23 @@ from bot.ports import (
     OrderThrottled,
     OrderUnknown,
     TaskFinished,
+    TaskMissing,
     TaskReport,
     TaskRunning,
+    TaskUnreadable,
 )
 from bot.providers.hiapi import capabilities, encode
 from bot.services.answers import Taken
+from bot.services.balances import Balances
 from bot.services.bench import Bench, Later
+from bot.services.circuit import RUN, Circuit, Lane
 from bot.services.deciding import Deciding
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.intake import Intake
 from bot.services.lease import Lease
-from bot.services.moving import Moves
+from bot.services.looking import Looking
+from bot.services.moving import Moves, evidence_of
 from bot.services.ordering import Ordering
 from bot.services.places import Places
 from bot.services.policies import Policies
@@ -51,34 +57,33 @@ from bot.services.routing import Router
 from bot.services.taking import Sender, Taking
 from storage import MemoryClips, MemoryStorage
 from tests.support.clock import SettableClock
+from tests.support.services import RATES
+from tests.support.vendors import Declared
 
 CHANNEL = "C1"
 SENDER = Sender(workspace="T1", channel=CHANNEL, person="U1", key="command:1")
 
 
-@dataclass
-class ScriptedProvider:
+class ScriptedProvider(Declared):
     """Answers orders as told, and remembers what it was sent: the far end of the port, at which the real adapter's
     own tests begin."""
 
-    answers: list[OrderOutcome]
-    idempotent: bool = True
-    name: str = "hiapi"
-    orders: list[Order] = field(default_factory=list)
-    report: TaskReport = field(default_factory=TaskRunning)
+    def __init__(self, answers: list[OrderOutcome], *, idempotent: bool = True, name: str = "hiapi") -> None:
+        super().__init__(replace(capabilities(idempotent=idempotent), provider=name))
+        self.answers = answers
+        self.orders: list[Order] = []
+        self.report: TaskReport = TaskRunning()
+        self.looked: list[str] = []
 
-    @property
-    def capabilities(self) -> tuple[Capabilities, ...]:
-        return (capabilities(idempotent=self.idempotent),)
-
-    def order(self, recipe: Recipe, key: str) -> Order:
-        return Order(key=key, body=encode(recipe, "seedance-2.0-mini"))
+    def order(self, recipe: Recipe, key: str, callback_url: str | None = None) -> Order:
+        return Order(key=key, body=encode(recipe, self.capabilities[0], callback_url))
 
     async def submit(self, order: Order) -> OrderOutcome:
         self.orders.append(order)
         return self.answers.pop(0)
 
     async def look(self, task_id: str) -> TaskReport:
+        self.looked.append(task_id)
         return self.report
 
 
@@ -123,6 +128,7 @@ class Desk:
     storage: MemoryStorage
     deciding: Deciding
     ordering: Ordering
+    rendering: Rendering
     intake: Intake
     lease: Lease
     chat: RecordingChat
@@ -189,12 +195,20 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(*answers: OrderOutcome, idempotent: bool = True, policy: Policy | None = None) -> AsyncIterator[Desk]:
-    """One accepted ask whose card stands, with a provider that will answer so."""
+async def desk(
+    *answers: OrderOutcome,
+    idempotent: bool = True,
+    policy: Policy | None = None,
+    other: ScriptedProvider | None = None,
+    named: str | None = None,
+) -> AsyncIterator[Desk]:
+    """One accepted ask whose card stands, with a provider that will answer so, and perhaps another one."""
     clock, storage, policy = SettableClock(), MemoryStorage(), policy or Policy()
     chat = RecordingChat()
     provider = ScriptedProvider(answers=list(answers), idempotent=idempotent)
-    router = Router({"hiapi": provider}, PriceTable())
+    providers = {one.name: one for one in (provider, other) if one is not None}
+    circuit = Circuit(clock)
+    router = Router(providers, PriceTable(RATES if other else None), healthy=circuit.healthy)
     lease = Lease(storage=storage, clock=clock, alone=True)
     await lease.register()
     people, offered = People(), list[str]()
@@ -208,7 +222,7 @@ async def desk(*answers: OrderOutcome, idempotent: bool = True, policy: Policy |
         taking=Taking(storage=storage, clock=clock, wake=lambda: None),
         doorbell=Doorbell(),
     )
-    taken = await intake.draft(SENDER, "a red panda surfing", Changes())
+    taken = await intake.draft(SENDER, "a red panda surfing", Changes(), provider=named)
     assert isinstance(taken, Taken)
     async with storage.begin() as tx:
         await tx.jobs.card_posted("T1", taken.ask.id, "1.0", 1)
@@ -217,7 +231,7 @@ async def desk(*answers: OrderOutcome, idempotent: bool = True, policy: Policy |
         clips=MemoryClips(),
         fetcher=None,  # type: ignore[arg-type] # nothing is fetched while ordering
         chat=chat,  # type: ignore[arg-type] # of all that a chat can do, ordering needs these two
-        providers={"hiapi": provider},
+        providers=providers,
         router=router,
         policy=policy,
         policies=policies,
@@ -226,15 +240,21 @@ async def desk(*answers: OrderOutcome, idempotent: bool = True, policy: Policy |
         clock=clock,
         lease=lease,
         moves=Moves(storage=storage, clock=clock, moved=lambda before, after: None),
-        places=Places(clock, lambda job: offered.append(job.id)),
+        places=Places(lambda job: offered.append(job.id)),
+        circuit=circuit,
         ring=lambda: None,
+        public_url="https://dailies.example",
+    )
+    balances = Balances(
+        providers=providers, router=router, storage=storage, policies=policies, clock=clock, wake=lambda: None
     )
     made = Desk(
         provider=provider,
         clock=clock,
         storage=storage,
         deciding=Deciding(bench=bench),
-        ordering=Ordering(bench=bench),
+        ordering=Ordering(bench=bench, balances=balances),
+        rendering=Rendering(bench=bench, looking=Looking(providers=providers, clock=clock)),
         intake=intake,
         lease=lease,
         chat=chat,
@@ -566,7 +586,7 @@ async def test_a_cost_that_is_known_only_at_the_end_is_told_of_when_it_is_more_t
         await one.submit()
         one.provider.report = TaskFinished(url="https://cdn.example/1.mp4", expires_at=None, cost_micro_usd=cost)
 
-        await Rendering(bench=one.ordering.bench).poll(await one.job(), await one.ask())
+        await one.rendering.poll(await one.job(), await one.ask())
 
         assert (await one.job()).cost_micro_usd == (570_000 if cost is None else cost)
         assert [news.topic for news in await one.news()] == ([Topic.OVERBILLED] if told else [])
@@ -578,3 +598,202 @@ async def test_the_admins_are_told_when_four_fifths_of_a_cap_are_held(cap: int |
     async with desk(policy=Policy(caps=Caps(workspace_month_micro_usd=cap))) as one:
         news = await one.news()
         assert [one.facts["committed_micro_usd"] for one in news] == ([570_000] if told else [])
+
+
+# --- providers that take no orders -----------------------------------------------------------------------------------
+
+
+DOWN = OrderNotSent(why="ConnectError")
+
+
+async def notes(one: Desk) -> tuple[str, ...]:
+    return (await one.ask()).notes
+
+
+async def test_an_order_that_nobody_named_a_provider_for_goes_to_another_when_its_own_starves() -> None:
+    """One hold is released and the other taken in the same breath, and the card says so; the channel need not know."""
+    muapi = ScriptedProvider([OrderAccepted(task_id="mu-1")], idempotent=False, name="muapi")
+    async with desk(STARVED, other=muapi) as one:
+        moved = await one.submit()
+
+        assert (moved.state, moved.provider, moved.attempt) == (State.QUEUED, "muapi", 2)
+        assert await one.money() == [EntryKind.HOLD, EntryKind.RELEASE, EntryKind.HOLD]
+        assert [note for note in await notes(one) if "muapi" in note]
+        assert await one.news() == []
+        rendering = await one.submit()
+        assert (rendering.state, rendering.task_id) == (State.RENDERING, "mu-1")
+        assert (len(one.provider.orders), len(muapi.orders)) == (1, 1)
+
+
+async def test_an_order_that_may_have_been_charged_never_goes_to_another_provider() -> None:
+    muapi = ScriptedProvider([], name="muapi")
+    async with desk(LOST, idempotent=False, other=muapi) as one:
+        for _ in range(RUN):
+            one.ordering.bench.circuit.stumbled("hiapi", "HTTP 502")
+        one.ordering.bench.circuit.accepted("hiapi")
+        job = await one.submit()
+
+        assert (job.state, job.provider) == (State.UNCERTAIN, "hiapi")
+        assert await one.money() == [EntryKind.HOLD]
+        assert muapi.orders == []
+
+
+async def test_who_named_the_provider_waits_for_it_and_may_press_for_another() -> None:
+    muapi = ScriptedProvider([TAKEN], name="muapi")
+    async with desk(STARVED, other=muapi, named="hiapi") as one:
+        waiting = await one.submit()
+        assert (waiting.state, waiting.wait_reason) == (State.WAITING, WaitReason.PROVIDER_CREDIT)
+        await one.deciding.decide(waiting, await one.ask())
+        assert (await one.job()).provider == "hiapi"
+
+        async with one.storage.begin() as tx:
+            await tx.jobs.wish("T1", one.job_id, Wish.USE_ANOTHER_PROVIDER, "U1")
+        await one.deciding.decide(await one.job(), await one.ask())
+
+        moved = await one.job()
+        assert (moved.state, moved.provider, moved.wish) == (State.QUEUED, "muapi", None)
+        assert await one.money() == [EntryKind.HOLD, EntryKind.RELEASE, EntryKind.HOLD]
+
+
+async def test_a_press_for_another_provider_where_there_is_none_is_answered_on_the_card_and_waits_on() -> None:
+    async with desk(STARVED, named="hiapi") as one:
+        await one.submit()
+        async with one.storage.begin() as tx:
+            await tx.jobs.wish("T1", one.job_id, Wish.USE_ANOTHER_PROVIDER, "U1")
+        await one.deciding.decide(await one.job(), await one.ask())
+
+        job = await one.job()
+        assert (job.state, job.wish) == (State.WAITING, None)
+        assert [note for note in await notes(one) if note.startswith("No other provider")]
+        assert await one.money() == [EntryKind.HOLD, EntryKind.RELEASE]
+
+
+async def test_a_dearer_provider_is_not_taken_without_a_question() -> None:
+    muapi = ScriptedProvider([TAKEN], name="muapi")
+    async with desk(STARVED, other=muapi, policy=Policy(confirm_above_micro_usd=330_000)) as one:
+        one.ordering.bench.router._prices._own["muapi", "mini", Resolution.P480, False] = replace(
+            RATES["hiapi", "mini", Resolution.P480, False], per_second_micro_usd=90_000
+        )
+        assert (await one.submit()).state is State.WAITING
+
+
+async def test_a_channel_is_told_once_that_its_clips_wait_and_once_that_they_go_on() -> None:
+    """However many clips wait there, and however often they are tried; the admins hear of it too."""
+    async with desk(STARVED, STARVED, TAKEN, OrderAccepted(task_id="tk-2")) as one:
+        second = await one.another("U2", "command:2")
+        await one.submit()
+        await one.order(second)
+        assert (await one.now(second)).state is State.WAITING, "it is not even sent"
+        one.clock.advance(30)
+        await one.deciding.decide(await one.job(), await one.ask())
+        await one.submit()
+        assert sorted((news.topic, news.to) for news in await one.news()) == [
+            (Topic.PROVIDER_PAUSED, CHANNEL),
+            (Topic.PROVIDER_PAUSED, ADMINS),
+        ]
+        one.clock.advance(30)
+        await one.deciding.decide(await one.job(), await one.ask())
+        assert (await one.submit()).state is State.RENDERING
+        async with one.storage.read() as tx:
+            now, ask = await tx.jobs.job("T1", second.id), await tx.jobs.ask("T1", second.ask_id)
+        await one.deciding.decide(now, ask)
+        assert (await one.order(second)).state is State.RENDERING
+        topics = [news.topic for news in await one.news()]
+        assert (topics.count(Topic.PROVIDER_PAUSED), topics.count(Topic.PROVIDER_RESUMED)) == (2, 1)
+        assert len(one.provider.orders) == 4
+
+
+async def test_a_run_of_orders_that_reach_nobody_pauses_the_provider_with_nothing_held() -> None:
+    async with desk(*[DOWN] * RUN) as one:
+        for _ in range(RUN):
+            assert (await one.submit()).state is State.QUEUED
+        waiting = await one.submit()
+
+        assert (waiting.state, waiting.wait_reason) == (State.WAITING, WaitReason.PROVIDER_DOWN)
+        assert await one.money() == [EntryKind.HOLD, EntryKind.RELEASE]
+        assert len(one.provider.orders) == RUN
+
+
+async def test_a_wait_that_the_provider_asked_one_order_for_is_kept_by_all() -> None:
+    async with desk(OrderThrottled(retry_after_seconds=40.0), TAKEN) as one:
+        second = await one.another("U2", "command:2")
+        await one.submit()
+
+        assert (await one.order(second)).state is State.QUEUED
+        assert len(one.provider.orders) == 1
+        assert one.ordering.bench.circuit.wait("hiapi", Lane.ORDERS) == 40
+        one.clock.advance(41)
+        assert (await one.order(second)).state is State.RENDERING
+
+
+# --- callbacks -------------------------------------------------------------------------------------------------------
+
+
+async def called(one: Desk, task_id: str) -> None:
+    """Somebody who has the order's token speaks of that task."""
+    async with one.storage.begin() as tx:
+        job = await tx.jobs.job("T1", one.job_id)
+        await tx.jobs.add_evidence(evidence_of(job, EvidenceKind.CALLED, task_id, one.clock))
+
+
+async def test_an_order_says_where_its_end_may_be_told_and_no_two_say_the_same() -> None:
+    async with desk(TAKEN, OrderAccepted(task_id="tk-2")) as one:
+        await one.submit()
+        await one.order(await one.another("U2", "command:2"))
+
+        urls = [json.loads(order.body)["callback"]["url"] for order in one.provider.orders]
+        assert all(re.fullmatch(r"https://dailies\.example/callbacks/hiapi/[0-9a-f]{32}", url) for url in urls)
+        assert len(set(urls)) == 2
+
+
+async def test_a_lost_answer_is_found_by_a_callback_and_adopted_when_the_provider_has_the_task() -> None:
+    async with desk(LOST, idempotent=False) as one:
+        uncertain = await one.submit()
+        assert uncertain.state is State.UNCERTAIN
+        await called(one, "tk-7")
+
+        await one.ordering.watch(await one.job(), await one.ask())
+
+        job = await one.job()
+        assert (job.state, job.task_id) == (State.RENDERING, "tk-7")
+        assert one.provider.looked == ["tk-7"]
+        assert len(one.provider.orders) == 1
+
+
+async def test_a_callback_before_the_end_of_an_order_spares_it_from_being_uncertain() -> None:
+    async with desk(LOST, idempotent=False) as one:
+        await one.ordering._intend(await one.job())
+        await called(one, "tk-7")
+
+        job = await one.resolve()
+
+        assert (job.state, job.task_id) == (State.RENDERING, "tk-7")
+        assert one.provider.orders == []
+
+
+@pytest.mark.parametrize("report", [TaskMissing(), TaskUnreadable(why="HTTP 500")])
+async def test_a_task_that_the_provider_does_not_show_us_is_not_adopted(report: TaskReport) -> None:
+    async with desk(LOST, idempotent=False) as one:
+        await one.submit()
+        one.provider.report = report
+        await called(one, "forged")
+
+        later = await one.ordering.watch(await one.job(), await one.ask())
+
+        assert (await one.job()).state is State.UNCERTAIN
+        assert later == Later(seconds=3.0)
+        one.clock.advance(120)
+        assert await one.ordering.watch(await one.job(), await one.ask()) == Later(seconds=60.0)
+
+
+async def test_a_task_of_another_clip_is_never_adopted_whoever_speaks_of_it() -> None:
+    async with desk(TAKEN, LOST, idempotent=False) as one:
+        await one.submit()
+        second = await one.another("U2", "command:2")
+        await one.order(second)
+        one.job_id = second.id
+        await called(one, "tk-1")
+
+        await one.ordering.watch(await one.job(), await one.ask())
+
+        assert ((await one.job()).state, one.provider.looked) == (State.UNCERTAIN, [])

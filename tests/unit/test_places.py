@@ -1,19 +1,12 @@
-"""Who waits for a provider's place or for a job of their own, and pauses while it refuses our key or our credit."""
+"""Who waits for a provider's place or for a job of their own, and whose turn it is."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.domain.job import Job
-from bot.domain.patience import CREDIT_PROBE
 from bot.services.places import Places
-from tests.support.clock import SettableClock
 from tests.support.values import a_job
-
-PROBE = CREDIT_PROBE.total_seconds()
-
-
-@pytest.fixture
-def clock() -> SettableClock:
-    return SettableClock()
 
 
 @pytest.fixture
@@ -22,8 +15,8 @@ def offered() -> list[str]:
 
 
 @pytest.fixture
-def places(clock: SettableClock, offered: list[str]) -> Places:
-    return Places(clock, lambda one: offered.append(one.id))
+def places(offered: list[str]) -> Places:
+    return Places(lambda one: offered.append(one.id))
 
 
 def job(job_id: str, *, person: str = "U1", provider: str = "hiapi") -> Job:
@@ -100,58 +93,54 @@ def test_a_job_that_another_pays_by_now_is_found_in_its_line_all_the_same(places
     assert offered == []
 
 
-def test_a_pause_is_news_once(places: Places) -> None:
-    assert places.pause("hiapi", "out_of_credit") is True
-    assert places.pause("hiapi", "out_of_credit") is False
-    assert places.pause("muapi", "out_of_credit") is True
+def test_one_clip_does_not_wait_for_a_batch(places: Places, offered: list[str]) -> None:
+    """Maya's twelve came first and have five places; Ben's only one is next."""
+    batch = [job(f"01A{number:02}") for number in range(12)]
+    for one in batch[:5]:
+        places.take(one)
+    for one in batch[5:]:
+        places.wait(one)
+    bens = job("01B", person="U2")
+    assert places.in_turn(bens)
+    places.wait(bens)
+    places.freed(batch[0])
+    assert offered == ["01B"]
+    places.take(bens)
+    assert places.in_turn(batch[5])
 
 
-def test_a_paused_provider_gets_no_orders(places: Places) -> None:
-    assert places.paused("hiapi", "01A") is None
-    places.pause("hiapi", "key_refused")
-    assert places.paused("hiapi", "01A") == "key_refused"
-    assert places.paused("muapi", "01A") is None
+@given(st.lists(st.sampled_from(["U1", "U2", "U3", "U4"]), min_size=1, max_size=24))
+def test_nobody_has_a_second_turn_before_everybody_who_waits_has_had_one(people: list[str]) -> None:
+    offered: list[Job] = []
+    places = Places(offered.append)
+    for number, person in enumerate(people):
+        places.wait(job(f"01{number:03}", person=person))
+    waiting = {person: people.count(person) for person in people}
+    had: list[str] = []
+    for _ in people:
+        places.freed(job("00", person="U9"))
+        chosen = offered.pop()
+        assert places.in_turn(chosen)
+        places.take(chosen)
+        had.append(chosen.person)
+        waiting[chosen.person] -= 1
+        turns = {person: had.count(person) for person in set(people)}
+        for person, left in waiting.items():
+            assert not left or turns[person] >= max(turns.values()) - 1, (had, waiting)
+    places.freed(job("00", person="U9"))
+    assert offered == []
+    assert sorted(had) == sorted(people)
 
 
-def test_one_job_at_a_time_probes_a_paused_provider(places: Places, clock: SettableClock) -> None:
-    places.pause("hiapi", "out_of_credit")
-    assert not places.may_probe("hiapi", "01A")
-    clock.advance(PROBE - 0.1)
-    assert not places.may_probe("hiapi", "01A")
-    clock.advance(0.1)
-    assert places.may_probe("hiapi", "01B")
-    assert not places.may_probe("hiapi", "01A"), "another one is trying"
-    assert places.paused("hiapi", "01B") is None, "the prober may order"
-    assert places.paused("hiapi", "01A") == "out_of_credit"
-
-
-def test_a_prober_that_is_never_heard_of_again_is_followed_by_another(places: Places, clock: SettableClock) -> None:
-    places.pause("hiapi", "out_of_credit")
-    clock.advance(PROBE)
-    assert places.may_probe("hiapi", "01B")
-    clock.advance(PROBE)
-    assert places.may_probe("hiapi", "01A")
-    assert places.paused("hiapi", "01B") == "out_of_credit"
-
-
-def test_a_refused_probe_prolongs_the_pause(places: Places, clock: SettableClock) -> None:
-    places.pause("hiapi", "out_of_credit")
-    clock.advance(PROBE)
-    assert places.may_probe("hiapi", "01A")
-    places.pause("hiapi", "out_of_credit")
-    assert places.paused("hiapi", "01A") == "out_of_credit"
-    assert not places.may_probe("hiapi", "01A")
-
-
-def test_an_order_that_goes_through_ends_the_pause_for_all(places: Places) -> None:
-    assert places.resume("hiapi") is False
-    places.pause("hiapi", "out_of_credit")
-    assert places.resume("hiapi") is True
-    assert places.paused("hiapi", "01A") is None
-    assert places.may_probe("hiapi", "01A")
-    assert places.pause("hiapi", "out_of_credit") is True
-
-
-def test_without_a_pause_anybody_may_order(places: Places) -> None:
-    assert places.may_probe("hiapi", "01A")
-    assert places.may_probe("hiapi", "01B")
+@given(st.lists(st.sampled_from(["U1", "U2", "U3"]), max_size=20))
+def test_who_waits_is_not_overtaken_by_those_who_come_later_for_ever(newcomers: list[str]) -> None:
+    """Ben had a turn and waits for another; people who come after him go behind him."""
+    offered: list[Job] = []
+    places = Places(offered.append)
+    places.take(job("00A", person="U8"))
+    places.wait(job("00B", person="U8"))
+    places.take(job("00C", person="U9"))
+    for number, person in enumerate(newcomers):
+        places.wait(job(f"01{number:03}", person=person))
+    places.freed(job("00A", person="U8"))
+    assert offered[-1].person == "U8"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.access import AccessRules, Why
+from bot.domain.audit import Act
 from bot.domain.budget import Caps, EntryKind, OverCap
 from bot.domain.job import Decision, Gate, State, WaitReason, Wish
 from bot.domain.lineage import Changes
@@ -374,6 +375,26 @@ async def test_ordering_again_too_early_does_not_use_up_the_press(house: House) 
 async def on_file(folder: Path) -> AsyncIterator[House]:
     async with open_storage(f"sqlite:///{folder / 'dailies.db'}", alone=True) as storage:
         yield House(storage=storage)
+
+
+# --- a provider that takes no orders ---------------------------------------------------------------------------------
+
+
+async def test_another_provider_is_the_payers_choice_and_only_while_the_clip_waits_for_its_own(house: House) -> None:
+    """It may cost more there, and it is their money."""
+    taken = await house.draft()
+    job, presses = taken.jobs[0], house.presses()
+    with pytest.raises(NothingToDo):
+        await presses.use_another_provider(a_sender("early"), job.id)
+    await house.moved(job, state=State.WAITING, wait_reason=WaitReason.PROVIDER_DOWN)
+    with pytest.raises(NotYours):
+        await presses.use_another_provider(a_sender("other", person="U2"), job.id)
+    assert (await house.job(job.id)).wish is None
+
+    await presses.use_another_provider(a_sender("press"), job.id)
+
+    assert (await house.job(job.id)).wish is Wish.USE_ANOTHER_PROVIDER
+    assert [line.person for line in await house.audit() if line.act is Act.SENT_ELSEWHERE] == ["U1"]
 
 
 async def test_the_same_holds_on_a_file(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from bot.domain.budget import Caps, Stage
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.figures import NoMonth
 from bot.domain.job import AskKind, Job, State, TimelineEntry
-from bot.domain.recipe import Resolution
+from bot.domain.recipe import MediaKind, MediaRole, Medium, Resolution
 from bot.domain.trouble import Trouble
 from bot.ports import Audit, Storage
 from bot.report import Form, NotFound
@@ -60,6 +60,12 @@ DONE = a_job(
     cost_micro_usd=300_000,
     message_ts="1700000002.000300",
     output_url="https://cdn.example/secret.mp4?signature=1",
+    recipe=a_recipe(
+        media=(
+            Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url="https://cdn.example/mug.png?signature=2"),
+            Medium(role=MediaRole.REFERENCE, kind=MediaKind.VIDEO, url="https://cdn.example/pan.mp4?signature=3"),
+        )
+    ),
 )
 BROKEN = a_job(
     State.FAILED,
@@ -159,7 +165,8 @@ async def test_jobs_as_json_have_the_promised_fields_and_no_secret(url: str) -> 
     )
     assert (broken["failure"], broken["cost_micro_usd"]) == ("face", None)
     assert datetime.fromisoformat(done["created_at"]) == START
-    assert "secret.mp4" not in text
+    assert (done["files"], broken["files"]) == ("first frame, 1 video reference", None)
+    assert "cdn.example" not in text
 
 
 async def test_jobs_of_one_state_and_so_many(url: str) -> None:
@@ -200,6 +207,7 @@ async def test_a_job_is_shown_by_the_beginning_of_its_id(url: str) -> None:
 async def test_a_job_as_json_has_its_timeline(url: str) -> None:
     shown = json.loads(await report.timeline(url, "01D", as_json=True))
     assert set(shown) >= JOB_FIELDS
+    assert "cdn.example" not in json.dumps(shown) + await report.timeline(url, "01D", as_json=False)
     assert shown["timeline"] == [{"at": START.isoformat(), "event": "accepted", "state": "queued", "detail": "U1"}]
 
 

@@ -17,6 +17,8 @@ from bot.domain.budget import Caps
 from bot.domain.preference_keys import KEYS, Replies
 from bot.settings import BadSetting, Settings, micro_usd, misspelt_settings, read_prices
 
+A_RESOLUTION = "Use one of 480p, 720p, 1080p, or one of them with +video."
+
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,6 +40,10 @@ def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
         ("HTTP_PORT", "0", 0),
         ("HIAPI_IDEMPOTENCY", "false", False),
         ("HIAPI_CONCURRENCY", "2", 2),
+        ("MUAPI_AUTH", "X-API-Key", "x-api-key"),
+        ("APIMART_DIALECT", "Docs", "docs"),
+        ("EMPIRIOLABS_CANCEL_PATH", "none", "none"),
+        ("EMPIRIOLABS_JOB_PATH", "/v2/jobs/{job_id}/state", "/v2/jobs/{job_id}/state"),
         ("POLL_INTERVAL_SECONDS", "0.5", 0.5),
         ("BUDGET_USER_DAY_USD", "2.50", 2.5),
         ("BUDGET_USER_DAY_USD", "0", 0.0),
@@ -68,6 +74,15 @@ def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str
         ("HTTP_PORT", "http"),
         ("HIAPI_IDEMPOTENCY", "perhaps"),
         ("HIAPI_CONCURRENCY", "0"),
+        ("EMPIRIOLABS_CONCURRENCY", "0"),
+        ("MUAPI_AUTH", "basic"),
+        ("APIMART_DIALECT", "latin"),
+        ("SEEDANCEAPI_API_KEY", "two words"),
+        ("SEEDANCEAPI_BASE_URL", "seedanceapi.org"),
+        ("EMPIRIOLABS_JOB_PATH", "none"),
+        ("EMPIRIOLABS_JOB_PATH", "/v1/jobs"),
+        ("EMPIRIOLABS_JOBS_PATH", "/v1/jobs/{job_id}"),
+        ("EMPIRIOLABS_USAGE_PATH", "usage"),
         ("PROVIDER_CONCURRENCY", "0"),
         ("PROVIDER_CONCURRENCY", "1.5"),
         ("POLL_INTERVAL_SECONDS", "0"),
@@ -181,9 +196,13 @@ def test_another_file_or_none_is_the_callers_own_affair() -> None:
 
 
 def test_names_that_are_nearly_a_settings_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path(".env").write_text("BUDGET_USER_DAILY_USD=5\nMUAPI_BASE_URL=x\nAWS_REGION=x\nHTTP_PORT=1\n", encoding="utf-8")
+    Path(".env").write_text("BUDGET_USER_DAILY_USD=5\nMUAPI_API_KYE=x\nAWS_REGION=x\nHTTP_PORT=1\n", encoding="utf-8")
     monkeypatch.setenv("SLACK_BOT_TOKN", "x")
-    assert misspelt_settings() == {"BUDGET_USER_DAILY_USD": "BUDGET_USER_DAY_USD", "SLACK_BOT_TOKN": "SLACK_BOT_TOKEN"}
+    assert misspelt_settings() == {
+        "BUDGET_USER_DAILY_USD": "BUDGET_USER_DAY_USD",
+        "MUAPI_API_KYE": "MUAPI_API_KEY",
+        "SLACK_BOT_TOKN": "SLACK_BOT_TOKEN",
+    }
 
 
 @pytest.mark.parametrize(
@@ -198,8 +217,8 @@ def test_names_that_are_nearly_a_settings_are_found(monkeypatch: pytest.MonkeyPa
         ),
         ('[hiapi.minni]\n"480p" = 1', 'there is no tier "minni".', 'Write "mini" instead.'),
         ('[hiapi.Standart]\n"480p" = 1', 'there is no tier "Standart".', 'Write "standard" instead.'),
-        ('[hiapi.lite-9]\n"480p" = 1', 'there is no tier "lite-9".', "Use one of mini, standard."),
-        ('[hiapi.mini]\n"480+video" = 1', '"480" is not a resolution.', "Use one of 480p, 720p, 1080p."),
+        ('[hiapi.lite-9]\n"480p" = 1', 'there is no tier "lite-9".', "Use one of fast, mini, standard, vip."),
+        ('[hiapi.mini]\n"480+video" = 1', '"480+video" is not a resolution.', A_RESOLUTION),
         (
             '[hiapi.mini]\n"480p+video" = "1"',
             'the price of "480p+video" must be US dollars per second, such as 0.08.',

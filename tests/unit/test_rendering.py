@@ -1,0 +1,157 @@
+"""How tasks are asked about: one by one or by the list, at once when somebody called, and stopped where that is
+possible."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.budget import EntryKind
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import EvidenceKind, Job, State
+from bot.ports import OrderAccepted, TaskFailed, TaskFinished, TaskReport, TaskRunning, TaskUnreadable
+from bot.services.bench import Later
+from bot.services.circuit import Lane
+from bot.services.looking import Looking
+from tests.support.clock import SettableClock
+from tests.support.values import a_job, capabilities
+from tests.support.vendors import Declared
+from tests.unit.test_ordering import Desk, desk
+
+GAP = timedelta(seconds=1)
+STOPPED = Failure(kind=FailureKind.PROVIDER, detail="cancelled")
+
+
+class Listing(Declared):
+    """A provider with a list that tells of all tasks but those named ``unlisted``."""
+
+    def __init__(self, *, lists: bool = True) -> None:
+        super().__init__(capabilities(lists_tasks=lists))
+        self.lists: list[tuple[str, ...]] = []
+        self.looks: list[str] = []
+
+    async def look(self, task_id: str) -> TaskReport:
+        self.looks.append(task_id)
+        return TaskRunning()
+
+    async def look_at_all(self, task_ids: Sequence[str]) -> Mapping[str, TaskReport]:
+        self.lists.append(tuple(task_ids))
+        return {one: TaskRunning(odd="listed") for one in task_ids if not one.startswith("unlisted")}
+
+
+def task(task_id: str) -> Job:
+    return a_job(State.RENDERING, id=f"j-{task_id}", task_id=task_id)
+
+
+async def test_one_list_in_a_gap_serves_all_who_ask_and_a_lone_task_needs_none() -> None:
+    clock, provider = SettableClock(), Listing()
+    looking = Looking(providers={"hiapi": provider}, clock=clock)
+    await looking.look(task("a"), GAP)
+    assert (provider.lists, provider.looks) == ([], ["a"])
+
+    reports = [await looking.look(task(one), GAP) for one in ("b", "a", "c", "b")]
+    assert provider.lists == [("a", "b")]
+    assert [report == TaskRunning(odd="listed") for report in reports] == [True, True, False, True]
+    assert provider.looks == ["a", "c"], "what the list did not tell of is asked for by itself"
+
+    clock.advance(1)
+    await looking.look(task("c"), GAP)
+    assert provider.lists[1:] == [("a", "b", "c")]
+
+    for one in ("a", "b"):
+        looking.end(task(one))
+    clock.advance(1)
+    await looking.look(task("c"), GAP)
+    assert len(provider.lists) == 2, "only one is left"
+
+
+async def test_what_somebody_called_about_or_no_list_tells_of_is_looked_at_alone() -> None:
+    provider, plain = Listing(), Listing(lists=False)
+    looking = Looking(providers={"hiapi": provider}, clock=SettableClock())
+    others = Looking(providers={"hiapi": plain}, clock=SettableClock())
+    for one in ("a", "unlisted-b"):
+        await looking.look(task(one), GAP)
+        await others.look(task(one), GAP)
+    await looking.look(task("a"), GAP, alone=True)
+    assert (provider.looks, len(provider.lists)) == (["a", "unlisted-b", "a"], 1)
+    assert (plain.looks, plain.lists) == (["a", "unlisted-b"], [])
+
+
+# --- one job ---------------------------------------------------------------------------------------------------------
+
+
+class Stopper:
+    """What a provider that stops tasks is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def cancel(self, task_id: str) -> bool:
+        self.asked.append(task_id)
+        return True
+
+
+async def rendering(one: Desk) -> Stopper:
+    """The order is taken, by a provider that stops tasks."""
+    stopper = Stopper()
+    one.provider._can = (capabilities(cancel=True),)
+    one.provider.cancel = stopper.cancel  # type: ignore[method-assign]
+    await one.submit()
+    return stopper
+
+
+async def cancel(one: Desk) -> None:
+    async with one.storage.begin() as tx:
+        await tx.jobs.request_cancel("T1", one.job_id, "U1")
+
+
+@pytest.mark.parametrize(("charged", "closing"), [(False, EntryKind.RELEASE), (True, EntryKind.SETTLE)])
+async def test_a_cancelled_clip_is_stopped_there_once_and_costs_what_a_look_says(
+    charged: bool, closing: EntryKind
+) -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        stopper = await rendering(one)
+        await one.rendering.poll(await one.job(), await one.ask())
+        assert stopper.asked == []
+        await cancel(one)
+        for _ in range(3):
+            await one.rendering.poll(await one.job(), await one.ask())
+        one.provider.report = TaskFailed(failure=STOPPED, charged=charged)
+        await one.rendering.poll(await one.job(), await one.ask())
+
+        job = await one.job()
+        assert (job.state, stopper.asked) == (State.CANCELLED, ["tk-1"])
+        assert job.cost_micro_usd == (job.price_micro_usd if charged else 0)
+        assert await one.money() == [EntryKind.HOLD, closing]
+
+
+async def test_after_a_restart_a_provider_is_not_asked_to_stop_a_second_time() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        stopper = await rendering(one)
+        await cancel(one)
+        await one.rendering.poll(await one.job(), await one.ask())
+        one.rendering._watches.clear()
+        await one.rendering.poll(await one.job(), await one.ask())
+        async with one.storage.read() as tx:
+            kinds = [piece.kind for piece in await tx.jobs.evidence("T1", one.job_id)]
+        assert (stopper.asked, kinds.count(EvidenceKind.STOP_ASKED)) == (["tk-1"], 1)
+
+
+async def test_a_clip_that_is_ready_before_it_could_be_stopped_is_fetched_and_kept() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        await rendering(one)
+        await cancel(one)
+        one.provider.report = TaskFinished(url="https://cdn.example/1.mp4", expires_at=None)
+        await one.rendering.poll(await one.job(), await one.ask())
+        assert (await one.job()).state is State.DOWNLOADING
+
+
+async def test_a_wait_that_a_status_request_was_told_of_is_kept_by_all() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        await one.submit()
+        one.provider.report = TaskUnreadable(why="HTTP 429", retry_after_seconds=40.0)
+        assert await one.rendering.poll(await one.job(), await one.ask()) == Later(seconds=40.0)
+        looked = len(one.provider.looked)
+        assert await one.rendering.poll(await one.job(), await one.ask()) == Later(seconds=40.0)
+        assert len(one.provider.looked) == looked
+        assert one.rendering.bench.circuit.wait("hiapi", Lane.ORDERS) == 0
