@@ -51,37 +51,32 @@ async def test_headless_writes_a_whole_clip_and_leaves_the_callers_keys_alone(tm
     assert_plays(path)
 
 
-@pytest.mark.timeout(60)
-async def test_the_demo_takes_its_children_with_it_even_when_it_is_killed(tmp_path: Path) -> None:
-    process = await demo(place=tmp_path)
-    await address(process)
-    children = descendants(process.pid)
-    assert len(children) >= 2
-
-    process.kill()
-    await process.wait()
-
-    async with asyncio.timeout(15):
-        while [pid for pid in children if alive(pid)]:
-            await asyncio.sleep(0.1)
-
-
 @pytest.mark.timeout(90)
-async def test_a_bot_that_is_killed_from_the_page_comes_back_and_finishes(tmp_path: Path) -> None:
-    """What the page's drawer does: a prompt, a SIGKILL amid its render, and the clip all the same, for one charge."""
+async def test_a_bot_killed_from_the_page_comes_back_and_a_killed_demo_takes_its_children_with_it(
+    tmp_path: Path,
+) -> None:
+    """What the page's drawer does: a prompt, a SIGKILL amid its render, and the clip all the same, for one charge. Then
+    the demo itself is killed."""
     process = await demo(place=tmp_path)
-    people = Workspace(slack=await address(process), providers="", environment={})
     try:
+        people = Workspace(slack=await address(process), providers="", environment={})
         await people.slash("maya", "/clip a lighthouse at dusk")
         await people.wait_until(lambda state: state["providers"]["hiapi"]["ledger"], what="the order is taken")
         await people.post("/bot/kill")
 
         await people.message_where(lambda one: bool(one.get("files")), timeout=60, what="the clip stands")
         assert len((await people.state())["providers"]["hiapi"]["ledger"]) == 1
-    finally:
         await people.close()
-        process.terminate()
+
+        children = descendants(process.pid)
+        assert len(children) >= 2
+    finally:
+        process.kill()
         await process.wait()
+
+    async with asyncio.timeout(15):
+        while [pid for pid in children if alive(pid)]:
+            await asyncio.sleep(0.1)
 
 
 async def address(process: asyncio.subprocess.Process) -> str:

@@ -186,6 +186,13 @@ def test_events_that_nobody_reads_may_look_as_they_like() -> None:
     assert shaped(strange) == strange
 
 
+def test_halves_of_characters_are_left_out_of_what_people_typed_and_refused_in_a_challenge() -> None:
+    typed = {**COMMAND, "text": "a mug \ud800on fire", "unread": [{"\udc00name": "\udfff"}]}
+    assert shaped(typed) == {**COMMAND, "text": "a mug on fire", "unread": [{"name": ""}]}
+    with pytest.raises(Misshapen, match="challenge"):
+        shaped({"type": "url_verification", "challenge": "a\ud800"})
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda parts: (
