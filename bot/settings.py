@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     thread_replies: Literal["smart", "mention", "off"] = "smart"
     admin_users: CommaList = ()
     max_running_per_person: int = Field(default=6, ge=1)
+    tz: str = "UTC"
     price_file: Path | None = None
     allowed_fetch_hosts: CommaList = ()
     max_clip_mb: int = Field(default=512, ge=1)

@@ -72,12 +72,6 @@ class Places:
         self._offer_first(self._of_provider.get(job.provider))
         self._offer_first(self._of_person.get(_payer(job)))
 
-    def behind(self, job: Job) -> Job | None:
-        """Who is next of the same person's, when this one has gone ahead."""
-        line = self._of_person.get(_payer(job)) or {}
-        others = [job_id for job_id in line if job_id != job.id]
-        return line[min(others)] if others else None
-
     def _offer_first(self, line: Line | None) -> None:
         if line:
             self._offer(line[min(line)])

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.domain.job import Ask, Decision, Ownership, Supporter, Thread
+from bot.domain.job import Ask, Decision, Ownership, State, Supporter, Thread
 from bot.ports import AlreadyLive
 from storage.errors import Inconsistent
 from storage.memory.tables import Tables, owned_by
@@ -72,6 +72,12 @@ class MemoryAsks:
         ask = self._tables.asks.get((workspace, ask_id))
         if ask is not None:
             self._change(workspace, ask_id, version=ask.version + 1)
+
+    async def redraw_line(self, workspace: str, person: str) -> None:
+        jobs = self._tables.jobs.values()
+        line = {job.ask_id for job in jobs if (job.workspace, job.person, job.state) == (workspace, person, State.QUEUED)}
+        for ask_id in line:
+            await self.redraw(workspace, ask_id)
 
     async def support(self, workspace: str, ask_id: str, supporter: Supporter) -> None:
         if (workspace, ask_id) not in self._tables.asks:

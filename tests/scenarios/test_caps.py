@@ -5,10 +5,8 @@ The tests that share a bot each have people and prompts of their own, and so a d
 
 import asyncio
 import contextlib
-import re
 import sqlite3
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,18 @@ import pytest_asyncio
 from tests.sandbox.driver import CHANNEL, Json, buttons
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import MakeStage
+from tests.scenarios.rush import AFFORDABLE as AFFORDABLE_IN_A_RUSH
+from tests.scenarios.rush import (
+    CAPS,
+    OTHER_CHANNEL,
+    PROMPT,
+    arrive,
+    end_of_period,
+    nobody_is_over_their_own,
+    renewal,
+    rush,
+    the_answers_are_right,
+)
 from tests.scenarios.threads import DRAFT, card_says, clips_of, draft, jobs_of, money_of, reply_card
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
@@ -32,14 +42,6 @@ OF_WHOM = {
     "BUDGET_WORKSPACE_MONTH_USD": "this workspace for the month",
 }
 """How a refusal names each cap."""
-
-OTHER_CHANNEL = "#dailies-two"
-LEFT_OF_CAP = re.compile(
-    r"\$0\.(\d\d) of \$(11\.90 is left for this workspace|9\.70 is left for this channel|1\.30 is left for you)"
-)
-"""Each refusal names one of the three caps, of which less than a draft's price is left."""
-BUSY = "cannot reach its database just now"
-RENEWAL = re.compile(r"renews <!date\^(\d+)\^")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -95,47 +97,23 @@ async def test_of_thirty_asks_at_once_exactly_the_seven_that_fit_under_the_cap_a
 async def test_of_two_hundred_asks_by_twenty_people_at_once_thirty_seven_are_made(
     stage: MakeStage, tmp_path: Path
 ) -> None:
-    """Three kinds of caps bind at once. Each of the twenty has money for four, the channels together for more than the
-    workspace, the workspace for thirty-seven: that many are made, whoever they are, and the books of both sides agree.
-    """
-    people = [f"player{number}" for number in range(20)]
-    channels = (CHANNEL, OTHER_CHANNEL)
+    """Whoever they are, and the books of both sides agree. ``test_two_processes`` does the same to two processes."""
     async with stage(
         tmp_path,
         # How soon so many are answered at once is the machine's affair; here only what the answers say counts.
         sandbox={"ack_timeout": 60.0},
-        BUDGET_WORKSPACE_MONTH_USD="11.90",
-        BUDGET_CHANNEL_MONTH_USD="9.70",
-        BUDGET_USER_DAY_USD="1.30",
+        start=False,
         PROVIDER_CONCURRENCY="10",
     ) as play:
+        await play.start_bot(**CAPS)
         await play.provider(fidelity="cached", render_seconds=[0.05, 0.1])
-        for person in people:
-            await play.studio.post("/user", action="create", name=person)
-            for channel in channels:
-                await play.studio.post("/channel", action="join", channel=channel, user=person)
-            assert (await play.studio.slash(person, "/clip-usage"))["acked"], "from now on the bot knows who this is"
+        await arrive(play)
 
-        texts = await asyncio.gather(
-            *(
-                asked_until_answered(
-                    play, people[number % 20], f"/clip a lighthouse, number {number}", channels[number // 20 % 2]
-                )
-                for number in range(200)
-            )
-        )
+        the_answers_are_right(await rush(play))
 
-        accepted = [text for text in texts if "is accepted" in text]
-        refused = [text for text in texts if "This would cost $0.32, and" in text]
-        assert (len(accepted), len(refused)) == (37, 163), {text for text in texts if text not in refused}
-        assert sum("$0.06 of $11.90 is left for this workspace for the month" in text for text in refused) > 0
-        assert all(LEFT_OF_CAP.search(text) for text in refused)
         await play.at_rest(timeout=120)
-        await the_books_agree(play, "a lighthouse, number", clips=37)
-        spent: dict[str, int] = {}
-        for row in play.bot.rows("select person, settled_micro_usd from ledger"):
-            spent[row["person"]] = spent.get(row["person"], 0) + row["settled_micro_usd"]
-        assert max(spent.values()) <= 4 * DRAFT
+        await the_books_agree(play, PROMPT, clips=AFFORDABLE_IN_A_RUSH)
+        nobody_is_over_their_own(play.bot.rows("select person, settled_micro_usd from ledger"))
 
 
 async def test_a_personal_cap_binds_that_person_only(play: Stage) -> None:
@@ -220,13 +198,6 @@ async def test_money_that_is_gone_when_the_undo_window_closes_stops_the_promotio
     await the_books_agree(play, "buoy", clips=2)
 
 
-async def asked_until_answered(play: Stage, person: str, line: str, channel: str) -> str:
-    """What the command was answered with; when the bot is too busy to take it, it is sent again, as people are told."""
-    while BUSY in (text := said(await play.studio.slash(person, line, channel=channel))):
-        assert "nothing was accepted" in text
-    return text
-
-
 def said(answer: Json) -> str:
     """What the command was answered with, privately."""
     assert answer["acked"], answer
@@ -240,21 +211,6 @@ async def until_taken(play: Stage, person: str, line: str, *, channel: str) -> s
     while "Try again in a minute" in (text := said(await play.studio.slash(person, line, channel=channel))):
         assert "nothing was accepted" in text
     return text
-
-
-def renewal(text: str) -> datetime:
-    """When the refusal says that the cap renews."""
-    found = RENEWAL.search(text)
-    assert found, text
-    return datetime.fromtimestamp(int(found[1]), UTC)
-
-
-def end_of_period(text: str) -> datetime:
-    """When the period that the refusal speaks of ends."""
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    if "for the day" in text:
-        return midnight + timedelta(days=1)
-    return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 async def confirmation(play: Stage, person: str, prompt: str) -> Json:

@@ -16,6 +16,7 @@ IN_ONE_MODE = {
     "test_hostile_http": "what no sender but a hostile one sends, and a socket has no door for",
     "test_http_mode": "what only HTTP has: answers to requests, signatures, clocks, proxies, an address that moves",
     "test_modes": "this list",
+    "test_two_processes": "Slack hands each event to one of the sockets; over HTTP, whoever balances the load does",
 }
 """The modules that do not run in both modes, and why. Everything else here takes `stage` of conftest.py."""
 

@@ -421,7 +421,7 @@ def test_buttons_carry_what_they_are_about_and_the_generation_they_were_drawn_wi
 def test_ordering_again_asks_first_and_says_that_it_may_charge_twice() -> None:
     button = button_of(card(shown(job_in(State.UNCERTAIN))), "clip.order_again")
     assert button["style"] == "danger"
-    assert "charge $0.324 a second time" in button["confirm"]["text"]["text"]
+    assert "charge $0.324 (assumed: HiAPI publishes no price) a second time" in button["confirm"]["text"]["text"]
 
 
 def test_cancelling_asks_first_only_when_money_is_gone() -> None:
@@ -533,6 +533,22 @@ def test_a_promotion_with_too_few_behind_it_says_how_many_there_were() -> None:
     stopped = shown(job_in(State.CANCELLED, failure=few), gate=Gate.UNDO, decision=Decision.STOP)
     assert "the reactions of 1 of 2 people who may spend here stood" in card(stopped).text
     assert "Nothing was charged" in card(stopped).text
+
+
+@pytest.mark.parametrize("kind", [FailureKind.OVER_CAP, FailureKind.NOT_IN_CHANNEL])
+@pytest.mark.parametrize("gate", [Gate.UNDO, Gate.CONFIRMATION])
+def test_nobody_is_said_to_have_stopped_what_could_not_be_paid_or_shown(kind: FailureKind, gate: Gate) -> None:
+    failed = job_in(State.FAILED, failure=Failure(kind=kind, detail=""))
+    words = everything(card(shown(failed, gate=gate, decision=Decision.STOP)))
+    assert "taken back" not in words
+    assert "Nobody confirmed" not in words
+    assert "Nothing was charged" in words
+
+
+def test_a_card_names_no_reaction_where_none_promotes() -> None:
+    words = card(replace(shown(job_in(State.DELIVERED)), promote_emoji=None)).text
+    assert everything(card(replace(shown(job_in(State.DELIVERED)), promote_emoji=None))).count("react to it") == 0
+    assert "None" not in words
 
 
 def test_what_a_cap_says_is_not_put_into_the_providers_mouth() -> None:

@@ -169,7 +169,8 @@ class Money(RuleBasedStateMachine):
             return
         if button == "confirm":
             for one in jobs:
-                self._held(one, person)
+                if one.state is State.WAITING:
+                    self._held(one, person)
         if button == "order_again":
             self._held(replace(job, attempt=self.run(self._now(job)).attempt + 1), person)
 
@@ -189,7 +190,7 @@ class Money(RuleBasedStateMachine):
     def _step(self, job: Job, luck: Random) -> None:
         cost = luck.choice([None, 0, luck.randint(1, 3 * PRICE), job.price_micro_usd])
         try:
-            if job.state is State.WAITING:
+            if job.state is State.WAITING and luck.random() < 0.8:
                 self._decide(job)
                 return
             possible = self._possible(job, cost)
@@ -215,6 +216,8 @@ class Money(RuleBasedStateMachine):
         uncertain: list[Event] = [Reordered(person=job.wish_by or "")] if again else [written_off, _hindered()]
         kept = Kept(key="clips/a.mp4", sha256="a", size=1)
         choices: dict[State, list[Event]] = {
+            # Slack takes no card of it, whatever was asked on it.
+            State.WAITING: [refused],
             State.QUEUED: [SubmitIntended(), SubmitIntended(), SubmitIntended(), Declined(), starved, refused],
             State.SUBMITTING: [
                 accepted,

@@ -4,7 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from bot.configuration import make_policy, set_by_operator
 from bot.domain.access import AccessRules
-from bot.domain.budget import Caps
+from bot.domain.budget import Caps, month_of
 from bot.domain.preference_keys import KEYS, Replies
 from bot.settings import BadSetting, Settings, micro_usd, misspelt_settings, read_prices
 
@@ -284,6 +284,25 @@ def test_the_policy_is_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (policy.places("hiapi"), policy.places("muapi")) == (2, 9)
 
 
+@pytest.mark.parametrize("name", ["Europe/Berlin", ":Europe/Berlin", " Europe/Berlin "])
+def test_caps_follow_the_calendar_that_tz_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    policy = make_policy(read(monkeypatch, TZ=name))
+    assert month_of(datetime(2026, 10, 31, 23, tzinfo=UTC), policy.zone) == "2026-11"
+
+
+@pytest.mark.parametrize("name", ["", "UTC"])
+def test_without_tz_months_are_utc(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert make_policy(read(monkeypatch, TZ=name)).zone is UTC
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "/etc/passwd", "../UTC", "Europe", "CET-1CEST", "\x01"])
+def test_a_tz_that_is_no_zone_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        make_policy(read(monkeypatch, TZ=name))
+    assert "TZ" in caught.value.what
+    assert "Europe/Berlin" in caught.value.mend
+
+
 def test_without_settings_there_is_no_cap_and_a_question_above_a_dollar() -> None:
     policy = make_policy(Settings())
     assert (policy.caps, policy.confirm_above_micro_usd, policy.poll_interval) == (Caps(), 1_000_000, None)
@@ -310,3 +329,12 @@ def test_what_the_operator_set_is_told_from_defaults(monkeypatch: pytest.MonkeyP
     found = set_by_operator(read(monkeypatch, **everything))
     assert len(found) == len(everything)
     assert found <= set(KEYS)
+
+
+def test_an_emoji_that_is_to_promote_and_to_cancel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the one is named and the other is so without a word."""
+    with pytest.raises(BadSetting, match="REACTION_PROMOTE and REACTION_CANCEL both name x") as caught:
+        make_policy(read(monkeypatch, REACTION_PROMOTE="rocket,x"))
+    assert "REACTION_CANCEL" in caught.value.mend
+    policy = make_policy(read(monkeypatch, REACTION_PROMOTE="rocket,x", REACTION_CANCEL="no_entry"))
+    assert policy.promoting == ("rocket", "x")
