@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 from handlers.dispatch import dispatch, keep_values_out_of_the_log
 from handlers.payload import Unreadable, read_payload
 from handlers.shapes import Misshapen, shaped
-from handlers.verification import ClockApart, NotVerified, verify
+from handlers.verification import ClockApart, NotVerified, look_at_claim, verify
 
 log = structlog.get_logger(__name__)
 
@@ -100,9 +100,7 @@ class SlackEndpoint:
             raise _Refused(405, "method")
         headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
         with _refusing_doubts():
-            claimed(
-                headers, self._now()
-            )  # most who find the address have nothing to show, and their bodies are not read
+            look_at_claim(headers, self._now())  # most who find the address have nothing to show: no body is read
         request = _Request(headers=headers, body=(await receive())["body"])
         with _refusing_doubts():
             verify(self._secret, request.headers, request.body, self._now())
