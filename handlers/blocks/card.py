@@ -1,5 +1,6 @@
 """The card of an ask: one message that shows how its clips stand and offers what can be done now."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.failure import Failure, FailureKind
@@ -44,6 +45,7 @@ _HELD = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.RENDERIN
 
 def card(shown: Card) -> Message:
     """The card's message. Pure."""
+    shown = _as_decided(shown)
     ask, jobs = shown.ask, shown.jobs
     blocks = [
         mrkdwn(_headline(shown)),
@@ -60,6 +62,15 @@ def card(shown: Card) -> Message:
     if hint := _hint(shown, shown.promote_emoji):
         blocks.append(small(hint))
     return Message(text=_text(shown), blocks=blocks)
+
+
+def _as_decided(shown: Card) -> Card:
+    """Clips of a stopped ask are shown as they will end: the decision stands on disk and none of them can be ordered
+    any more, though each is only moved when the runner comes to it."""
+    if shown.ask.decision is not Decision.STOP:
+        return shown
+    ended = tuple(replace(job, state=State.CANCELLED) if job.state is State.WAITING else job for job in shown.jobs)
+    return replace(shown, jobs=ended)
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

@@ -6,13 +6,18 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import pytest
 
+from bot.demo import DemoFailed, as_read, see_that_one_can_come
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Job, State, WaitReason
 from tests.sandbox.driver import Workspace
 from tests.scenarios.bot import ROOT
+from tests.support.values import a_job
 
 REAL_KEYS = {
     "SLACK_BOT_TOKEN": "xoxb-of-a-real-workspace",
@@ -49,6 +54,103 @@ async def test_headless_writes_a_whole_clip_and_leaves_the_callers_keys_alone(tm
     assert sorted(one.name for one in tmp_path.iterdir()) == [".env", "clips"]
     assert [secret for secret in REAL_KEYS.values() if secret in err.decode() + out.decode()] == []
     assert_plays(path)
+
+
+@pytest.mark.timeout(110)
+async def test_headless_says_at_once_when_no_clip_can_come(tmp_path: Path) -> None:
+    """A price, and what waits for a press: nobody presses anything here. Long before the demo's own patience ends."""
+    priced, waiting = await asyncio.gather(
+        headless("a cat --estimate", tmp_path), headless("a cat --takes 8 --final --dur 15", tmp_path)
+    )
+    assert priced.code == waiting.code == 1
+    assert priced.out == waiting.out == ""
+    assert "Estimate: $0.32" in priced.err
+    assert priced.err.splitlines()[-1] == "dailies: No clip comes of that: the bot answered, and nothing was ordered."
+    assert "dailies: It waits for Confirm, which nobody presses here." in waiting.err.splitlines()[-1]
+    assert re.search(r"Press \*Confirm\* on its card until \d{4}-\d\d-\d\d \d\d:\d\d UTC\.", waiting.err)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.timeout(90)
+async def test_a_demo_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Both forms: the page while it starts, when not all of it is there yet, headless while its clip is made."""
+    codes = await asyncio.gather(stopped(tmp_path, "headless", "--headless", "a cat"), stopped(tmp_path, "page"))
+    assert list(codes) == [1, 0]
+    assert [list(folder.iterdir()) for folder in sorted(tmp_path.iterdir())] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("states", "says"),
+    [
+        ([], "No clip comes of that: the bot answered, and nothing was ordered."),
+        ([State.WAITING, State.WAITING], "It waits for Confirm, which nobody presses here."),
+        (
+            [State.FAILED],
+            "No clip comes of that. HiAPI refused this prompt under its content rules. Nothing was charged.",
+        ),
+        ([State.CANCELLED, State.CANCELLED], "No clip comes of that. Stopped before it was ordered."),
+    ],
+)
+def test_no_clip_can_come_of_jobs_that_wait_for_a_press_or_are_over(states: list[State], says: str) -> None:
+    refused = Failure(kind=FailureKind.POLICY)
+    waits = WaitReason.CONFIRMATION
+    with pytest.raises(DemoFailed) as told:
+        see_that_one_can_come([a_job(state, wait_reason=waits, failure=refused, cost_micro_usd=0) for state in states])
+    assert str(told.value).startswith(says)
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        [a_job(State.QUEUED)],
+        [a_job(State.DELIVERED)],
+        [a_job(State.UNCERTAIN)],
+        [a_job(State.FAILED), a_job(State.RENDERING)],
+        [a_job(State.WAITING, wait_reason=WaitReason.PROVIDER_CREDIT)],
+    ],
+)
+def test_a_clip_can_come_of_whatever_goes_on(jobs: list[Job]) -> None:
+    see_that_one_can_come(jobs)
+
+
+def test_a_terminal_shows_times_links_and_signs_as_they_are_read() -> None:
+    message = (
+        "*Confirm* until <!date^1795262040^{time}|2026-11-21 01:14 UTC>: <https://a.example/?x&amp;y|here>, 1 &lt; 2"
+    )
+    assert as_read(message) == "*Confirm* until 2026-11-21 01:14 UTC: here, 1 < 2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A headless demo that has ended."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+async def headless(prompt: str, place: Path) -> Ended:
+    """``dailies demo --headless``, to its end."""
+    process = await demo("--headless", prompt, place=place)
+    async with asyncio.timeout(90):
+        out, err = await process.communicate()
+    return Ended(code=process.returncode, out=out.decode(), err=err.decode())
+
+
+async def stopped(place: Path, name: str, *arguments: str) -> int | None:
+    """A demo that is sent SIGTERM as soon as it has made its folder, a headless one as soon as it has typed its line;
+    its exit code."""
+    temporary = place / name
+    temporary.mkdir()
+    process = await demo(*arguments, place=place, environment={"TMPDIR": str(temporary)})
+    async with asyncio.timeout(80):
+        while not list(temporary.iterdir()):
+            await asyncio.sleep(0.02)
+        if arguments and process.stderr is not None:
+            assert (await process.stderr.readline()).startswith(b"maya: ")
+        process.terminate()
+        await process.communicate()
+    return process.returncode
 
 
 @pytest.mark.timeout(90)

@@ -225,8 +225,9 @@ def test_a_card_is_lawful_and_whole_in_every_state(
             )
         )
         assert_lawful(message)
+        ended = decision is Decision.STOP and state is State.WAITING
         for words in (message.text, json.dumps(message.blocks)):
-            assert f"*{state.value}*" in words
+            assert f"*{State.CANCELLED if ended else state}*" in words
             assert "*#1*" in words
             assert "<@UMAYA>" in words
             assert "a red panda surfing" in words
@@ -491,6 +492,22 @@ def test_gestures_are_explained_once_and_only_while_they_help() -> None:
 )
 def test_a_decision_says_whose_it_was(changes: dict[str, Any], words: str) -> None:
     assert words in live(card(shown(job_in(State.CANCELLED), **changes)))
+
+
+@pytest.mark.parametrize("by", [None, "USAM"])
+@pytest.mark.parametrize("gate", ["confirm", "undo"])
+def test_a_clip_of_a_stopped_ask_is_shown_as_it_ends_before_it_has_ended(gate: str, by: str | None) -> None:
+    """The decision stands at once and the clip follows a little later: no card says both."""
+    changes = {"confirm": CONFIRMING, "undo": UNDOING}[gate] | {"decision": Decision.STOP, "decided_by": by}
+    reason = {"confirm": WaitReason.CONFIRMATION, "undo": WaitReason.UNDO_WINDOW}[gate]
+    takes = [job_in(State.WAITING, wait_reason=reason, cancel_by=by, take=take, takes=2) for take in (1, 2)]
+
+    at_once = card(shown(*takes, **changes))
+
+    assert at_once == card(shown(*[replace(job, state=State.CANCELLED) for job in takes], **changes))
+    assert offered(at_once) == []
+    assert live(at_once).count("*cancelled*") == 4
+    assert not re.search(r"waiting|being stopped|Starts by itself|Waits for|Held|Would cost", live(at_once))
 
 
 def test_an_ask_without_clips_still_has_a_card() -> None:
