@@ -79,12 +79,7 @@ def make_providers(settings: Settings) -> Mapping[str, hiapi.HiAPI]:
 
 
 def make_policy(settings: Settings) -> Policy:
-    """What the operator decided, for the services. Raises BadSetting for a TZ that is no time zone, and for an emoji
-    that is to promote and to cancel."""
-    both = sorted(set(settings.reaction_promote) & set(settings.reaction_cancel))
-    if both:
-        what = f"REACTION_PROMOTE and REACTION_CANCEL both name {', '.join(both)}."
-        raise BadSetting(what, "Take it out of one of them; REACTION_CANCEL is x where it is left out.")
+    """What the operator decided, for the services. Raises BadSetting for a TZ that is no time zone."""
     seconds = settings.poll_interval_seconds
     return Policy(
         caps=Caps(

@@ -74,9 +74,9 @@ class MemoryAsks:
             self._change(workspace, ask_id, version=ask.version + 1)
 
     async def redraw_line(self, workspace: str, person: str) -> None:
+        wanted = (workspace, person, State.QUEUED)
         jobs = self._tables.jobs.values()
-        line = {job.ask_id for job in jobs if (job.workspace, job.person, job.state) == (workspace, person, State.QUEUED)}
-        for ask_id in line:
+        for ask_id in {job.ask_id for job in jobs if (job.workspace, job.person, job.state) == wanted}:
             await self.redraw(workspace, ask_id)
 
     async def support(self, workspace: str, ask_id: str, supporter: Supporter) -> None:

@@ -458,4 +458,4 @@ async def test_the_same_holds_on_a_file(tmp_path: Path) -> None:
         assert (await house.job(lost.id)).wish is Wish.ORDER_AGAIN
         async with house.storage.read() as tx:
             kinds = {entry.kind for entry in await tx.ledger.entries()}
-        assert kinds == {EntryKind.HOLD}
+        assert kinds == {EntryKind.HOLD, EntryKind.SETTLE}, "the clip that stands was charged, and nothing else"

@@ -399,12 +399,3 @@ def test_what_the_operator_set_is_told_from_defaults(monkeypatch: pytest.MonkeyP
     found = set_by_operator(read(monkeypatch, **everything))
     assert len(found) == len(everything)
     assert found <= set(KEYS)
-
-
-def test_an_emoji_that_is_to_promote_and_to_cancel_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the one is named and the other is so without a word."""
-    with pytest.raises(BadSetting, match="REACTION_PROMOTE and REACTION_CANCEL both name x") as caught:
-        make_policy(read(monkeypatch, REACTION_PROMOTE="rocket,x"))
-    assert "REACTION_CANCEL" in caught.value.mend
-    policy = make_policy(read(monkeypatch, REACTION_PROMOTE="rocket,x", REACTION_CANCEL="no_entry"))
-    assert policy.promoting == ("rocket", "x")
