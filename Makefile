@@ -56,9 +56,10 @@ manifest-check: $(VENV)/.dev ## manifest.yml against Slack's schema, and no scop
 	$(BIN)/pytest -q tests/unit/test_manifest.py
 
 browser: ## a Chromium for the tests of the demo page: through apt as root, otherwise the one that is there
-	@if [ -n "$$CHROMIUM" ] && [ ! -x "$$CHROMIUM" ]; then echo "CHROMIUM=$$CHROMIUM cannot be run" >&2; exit 1; fi; \
-	for name in "$$CHROMIUM" chromium chromium-browser google-chrome google-chrome-stable; do \
-		command -v $$name >/dev/null && exit 0; done; \
+	@if [ -n "$$CHROMIUM" ]; then \
+		[ -x "$$CHROMIUM" ] && exit 0; echo "CHROMIUM=$$CHROMIUM cannot be run" >&2; exit 1; fi; \
+	for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v "$$name" >/dev/null && exit 0; done; \
 	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
 		echo "Installing chromium for the browser tests (once)"; export DEBIAN_FRONTEND=noninteractive; \
 		apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
@@ -89,13 +90,13 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/pip
-	@echo "Setting up $(VENV) to run (once; under a minute)"
+	@echo "Setting up $(VENV) to run (once; a minute or so)"
 	$(PIP) install --require-hashes --no-deps --requirement requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(BIN)/pip
-	@echo "Setting up $(VENV) for development (once; about a minute)"
+	@echo "Setting up $(VENV) for development (once; a minute or two)"
 	$(PIP) install --require-hashes --no-deps --requirement requirements-dev.lock
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.runtime

@@ -126,22 +126,32 @@ def usage(
     month: Annotated[str | None, typer.Option(help="YYYY-MM; this month when left out.")] = None,
     as_json: JsonFlag = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
+    months: Annotated[int, typer.Option(min=1, max=120, help="So many months, up to that one.")] = 1,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="As one JSON object: what each month comes to, the saving, what is left.")
+    ] = False,
 ) -> None:
     """What was spent, is held, was given back and is left, and what drafting first saved."""
-    form = report.Form.JSON if as_json else report.Form.CSV if as_csv else report.Form.TEXT
+    flags = {report.Form.SUMMARY: summary, report.Form.CSV: as_csv, report.Form.JSON: as_json and not summary}
+    chosen = [form for form, flag in flags.items() if flag]
+    if len(chosen) > 1:
+        raise BadSetting("--csv goes neither with --json nor with --summary.", "Choose one of them.")
     settings = _settings()
     url, operator, now = settings.database_url.get_secret_value(), make_policy(settings), SystemClock().now()
-    typer.echo(asyncio.run(report.usage(url, month=month, form=form, operator=operator, now=now)))
+    form = chosen[0] if chosen else report.Form.TEXT
+    typer.echo(asyncio.run(report.usage(url, month=month, months=months, form=form, operator=operator, now=now)))
 
 
 @cli.command()
 def audit(
-    month: Annotated[str | None, typer.Option(help="YYYY-MM, UTC; everything when left out.")] = None,
+    month: Annotated[str | None, typer.Option(help="YYYY-MM; everything when left out.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The newest so many lines.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Who did what, where, at what price, under which task of which provider; oldest first."""
-    typer.echo(asyncio.run(report.audit(_database(), month=month, limit=limit, as_json=as_json)))
+    settings = _settings()
+    url, zone = settings.database_url.get_secret_value(), make_policy(settings).zone
+    typer.echo(asyncio.run(report.audit(url, month=month, limit=limit, as_json=as_json, zone=zone)))
 
 
 @cli.command()

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
@@ -52,7 +53,7 @@ def _secret(value: SecretStr | None) -> str:
 
 
 def make_policy(settings: Settings) -> Policy:
-    """What the operator decided, for the services."""
+    """What the operator decided, for the services. Raises BadSetting for a TZ that is no time zone."""
     seconds = settings.poll_interval_seconds
     return Policy(
         caps=Caps(
@@ -62,6 +63,7 @@ def make_policy(settings: Settings) -> Policy:
         ),
         confirm_above_micro_usd=micro_usd(settings.confirm_above_usd) or 0,
         undo=timedelta(seconds=settings.promote_undo_seconds),
+        zone=_zone(settings.tz),
         access=AccessRules(admins=frozenset(settings.admin_users)),
         running_per_person=settings.max_running_per_person,
         replies=Replies(settings.thread_replies),
@@ -73,6 +75,19 @@ def make_policy(settings: Settings) -> Policy:
         poll_interval=timedelta(seconds=seconds) if seconds is not None else None,
         largest_clip_bytes=settings.max_clip_mb * 1_000_000,
     )
+
+
+def _zone(name: str) -> tzinfo:
+    # POSIX lets a colon stand before a name of the database.
+    name = name.strip().removeprefix(":")
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        # An unknown name, one that is a path out of the database, a folder in it: each has an error of its own.
+        what = f"TZ is {name!r}, which is no time zone that this machine knows."
+    raise BadSetting(what, "Give it a name such as Europe/Berlin, or leave it out for UTC.")
 
 
 _SET_BY: Mapping[str, str] = {

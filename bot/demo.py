@@ -6,25 +6,35 @@ keys and a ``.env`` file are never read: the bot runs in a folder of its own wit
 
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from bot.domain.job import Job, State, WaitReason
 from bot.emulation import Emulation, clean_environment, emulation, end, tail
+from handlers.blocks.states import explain
 from handlers.manifest import manifest
+from storage import open_storage
 
 CHANNEL = "#dailies"
 PERSON = "maya"
 WHOLE_DEADLINE_SECONDS = 120.0
 _READY_SECONDS = 30.0
+_MOST_JOBS = 100
+"""More than one command orders."""
 _MOURNING_SECONDS = 2.0
 """How long a killed bot stays away, so that it can be seen."""
+_LABELLED = re.compile(r"<[^<>|]*\|([^<>]*)>")
+"""A link or a time in mrkdwn, and the words that stand for it."""
+_GIVEN_UP = frozenset({State.FAILED, State.CANCELLED})
 _PRICES = """
 [hiapi.mini]
 "480p" = 0.08
@@ -62,13 +72,13 @@ class Studio:
         (only,) = answer.json()["channels"].values()
         return [message for message in only["messages"] if not message["deleted"]]
 
-    async def until(self, what: str, ready: Callable[[list[dict[str, Any]]], Any]) -> Any:
+    async def until(self, what: str, ready: Callable[[list[dict[str, Any]]], Awaitable[Any]]) -> Any:
         """Wait until ``ready`` finds what it looks for among the messages, and return that. Raises DemoFailed."""
         seq = 0
         try:
             async with asyncio.timeout(WHOLE_DEADLINE_SECONDS):
                 while True:
-                    if found := ready(await self.messages()):
+                    if found := await ready(await self.messages()):
                         return found
                     changes = await self.http.get(
                         f"{self.slack}/control/changes", params={"after": seq, "timeout": 5}, timeout=15
@@ -87,14 +97,39 @@ class Studio:
 
 async def run_headless(prompt: str, out: Path) -> None:
     """One prompt through slash command, job, poll, download and upload; writes the MP4 as it stood in the thread and
-    prints its path last. Raises DemoFailed."""
+    prints its path last. Raises DemoFailed, and soon when no clip can come."""
+    if not await _unless_stopped(_headless(prompt, out)):
+        raise DemoFailed("It was stopped before a clip stood in the thread.")
+
+
+async def _headless(prompt: str, out: Path) -> None:
     async with studio() as demo:
         await _type(demo, f"/clip {prompt}")
-        clip = await demo.until("A clip in the thread", _clips)
-        file = clip[0]["files"][0]
+
+        async def a_clip(messages: list[dict[str, Any]]) -> dict[str, Any] | None:
+            if stands := next((one for one in messages if one.get("files") and one.get("thread_ts")), None):
+                return stands
+            see_that_one_can_come(await demo.bot.jobs())
+            return None
+
+        clip = await demo.until("A clip in the thread", a_clip)
+        file = clip["files"][0]
         contents = await demo.file(file["id"])
-        _say("dailies", clip[0]["text"])
+        _say("dailies", clip["text"])
     print(_write(out / Path(str(file["name"])).name, contents))
+
+
+def see_that_one_can_come(jobs: list[Job]) -> None:
+    """Raises DemoFailed when of these jobs, which are all that there are, no clip can come while nobody presses
+    anything. A command is answered when its jobs are on disk."""
+    if not jobs:
+        raise DemoFailed("No clip comes of that: the bot answered, and nothing was ordered.")
+    if all(job.state is State.WAITING and job.wait_reason is WaitReason.CONFIRMATION for job in jobs):
+        raise DemoFailed(
+            "It waits for Confirm, which nobody presses here. Ask for less, or press it in `dailies demo`."
+        )
+    if all(job.state in _GIVEN_UP for job in jobs):
+        raise DemoFailed(f"No clip comes of that. {as_read(explain(jobs[0]))}")
 
 
 def _write(path: Path, contents: bytes) -> Path:
@@ -103,20 +138,40 @@ def _write(path: Path, contents: bytes) -> Path:
     return path
 
 
-async def run_page() -> None:
-    """The workspace in the browser, until Ctrl-C. A bot that was killed from the page is started again, so that anyone
-    can watch what a restart does."""
+async def _unless_stopped(work: Coroutine[Any, Any, None]) -> bool:
+    """Do it to its end, or until SIGTERM or Ctrl-C; whether it came to its end. Whatever it opened is closed by then,
+    its processes and its folder too. Raises what it raises."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        working.result()
+        return True
+    working.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await working
+    return False
+
+
+async def run_page() -> None:
+    """The workspace in the browser, until Ctrl-C. A bot that was killed from the page is started again, so that anyone
+    can watch what a restart does. Raises DemoFailed."""
+    await _unless_stopped(_page())
+
+
+async def _page() -> None:
     async with studio() as demo:
         _note(f"Open {demo.slack}/ in a browser. No account, no key, no money; Ctrl-C ends it.")
-        stopping = asyncio.create_task(stop.wait())
         watching = {asyncio.create_task(_keep_alive(demo)), asyncio.create_task(_stand_with_sandbox(demo))}
-        done, left = await asyncio.wait({stopping, *watching}, return_when=asyncio.FIRST_COMPLETED)
-        for task in left:
-            task.cancel()
-        for task in done & watching:
+        try:
+            done, _ = await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in watching:
+                task.cancel()
+        for task in done:
             task.result()
 
 
@@ -151,12 +206,13 @@ async def _type(demo: Studio, line: str) -> None:
         raise DemoFailed("The prompt was not taken.")
 
 
-def _clips(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [message for message in messages if message.get("files") and message.get("thread_ts")]
-
-
 def _say(who: str, what: str) -> None:
-    _note(f"{who}: {what}")
+    _note(f"{who}: {as_read(what)}")
+
+
+def as_read(mrkdwn: str) -> str:
+    """A message for a terminal: links and times as their words, and Slack's three escaped signs as themselves."""
+    return unescape(_LABELLED.sub(r"\1", mrkdwn))
 
 
 def _note(text: str) -> None:
@@ -245,6 +301,11 @@ class _Bot:
     def code(self) -> int | None:
         """Its exit code, None while it runs."""
         return self._process.returncode if self._process else None
+
+    async def jobs(self) -> list[Job]:
+        """Every job in its database, which is read beside it."""
+        async with open_storage(self._settings["DATABASE_URL"], alone=False) as storage, storage.read() as tx:
+            return [job for job, _ in await tx.jobs.listing(state=None, limit=_MOST_JOBS)]
 
     async def ended(self) -> int:
         """Wait until it has ended; its exit code."""

@@ -3,17 +3,21 @@
 Read once when the program starts and passed on: nothing imports a setting.
 """
 
+import logging
 import os
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from datetime import date
 from difflib import get_close_matches
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, LiteralString
 from urllib.parse import urlsplit
 
+from dotenv.parser import Original, parse_stream
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from bot.domain.pricing import MICRO, Rate, RateKey, rate_name
@@ -31,6 +35,12 @@ PROVIDER_NAMES = ("hiapi", "apimart", "muapi", "seedanceapi", "empiriolabs")
 _KEYS = tuple(f"{name}_api_key" for name in PROVIDER_NAMES)
 _BASE_URLS = tuple(f"{name}_base_url" for name in PROVIDER_NAMES)
 _TIERS = (MINI, FAST, STANDARD, VIP)
+
+logging.getLogger("dotenv").setLevel(logging.CRITICAL)
+"""What it says of a line that it cannot read, once for every time it reads, ``unread_lines`` says better."""
+
+_MEMBER = re.compile(r"[UW][A-Z0-9]+")
+"""Slack's id of a person: https://docs.slack.dev/reference/objects/user-object"""
 """Tiers that a price may be named for, also before this release orders them."""
 _ALIKE = 0.8
 """So alike (0–1, as difflib counts) are a setting's name and its misspelling at least."""
@@ -129,6 +139,7 @@ class Settings(BaseSettings):
     thread_replies: Literal["smart", "mention", "off"] = "smart"
     admin_users: CommaList = ()
     max_running_per_person: int = Field(default=6, ge=1)
+    tz: str = "UTC"
     price_file: Path | None = None
     allowed_fetch_hosts: CommaList = ()
     max_clip_mb: int = Field(default=512, ge=1)
@@ -167,7 +178,7 @@ class Settings(BaseSettings):
             return None
         text = value.get_secret_value().strip()
         if not text.isascii() or not text.isprintable() or " " in text:
-            raise ValueError("it holds characters that no key has, such as spaces, line breaks or accents")
+            raise _refused("it holds characters that no key has, such as spaces, line breaks or accents")
         return SecretStr(text)
 
     @field_validator("slack_api_url", *_BASE_URLS)
@@ -180,7 +191,9 @@ class Settings(BaseSettings):
         except ValueError:
             usable = False
         if not usable:
-            raise ValueError("it is no address such as https://api.example.com")
+            raise _refused("it is no address such as https://api.example.com")
+        if "@" in parts.netloc:
+            raise _refused("it must not hold a user or a password, which are sent nowhere")
         return text
 
     @field_validator("public_url")
@@ -217,6 +230,28 @@ class Settings(BaseSettings):
     def _end_with_slash(cls, value: str) -> str:
         return value if value.endswith("/") else f"{value}/"
 
+    @field_validator("reaction_cancel")
+    @classmethod
+    def _is_not_promote(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """One reaction would order a final and call it off. ``reaction_promote`` is not there when it is refused."""
+        if set(value) & set(info.data.get("reaction_promote", ())):
+            raise _refused("it and REACTION_PROMOTE (when unset: rocket) must not name the same reaction")
+        return value
+
+    @field_validator("admin_users")
+    @classmethod
+    def _are_members(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Names change and are nobody's alone; a name here would be an admin who is none."""
+        if not all(_MEMBER.fullmatch(one) for one in value):
+            raise _refused("it takes member ids such as U024BE7LH, and no names (in Slack: profile, Copy member ID)")
+        return value
+
+
+def _refused(why: LiteralString) -> PydanticCustomError:
+    """A refusal in our own words, which must never repeat the value; pydantic would begin a ValueError's with its
+    own."""
+    return PydanticCustomError("setting", why)
+
 
 def _require_readable(path: Path) -> None:
     """Raises BadSetting. What reads the file passes over everything that is no file."""
@@ -233,6 +268,26 @@ def _require_readable(path: Path) -> None:
         raise BadSetting(f"{path} cannot be read: line {line} is not UTF-8.", mend) from None
     except OSError as error:
         raise BadSetting(f"{path} cannot be read: {error.strerror or type(error).__name__}.", mend) from error
+
+
+def unread_lines() -> tuple[int, ...]:
+    """The lines of ``.env``, counted from 1, that hold something and are not ``NAME=value``, so that they set nothing.
+    A pipe is not looked at: it can be read only once."""
+    path = Path(ENV_FILE)
+    if not path.is_file():
+        return ()
+    with path.open(encoding="utf-8-sig") as text:
+        return tuple(
+            _first_line(binding.original)
+            for binding in parse_stream(text)
+            if binding.error or (binding.key is not None and binding.value is None)
+        )
+
+
+def _first_line(statement: Original) -> int:
+    """Where it begins: python-dotenv counts the empty lines before it as part of it."""
+    before = len(statement.string) - len(statement.string.lstrip())
+    return statement.line + statement.string.count("\n", 0, before)
 
 
 def misspelt_settings() -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.announcement import Announcement
 from bot.domain.job import Ask, Job
 from bot.domain.notice import Notice
-from bot.ports import Card, ChatError, ChatRefused, ClipPost, MessageGone, Slot
+from bot.ports import Card, ChatError, ChatRefused, ClipPost, MessageGone, Share, Slot
 from handlers.blocks.announcements import announcement as announcement_message
 from handlers.blocks.card import card as card_message
 from handlers.blocks.clip_line import clip_comment, clip_filename, clip_title
@@ -144,8 +144,9 @@ class SlackChat:
         with translated():
             await self._client.api_call("files.completeUploadExternal", json=body)
 
-    async def find_share(self, file_id: str, channel: str) -> str | None:
-        """Read ``files.info``: the shares name the message (docs.slack.dev, file object)."""
+    async def find_share(self, file_id: str, channel: str) -> Share | None:
+        """Read ``files.info``: the shares name the message, those in public channels apart from those in private ones
+        and in direct messages (docs.slack.dev, file object)."""
         with translated():
             answer = await self._client.files_info(file=file_id)
         file = answer.get("file") or {}
@@ -154,7 +155,7 @@ class SlackChat:
         shares = file.get("shares") or {}
         for visibility in ("public", "private"):
             for share in (shares.get(visibility) or {}).get(channel) or []:
-                return str(share["ts"])
+                return Share(message_ts=str(share["ts"]), public=visibility == "public")
         return None
 
     async def delete_file(self, file_id: str) -> None:

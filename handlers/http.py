@@ -1,6 +1,7 @@
 """Slack over HTTP: ``POST /slack/events`` takes events, commands and interactivity.
 
-Nothing of a request is parsed, stored or logged before its signature is verified. What is verified goes through Bolt
+Nothing of a request is parsed, stored or logged before its signature is verified, and of one that cannot be verified
+whatever its body is, no body is read. What is verified goes through Bolt
 as an envelope of Socket Mode does: already parsed, because Bolt's own reading of a form takes any text with the word
 "payload" in it for an interaction, and would lose ``/clip a payload drop``.
 
@@ -10,8 +11,9 @@ https://docs.slack.dev/apis/events-api/using-http-request-urls
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +25,13 @@ from starlette.types import Receive, Scope, Send
 from handlers.dispatch import dispatch, keep_values_out_of_the_log
 from handlers.payload import Unreadable, read_payload
 from handlers.shapes import Misshapen, shaped
-from handlers.verification import ClockApart, NotVerified, verify
+from handlers.verification import ClockApart, NotVerified, look_at_claim, verify
 
 log = structlog.get_logger(__name__)
 
 PATH = "/slack/events"
+
+_Headers = tuple[tuple[bytes, bytes], ...]
 
 _SETTLE_SECONDS = 2.0
 _RETRY_HEADERS = {b"x-slack-retry-num", b"x-slack-retry-reason"}
@@ -45,7 +49,7 @@ class _Refused(Exception):
 class _Request:
     """One request with its whole body; header names are in lower case."""
 
-    headers: tuple[tuple[bytes, bytes], ...]
+    headers: _Headers
     body: bytes
 
     def header(self, name: bytes) -> str:
@@ -95,25 +99,17 @@ class SlackEndpoint:
         if method != "POST":
             raise _Refused(405, "method")
         headers = tuple((bytes(name), bytes(value)) for name, value in scope["headers"])
+        with _refusing_doubts():
+            look_at_claim(headers, self._now())  # most who find the address have nothing to show: no body is read
         request = _Request(headers=headers, body=(await receive())["body"])
-        self._verify(request)
+        with _refusing_doubts():
+            verify(self._secret, request.headers, request.body, self._now())
         try:
             return await self._take(request)
         except Unreadable as reason:
             raise _Refused(reason.status, reason.why, **({"what": reason.what} if reason.what else {})) from reason
         except Misshapen as reason:
             raise _Refused(400, "payload", what=reason.field) from reason
-
-    def _verify(self, request: _Request) -> None:
-        try:
-            verify(self._secret, request.headers, request.body, self._now())
-        except ClockApart as apart:
-            # Mostly a machine whose clock nobody sets: the line must lead there.
-            raise _Refused(401, "clock", apart_seconds=round(apart.seconds)) from apart
-        except NotVerified as doubt:
-            raise _Refused(401, doubt.why) from doubt
-        except Exception as error:
-            raise _Refused(401, "verification failed", error=type(error).__name__) from error
 
     async def _take(self, request: _Request) -> Response:
         """Answer what Slack signed. Raises Unreadable, Misshapen or _Refused."""
@@ -135,6 +131,20 @@ class SlackEndpoint:
         return await asyncio.shield(task)
 
 
+@contextlib.contextmanager
+def _refusing_doubts() -> Iterator[None]:
+    """What verification says, as the answer to the request."""
+    try:
+        yield
+    except ClockApart as apart:
+        # Mostly a machine whose clock nobody sets: the line must lead there.
+        raise _Refused(401, "clock", apart_seconds=round(apart.seconds)) from apart
+    except NotVerified as doubt:
+        raise _Refused(401, doubt.why) from doubt
+    except Exception as error:
+        raise _Refused(401, "verification failed", error=type(error).__name__) from error
+
+
 async def _run(app: AsyncApp, body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
     """The answer leaves when the listener has ended, which is after its commit."""
     answer = await dispatch(app, body, headers)
@@ -142,7 +152,6 @@ async def _run(app: AsyncApp, body: Mapping[str, Any], headers: Mapping[str, str
 
 
 def _refusal(status: int) -> Response:
-    headers = {"connection": "close"}
-    if status == 405:
-        headers["allow"] = "POST"
-    return Response(status_code=status, headers=headers)
+    """The connection stays, within the server's patience: whoever is still sending a body that nobody reads would see
+    it break instead of the answer."""
+    return Response(status_code=status, headers={"allow": "POST"} if status == 405 else None)

@@ -29,7 +29,7 @@ def register(app: AsyncApp, doors: Doors) -> None:
         )
         policy = await doors.policies.of(sender.workspace, sender.channel)
         try:
-            if name in policy.promote_emoji:
+            if name in policy.promoting:
                 await doors.intake.promote_message(sender, str(item["ts"]))
             elif name in policy.cancel_emoji:
                 await doors.presses.cancel_message(sender, str(item["ts"]))

@@ -102,9 +102,12 @@ _INTERACTIONS = frozenset(
 
 
 def shaped(body: Mapping[str, Any]) -> Json:
-    """The payload without its ``null`` fields, once it is known to be shaped as Slack documents it. Raises
-    Misshapen."""
-    _walk(body)
+    """The payload without its ``null`` fields, once it is known to be shaped as Slack documents it. Halves of
+    characters, which nothing can store or send, are left out of what people typed. Raises Misshapen."""
+    if not _walk(body):
+        if body.get("type") == "url_verification":
+            raise Misshapen("challenge")  # to be given back as it came, or not at all
+        body = _whole(body)
     payload = {name: value for name, value in body.items() if value is not None}
     if "ssl_check" in payload:
         return payload
@@ -123,31 +126,42 @@ def shaped(body: Mapping[str, Any]) -> Json:
     return payload
 
 
-def _walk(body: object) -> None:
-    """What can be written, stored and walked: JSON as Python reads it also has NaN, halves of characters and any
-    depth."""
+def _walk(body: object) -> bool:
+    """Whether all texts are whole. JSON as Python reads it also has halves of characters, NaN and any depth; of the
+    latter two nothing can be made. Raises Misshapen."""
     todo = [(body, 1)]
+    whole = True
     while todo:
         one, level = todo.pop()
         if level > DEEPEST:
             raise Misshapen("depth")
         match one:
-            case str() if not one.isascii() and not _is_encodable(one):
-                raise Misshapen("text")
+            case str() if not one.isascii():
+                whole = whole and one == _without_halves(one)
             case float() if not math.isfinite(one):
                 raise Misshapen("number")
             case Mapping():
                 todo += ((part, level + 1) for pair in one.items() for part in pair)
             case list():
                 todo += ((part, level + 1) for part in one)
+    return whole
 
 
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False  # half of a surrogate pair
-    return True
+def _whole(value: Any) -> Any:
+    """The same without halves of characters, at any depth."""
+    match value:
+        case str():
+            return _without_halves(value)
+        case Mapping():
+            return {_whole(name): _whole(part) for name, part in value.items()}
+        case list():
+            return [_whole(part) for part in value]
+    return value
+
+
+def _without_halves(text: str) -> str:
+    """The text without what UTF-8 cannot say: surrogates that stand alone."""
+    return text.encode(errors="ignore").decode()
 
 
 def _check_event(payload: Json) -> None:

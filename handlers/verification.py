@@ -32,8 +32,8 @@ class NotVerified(Exception):
 
 
 class ClockApart(NotVerified):
-    """Slack signed it ``seconds`` before our time (after it, when negative): either clock is wrong, the request was
-    very long on its way, or somebody sends it again."""
+    """It says that it was signed ``seconds`` before our time (after it, when negative): either clock is wrong, the
+    request was very long on its way, or somebody sends it again."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -46,18 +46,33 @@ def signature(secret: bytes, timestamp: bytes, body: bytes) -> bytes:
     return f"v0={digest}".encode()
 
 
-def verify(secret: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes, now: float) -> None:
-    """Return if Slack signed exactly these bytes within TOLERANCE_SECONDS of ``now`` (Unix time). Raises NotVerified.
+def look_at_claim(headers: Iterable[tuple[bytes, bytes]], now: float) -> None:
+    """Return if a request bears a signature of about ``now`` (Unix time). Anybody can write one; what bears none, or an
+    old one, is not worth reading. Raises NotVerified."""
+    timestamp, _ = _claim(headers)
+    _check_age(timestamp, now)
 
-    ``headers`` are raw, with names in lower case. Both headers must be there exactly once: of two, a proxy before us
-    may have looked at the other one. The shapes are checked before anything is converted or compared, because neither
-    ``int`` nor ``compare_digest`` takes every text.
-    """
-    given = list(headers)
-    timestamp = _only(given, TIMESTAMP_HEADER, _TIMESTAMP)
-    signed = _only(given, SIGNATURE_HEADER, _SIGNATURE)
+
+def verify(secret: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes, now: float) -> None:
+    """Return if Slack signed exactly these bytes within TOLERANCE_SECONDS of ``now`` (Unix time). Raises
+    NotVerified."""
+    timestamp, signed = _claim(headers)
     if not secret or not hmac.compare_digest(signed, signature(secret, timestamp, body)):
         raise NotVerified("signature")
+    _check_age(timestamp, now)
+
+
+def _claim(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes, bytes]:
+    """Timestamp and signature as a request bears them, raw, with names in lower case.
+
+    Both headers must be there exactly once: of two, a proxy before us may have looked at the other one. The shapes are
+    checked before anything is converted or compared, because neither ``int`` nor ``compare_digest`` takes every text.
+    """
+    given = list(headers)
+    return _only(given, TIMESTAMP_HEADER, _TIMESTAMP), _only(given, SIGNATURE_HEADER, _SIGNATURE)
+
+
+def _check_age(timestamp: bytes, now: float) -> None:
     apart = now - int(timestamp)
     if abs(apart) > TOLERANCE_SECONDS:
         raise ClockApart(apart)

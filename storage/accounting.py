@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 
-from bot.domain.budget import Cap, Entry, Hold, OverCap, Scope, hold_entry
+from bot.domain.budget import Cap, Entry, Hold, Scope, hold_entry, must_fit
 
 MONTHLY = frozenset({Scope.WORKSPACE_MONTH, Scope.CHANNEL_MONTH})
 
@@ -35,6 +35,6 @@ def counts_under(cap: Cap, workspace: str, entry: Entry) -> bool:
 
 def check_cap(cap: Cap, workspace: str, committed_micro_usd: int, fresh: Iterable[Entry]) -> None:
     """Raises OverCap when the fresh holds do not fit under the cap beside what is committed."""
-    asked = sum(entry.held_micro_usd for entry in fresh if counts_under(cap, workspace, entry))
-    if cap.limit_micro_usd is not None and asked and committed_micro_usd + asked > cap.limit_micro_usd:
-        raise OverCap(cap, committed_micro_usd, asked)
+    counting = [entry for entry in fresh if counts_under(cap, workspace, entry)]
+    asked = sum(entry.held_micro_usd for entry in counting)
+    must_fit(cap, committed_micro_usd, asked, assumed=any(entry.price_assumed for entry in counting))

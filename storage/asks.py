@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, TextClause, and_, tuple_
 from sqlmodel import col, select, update
 
-from bot.domain.job import Ask, Decision, Ownership, Supporter, Thread
+from bot.domain.job import Ask, Decision, Ownership, State, Supporter, Thread
 from bot.ports import AlreadyLive
 from storage.leases import end_lapsed, free_for, owned_by
 from storage.rows import ask_from_row, ask_to_row, supporter_from_row, thread_from_row, thread_to_row
@@ -102,6 +102,19 @@ class SqlAsks:
         if note not in ask.notes:
             notes = [*ask.notes, note]
             await self._change(workspace, ask_id, notes=notes, version=col(AskRow.version) + 1)
+
+    async def redraw_line(self, workspace: str, person: str) -> None:
+        theirs = (col(JobRow.workspace) == workspace, col(JobRow.person) == person)
+        queued = select(JobRow.ask_id).where(*theirs, col(JobRow.state) == State.QUEUED.value)
+        # Whoever waited here, with a row of its own locked, could wait for somebody who waits for that row.
+        free = (
+            select(AskRow.id)
+            .where(col(AskRow.workspace) == workspace, col(AskRow.id).in_(queued))
+            .with_for_update(skip_locked=True, key_share=True)
+            .cte("free")
+        )
+        line = (col(AskRow.workspace) == workspace, col(AskRow.id).in_(select(free.c.id)))
+        await self._sql.run(update(AskRow).where(*line).values(version=col(AskRow.version) + 1))
 
     async def support(self, workspace: str, ask_id: str, supporter: Supporter) -> None:
         row = SupporterRow(workspace=workspace, ask_id=ask_id, person=supporter.person, at=supporter.at)

@@ -1,6 +1,6 @@
 """``bot.ports.Audit`` in SQL."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from sqlmodel import col, select
 
@@ -11,10 +11,10 @@ from storage.tables import AuditRow
 
 
 class SqlAudit:
-    """Lines that are only ever added."""
+    """Lines that are only ever added; ``zone`` is the calendar of the months that are asked for."""
 
-    def __init__(self, sql: Sql) -> None:
-        self._sql = sql
+    def __init__(self, sql: Sql, zone: tzinfo) -> None:
+        self._sql, self._zone = sql, zone
 
     async def add(self, *entries: AuditEntry) -> None:
         for entry in entries:
@@ -27,12 +27,12 @@ class SqlAudit:
         if workspace is not None:
             newest = newest.where(col(AuditRow.workspace) == workspace)
         if month is not None:
-            first, end = bounds(month)
+            first, end = bounds(month, self._zone)
             newest = newest.where(col(AuditRow.at) >= first, col(AuditRow.at) < end)
         return tuple(audit_from_row(row) for row in reversed(await self._sql.scalars(newest)))
 
 
-def bounds(month: str) -> tuple[datetime, datetime]:
-    """When a month such as ``2026-11`` begins, and when the next one does, in UTC."""
-    first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+def bounds(month: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    """When a month such as ``2026-11`` begins, and when the next one does, by the calendar of ``zone``."""
+    first = datetime.strptime(month, "%Y-%m").replace(tzinfo=zone)
     return first, (first + timedelta(days=32)).replace(day=1)

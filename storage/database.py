@@ -74,7 +74,7 @@ class Database:
             inbox=SqlInbox(sql),
             jobs=SqlJobs(sql),
             ledger=SqlLedger(sql, self._zone),
-            audit=SqlAudit(sql),
+            audit=SqlAudit(sql, self._zone),
             preferences=SqlPreferences(sql),
             announcements=SqlAnnouncements(sql),
             leases=SqlLeases(sql),
@@ -100,8 +100,8 @@ async def open_storage(url: str, *, alone: bool, zone: tzinfo = UTC) -> AsyncIte
     ``alone`` is what the process that moves jobs passes: on SQLite it takes the lock of the file for as
     long as the block lasts (AlreadyRunning when another process has it) and brings the schema up to
     date; on PostgreSQL, which many processes share, it only does the latter. Without it the schema must
-    be there: SchemaOutdated. ``zone`` is the calendar of holds that come without a cap. Raises
-    UnsupportedUrl, StorageBusy.
+    be there: SchemaOutdated. ``zone`` is the calendar of holds that come without a cap, and of the
+    audit's months. Raises UnsupportedUrl, StorageBusy.
     """
     place = place_of(url)
     async with AsyncExitStack() as stack:

@@ -26,7 +26,7 @@ from storage.tables import CapRow, LedgerRow
 
 _USAGE_KEYS = ("workspace", "month", "channel", "person", "provider", "tier", "stage")
 _USAGE_SUMS = ("held_micro_usd", "settled_micro_usd", "released_micro_usd")
-_USAGE_COUNTS = ("clips", "as_final_micro_usd", "compared_micro_usd", "compared_clips")
+_USAGE_COUNTS = ("assumed_micro_usd", "clips", "as_final_micro_usd", "compared_micro_usd", "compared_clips")
 
 
 class SqlLedger:
@@ -69,6 +69,14 @@ class SqlLedger:
         total = func.sum(col(LedgerRow.held_micro_usd) + col(LedgerRow.settled_micro_usd))
         return int(await self._sql.scalar(select(total).where(_under(cap, workspace))) or 0)
 
+    async def assumed(self, cap: Cap, workspace: str) -> int:
+        attempt = col(LedgerRow.job_id), col(LedgerRow.attempt)
+        price = func.max(col(LedgerRow.held_micro_usd)).label("price")
+        total = func.sum(col(LedgerRow.held_micro_usd) + col(LedgerRow.settled_micro_usd)).label("total")
+        counted = select_columns(*attempt, price, total).where(_under(cap, workspace), col(LedgerRow.price_assumed))
+        one = counted.group_by(*attempt).subquery().c
+        return int(await self._sql.scalar(select_columns(func.sum(one.total)).where(one.total == one.price)) or 0)
+
     async def entries(self, workspace: str | None = None, job_id: str | None = None) -> tuple[Entry, ...]:
         statement = select(LedgerRow).order_by(
             col(LedgerRow.at), col(LedgerRow.job_id), col(LedgerRow.attempt), col(LedgerRow.seq)
@@ -80,16 +88,20 @@ class SqlLedger:
         return tuple(entry_from_row(row) for row in await self._sql.scalars(statement))
 
     async def usage(self, month: str) -> tuple[UsageRow, ...]:
-        same = [col(getattr(LedgerRow, name)) for name in ("job_id", "attempt", *_USAGE_KEYS, "as_final_micro_usd")]
+        names = ("job_id", "attempt", *_USAGE_KEYS, "as_final_micro_usd", "price_assumed")
+        same = [col(getattr(LedgerRow, name)) for name in names]
         of_attempt = [func.sum(col(getattr(LedgerRow, name))).label(name) for name in _USAGE_SUMS]
+        of_attempt.append(func.max(col(LedgerRow.held_micro_usd)).label("price"))
         # First by attempt: whether one cost anything is known from all its rows together.
         attempts = select_columns(*same, *of_attempt).where(col(LedgerRow.month) == month).group_by(*same).subquery()
         one = attempts.c
         paid = one.settled_micro_usd > 0
-        compared = and_(paid, one.stage == Stage.DRAFT.value, one.as_final_micro_usd.is_not(None))
+        compared = and_(paid, one.stage != Stage.DIRECT.value, one.as_final_micro_usd.is_not(None))
+        total = one.held_micro_usd + one.settled_micro_usd
         counts = (
+            (and_(one.price_assumed, total == one.price), total),
             (paid, 1),
-            (compared, one.as_final_micro_usd),
+            (and_(compared, one.stage == Stage.DRAFT.value), one.as_final_micro_usd),
             (compared, one.settled_micro_usd),
             (compared, 1),
         )
@@ -101,6 +113,10 @@ class SqlLedger:
         ]
         statement = select_columns(*group, *sums).group_by(*group).order_by(*group)
         return tuple(_usage(row._asdict()) for row in await self._sql.rows(statement))
+
+    async def places(self) -> tuple[tuple[str, str], ...]:
+        pairs = select_columns(col(LedgerRow.workspace), col(LedgerRow.channel)).distinct()
+        return tuple(sorted((row.workspace, row.channel) for row in await self._sql.rows(pairs)))
 
     async def _lock(self, cap: Cap, workspace: str) -> None:
         """Keep other holds under this cap waiting until our transaction ends."""

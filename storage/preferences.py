@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
-from bot.domain.preferences import PreferencesVersion
+from bot.domain.preferences import WHOLE_WORKSPACE, PreferencesVersion
 from bot.ports import Fenced
 from storage.rows import preferences_from_row, preferences_to_row
 from storage.sql import Sql
@@ -20,6 +20,11 @@ class SqlPreferences:
         newest = select(PreferencesRow).where(*_of(workspace, subject)).order_by(col(PreferencesRow.version).desc())
         row = await self._sql.scalar(newest.limit(1))
         return None if row is None else preferences_from_row(row)
+
+    async def channels(self, workspace: str) -> tuple[str, ...]:
+        theirs = col(PreferencesRow.workspace) == workspace, col(PreferencesRow.subject) != WHOLE_WORKSPACE
+        found = await self._sql.scalars(select(PreferencesRow.subject).where(*theirs).distinct())
+        return tuple(sorted(found))
 
     async def put(self, version: PreferencesVersion) -> None:
         newest = await self.current(version.workspace, version.subject)

@@ -12,6 +12,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, Index, MetaData, 
 from sqlmodel import Field, SQLModel
 
 from bot.domain.job import FINAL
+from storage import append_only
 
 _FINAL_WORDS = ", ".join(f"'{state.value}'" for state in sorted(FINAL))
 
@@ -283,6 +284,7 @@ class LedgerRow(Row, table=True):
     tier: str
     stage: str
     as_final_micro_usd: int | None = Field(sa_type=BigInteger)
+    price_assumed: bool
     month: str
     day: str
     held_micro_usd: int = Field(sa_type=BigInteger)
@@ -309,6 +311,7 @@ class AuditRow(Row, table=True):
     provider: str | None
     task_id: str | None
     micro_usd: int | None = Field(sa_type=BigInteger)
+    price_assumed: bool
     detail: str
 
 
@@ -357,3 +360,6 @@ class LeaseRow(Row, table=True):
     owner: str = Field(primary_key=True)
     epoch: int
     until: datetime | None
+
+
+append_only.guard(Row.metadata)

@@ -33,7 +33,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """After each test that passed, the ledgers it wrote are looked over, while its fixtures still have them open."""
     yield
     if item.get_closest_marker(HALF_MADE) is None:
-        BOOKS.check(Jobs.BOOKED if item.get_closest_marker(BY_HAND) is None else Jobs.NONE)
+        BOOKS.check(Jobs.TAKEN if item.get_closest_marker(BY_HAND) is None else Jobs.NONE)
 
 
 @pytest.hookimpl(trylast=True)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from bot.doctor import database, media, money, port, provider, slack
 from bot.doctor.finding import Finding, Level, bad_setting, fail, ok, warn
 from bot.log import HIDDEN, redact
-from bot.settings import BadSetting, Settings, misspelt_settings
+from bot.settings import BadSetting, Settings, misspelt_settings, unread_lines
 
 __all__ = ["Finding", "Level", "examine", "unreadable"]
 
@@ -46,10 +46,26 @@ async def examine(settings: Settings) -> list[Finding]:
 
 
 async def _settings(_: Settings) -> list[Finding]:
-    """They can be read, or nobody could pass them on; but a misspelt name is read by nobody."""
+    """They can be read, or nobody could pass them on; but some of what was written may be read by nobody."""
+    found = [*_lines_without_effect(), *_names_without_effect()]
+    return found or [ok("settings", "the environment and .env can be read.")]
+
+
+def _lines_without_effect() -> list[Finding]:
+    """By number alone: what stands there may be a key."""
+    lines = unread_lines()
+    if not lines:
+        return []
+    which = f"line {lines[0]} of .env is" if len(lines) == 1 else f"lines {', '.join(map(str, lines))} of .env are"
+    has = "has" if len(lines) == 1 else "have"
+    text = f"{which} not NAME=value and {has} no effect."
+    return [warn("settings", text, "write NAME=value there, or # before what is a note.")]
+
+
+def _names_without_effect() -> list[Finding]:
     misspelt = misspelt_settings()
     if not misspelt:
-        return [ok("settings", "the environment and .env can be read.")]
+        return []
     does = "is no setting and has" if len(misspelt) == 1 else "are no settings and have"
     right = ", ".join(f"{name} instead of {wrong}" for wrong, name in misspelt.items())
     return [warn("settings", f"{', '.join(misspelt)} {does} no effect.", f"write {right}, or take it away.")]

@@ -1,6 +1,7 @@
 """Whether the database can be used, and who uses it."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from bot.doctor.finding import AGAIN, Finding, fail, ok, warn
@@ -30,12 +31,19 @@ async def check(settings: Settings) -> list[Finding]:
 
 
 def cannot_hold(folder: Path) -> str:
-    """Why a folder cannot be made or written by this user; empty when it can. Nothing is made."""
+    """Why a folder cannot be made or written by this user; empty when it can. Nothing stays of the attempt."""
     # os.path, since Path raises where a parent may not be looked into.
     nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.exists(one))  # noqa: PTH110
     if not nearest.is_dir():
         return f"{nearest} is no folder"
-    return "" if os.access(nearest, os.W_OK | os.X_OK) else f"{nearest} is not writable for this user"
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"{nearest} is not writable for this user"
+    try:
+        # Permissions say nothing to root, and nothing of what kind of file system it is.
+        tempfile.TemporaryDirectory(prefix=".dailies-doctor-", dir=nearest).cleanup()
+    except OSError as error:
+        return f"nothing can be made in {nearest}: {error.strerror or type(error).__name__}"
+    return ""
 
 
 def unusable(place: Place, error: StorageError) -> Finding:

@@ -54,6 +54,6 @@ def fail(name: str, text: str, mend: str) -> Finding:
 
 
 def bad_setting(name: str, error: BadSetting) -> Finding:
-    """A setting that cannot be used."""
+    """A setting that cannot be used. What a library says of it may lack its full stop."""
     mend = error.mend or "correct it in the environment or .env; .env.example explains every name."
-    return fail(name, error.what, mend)
+    return fail(name, f"{error.what.rstrip('.')}.", mend)

@@ -105,7 +105,7 @@ def denial(action: Action, *, person: str, channel: str, member: Member | None, 
         return _of_channel(channel, rules) or _of_person(person, member, rules)
     if member is None:
         return Why.UNKNOWN
-    return None if _is_admin(member, rules) else Why.NOT_ADMIN
+    return None if role(person=person, member=member, rules=rules) is Role.ADMIN else Why.NOT_ADMIN
 
 
 def role(*, person: str, member: Member | None, rules: AccessRules) -> Role:

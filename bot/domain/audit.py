@@ -44,4 +44,6 @@ class AuditEntry:
     provider: str | None = None
     task_id: str | None = None
     micro_usd: int | None = None
+    price_assumed: bool = False
+    """``micro_usd`` is a price that the provider does not publish: the dearest of others."""
     detail: str = ""

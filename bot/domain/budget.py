@@ -4,7 +4,7 @@ A hold is taken at the highest price before anything is ordered. It is settled w
 released on proof that nothing was. What counts against a cap is everything held and everything settled.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -61,14 +61,43 @@ class Cap:
     renews_at: datetime
 
 
-class OverCap(Exception):
-    """The ask does not fit under a cap. Nothing was held."""
+def whose(
+    scope: Scope, *, workspace: str = "this workspace", channel: str = "this channel", person: str = "you"
+) -> str:
+    """Whom a cap of that scope binds and for how long, in words: ``this channel for the month``. Whoever is not the
+    reader, or stands elsewhere, is named by the caller."""
+    match scope:
+        case Scope.WORKSPACE_MONTH:
+            return f"{workspace} for the month"
+        case Scope.CHANNEL_MONTH:
+            return f"{channel} for the month"
+        case Scope.PERSON_DAY:
+            return f"{person} for the day"
 
-    def __init__(self, cap: Cap, committed_micro_usd: int, asked_micro_usd: int) -> None:
+
+def moment(at: datetime) -> str:
+    """``2026-12-01 00:00 UTC``: a moment in its own zone, for words that everybody reads alike."""
+    return f"{at:%Y-%m-%d %H:%M %Z}"
+
+
+class OverCap(Exception):
+    """The ask does not fit under a cap. Nothing was held. Its sentence is for whoever may read of the ask: what is to
+    be kept or logged. ``words`` is the same for one reader."""
+
+    def __init__(self, cap: Cap, committed_micro_usd: int, asked_micro_usd: int, *, assumed: bool = False) -> None:
         self.cap, self.committed_micro_usd, self.asked_micro_usd = cap, committed_micro_usd, asked_micro_usd
-        super().__init__(
-            f"This would cost {dollars(asked_micro_usd)}, and {dollars(self.left_micro_usd)} of "
-            f"{dollars(cap.limit_micro_usd or 0)} is left in {cap.scope.value.replace('_', ' ')}."
+        self.assumed = assumed
+        """The provider publishes no price for what was asked."""
+        super().__init__(self.words(person="its payer", when=moment))
+
+    def words(self, *, person: str, when: Callable[[datetime], str]) -> str:
+        """What it would cost, what is left for whom, and when there is more: a person's cap is that of ``person``, and
+        ``when`` writes the moment."""
+        assumed = " at an assumed price" if self.assumed else ""
+        return (
+            f"This would cost {dollars(self.asked_micro_usd)}{assumed}, and {dollars(self.left_micro_usd)} of "
+            f"{dollars(self.cap.limit_micro_usd or 0)} is left for {whose(self.cap.scope, person=person)}. "
+            f"The cap renews {when(self.cap.renews_at)}."
         )
 
     @property
@@ -90,8 +119,10 @@ class Hold:
     tier: str
     stage: Stage
     as_final_micro_usd: int | None
-    """For a draft: what the same clip would be held at as a final. None for one that is rendered properly itself, and
-    where no price is known for that."""
+    """For a draft: what the same clip would be held at as a final; None where that is not known. For the final of a
+    draft where it is: its own price. None for what has no draft."""
+    price_assumed: bool
+    """The provider publishes no price, so it is held at the dearest of others."""
     micro_usd: int
     at: datetime
 
@@ -126,6 +157,8 @@ class Entry:
     stage: Stage
     as_final_micro_usd: int | None
     """As in the hold; the same on every row of the attempt."""
+    price_assumed: bool
+    """As in the hold; the same on every row of the attempt."""
     month: str
     day: str
     held_micro_usd: int
@@ -148,14 +181,25 @@ class UsageRow:
     held_micro_usd: int
     settled_micro_usd: int
     released_micro_usd: int
+    assumed_micro_usd: int
+    """Of what is held and settled: what rests on an assumed price. What was settled at another figure than was held
+    was named by the provider, and rests on none."""
     clips: int
     """Attempts that cost something."""
     as_final_micro_usd: int
     """What the drafts among those attempts would have been held at as finals, as far as that is known."""
     compared_micro_usd: int
-    """What those drafts whose price as a final is known really cost."""
+    """What those drafts whose price as a final is known, and the finals of such drafts, really cost."""
     compared_clips: int
-    """How many drafts those are."""
+    """How many those are."""
+
+
+def must_fit(cap: Cap, committed_micro_usd: int, asked_micro_usd: int, *, assumed: bool = False) -> None:
+    """The one rule of a cap: what is asked, maybe at an assumed price, must fit beside what is held and spent already.
+    Raises OverCap."""
+    limit = cap.limit_micro_usd
+    if limit is not None and asked_micro_usd and committed_micro_usd + asked_micro_usd > limit:
+        raise OverCap(cap, committed_micro_usd, asked_micro_usd, assumed=assumed)
 
 
 def month_of(at: datetime, zone: tzinfo) -> str:
@@ -219,6 +263,7 @@ def hold_entry(hold: Hold, zone: tzinfo) -> Entry:
         tier=hold.tier,
         stage=hold.stage,
         as_final_micro_usd=hold.as_final_micro_usd,
+        price_assumed=hold.price_assumed,
         month=month_of(hold.at, zone),
         day=day_of(hold.at, zone),
         held_micro_usd=hold.micro_usd,

@@ -27,6 +27,12 @@ def read_month(text: str) -> str:
     return text
 
 
+def months_until(month: str, count: int) -> tuple[str, ...]:
+    """So many months, of which ``month`` is the last, in their order."""
+    last = int(month[:4]) * 12 + int(month[5:]) - 1
+    return tuple(f"{number // 12:04}-{number % 12 + 1:02}" for number in range(last - count + 1, last + 1))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """One line of money, in micro-dollars."""
@@ -37,6 +43,13 @@ class Figures:
     held_micro_usd: int = 0
     released_micro_usd: int = 0
     """Of what was held: what was not needed after all."""
+    assumed_micro_usd: int = 0
+    """Of what is spent and held: what rests on an assumed price."""
+
+    @property
+    def assumed_words(self) -> str:
+        """What is to stand behind the figures; empty where every price is the provider's own."""
+        return f" ({dollars(self.assumed_micro_usd)} of it at assumed prices)" if self.assumed_micro_usd else ""
 
     @property
     def nothing(self) -> bool:
@@ -53,9 +66,12 @@ class Saving:
     drafts_micro_usd: int
     """What those drafts did cost."""
     finals_micro_usd: int
-    """What the promotions of drafts cost."""
+    """What the promotions of drafts cost whose price as a final is known."""
     left_out: int
-    """Drafts that cost something and whose price as a final is not known: they are in none of the sums."""
+    """Drafts that cost something and whose price as a final is not known: neither they nor their promotions are in any
+    of the sums."""
+    assumed: bool = False
+    """Some of it was counted at a price that the provider does not publish."""
 
     @property
     def saved_micro_usd(self) -> int:
@@ -65,10 +81,12 @@ class Saving:
 
 @dataclass(frozen=True, kw_only=True)
 class Breakdown:
-    """A month's rows, summed in every way that is asked for. Each part is ordered by what was spent and held, the
-    most first."""
+    """The rows of a month or several, summed in every way that is asked for. Each part is ordered by what was spent and
+    held, the most first."""
 
     total: Figures
+    by_month: tuple[tuple[str, Figures], ...]
+    """Of these alone the earliest is first."""
     by_workspace: tuple[tuple[str, Figures], ...]
     by_channel: tuple[tuple[str, Figures], ...]
     by_person: tuple[tuple[str, Figures], ...]
@@ -78,7 +96,7 @@ class Breakdown:
     finals: Figures
     direct: Figures
     saving: Saving | None
-    """None in a month without a draft or a final that cost anything: there is nothing to compare."""
+    """None where no draft, and no final of one that is compared, cost anything: there is nothing to compare."""
 
 
 def summed(rows: Iterable[UsageRow]) -> Figures:
@@ -89,11 +107,12 @@ def summed(rows: Iterable[UsageRow]) -> Figures:
         spent_micro_usd=sum(row.settled_micro_usd for row in found),
         held_micro_usd=sum(row.held_micro_usd for row in found),
         released_micro_usd=sum(row.released_micro_usd for row in found),
+        assumed_micro_usd=sum(row.assumed_micro_usd for row in found),
     )
 
 
 def breakdown(rows: Iterable[UsageRow]) -> Breakdown:
-    """The rows of a month, broken down. Pure."""
+    """The rows of a month or several, broken down. Pure."""
     found = tuple(rows)
 
     def of(stage: Stage) -> Figures:
@@ -101,6 +120,7 @@ def breakdown(rows: Iterable[UsageRow]) -> Breakdown:
 
     return Breakdown(
         total=summed(found),
+        by_month=tuple(sorted(_by(found, lambda row: row.month))),
         by_workspace=_by(found, lambda row: row.workspace),
         by_channel=_by(found, lambda row: row.channel),
         by_person=_by(found, lambda row: row.person),
@@ -115,22 +135,25 @@ def breakdown(rows: Iterable[UsageRow]) -> Breakdown:
 
 def saving(rows: Iterable[UsageRow]) -> Saving | None:
     """What two passes saved: the drafts' price as finals, less what the drafts cost, less what the finals cost. What
-    was rendered properly without a draft costs the same either way and stands outside."""
-    found = [row for row in rows if row.stage is not Stage.DIRECT]
-    if not any(row.clips for row in found):
-        return None
+    was rendered properly without a draft costs the same either way and stands outside. None where there is nothing to
+    compare."""
+    found = tuple(rows)
     drafts = [row for row in found if row.stage is Stage.DRAFT]
+    finals = [row for row in found if row.stage is Stage.FINAL]
+    if not any(row.clips for row in drafts) and not any(row.compared_clips for row in finals):
+        return None
     return Saving(
         as_finals_micro_usd=sum(row.as_final_micro_usd for row in drafts),
         drafts_micro_usd=sum(row.compared_micro_usd for row in drafts),
-        finals_micro_usd=sum(row.settled_micro_usd for row in found if row.stage is Stage.FINAL),
+        finals_micro_usd=sum(row.compared_micro_usd for row in finals),
         left_out=sum(row.clips - row.compared_clips for row in drafts),
+        assumed=any(row.assumed_micro_usd for row in (*drafts, *finals)),
     )
 
 
 def saving_words(found: Saving) -> str:
     """What drafting first saved, or that it did not, with the sums it comes from, so that it can be checked."""
-    if found.left_out and not found.as_finals_micro_usd:
+    if found.left_out and not found.as_finals_micro_usd and not found.finals_micro_usd:
         return (
             "What drafting first saved cannot be said: no price as a final is known for any of "
             f"{found.left_out} drafts."
@@ -145,11 +168,12 @@ def saving_words(found: Saving) -> str:
         f"the drafts as finals {dollars(found.as_finals_micro_usd)} − the drafts {dollars(found.drafts_micro_usd)} "
         f"− the finals {dollars(found.finals_micro_usd)}"
     )
+    assumed = " Some of the prices are assumed." if found.assumed else ""
     left_out = (
         f" {found.left_out} more {'draft stands' if found.left_out == 1 else 'drafts stand'} outside: "
         "no price as a final is known."
     )
-    return f"{verdict} ({sums}).{left_out if found.left_out else ''}"
+    return f"{verdict} ({sums}).{assumed}{left_out if found.left_out else ''}"
 
 
 def _by(rows: tuple[UsageRow, ...], key: Callable[[UsageRow], str]) -> tuple[tuple[str, Figures], ...]:

@@ -178,8 +178,8 @@ class Job:
     price_assumed: bool
     stage: Stage
     as_final_micro_usd: int | None
-    """For a draft: what the same clip would have been held at as a final when it was accepted. None for one that is
-    rendered properly itself, and where no price is known."""
+    """For a draft: what the same clip would have been held at as a final when it was accepted; None where that is not
+    known. For the final of a draft where it is: its own price. None for what has no draft."""
     created_at: datetime
     updated_at: datetime
     due_at: datetime

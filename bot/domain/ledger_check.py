@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bot.domain.budget import Entry, EntryKind, Stage
 from bot.domain.job import Job, State, Wish
 
-_SAME = ("channel", "person", "provider", "tier", "stage", "as_final_micro_usd", "month", "day")
+_SAME = ("channel", "person", "provider", "tier", "stage", "as_final_micro_usd", "price_assumed", "month", "day")
 _KINDS = {0: {EntryKind.HOLD}, 1: {EntryKind.SETTLE, EntryKind.RELEASE}}
 _LATER = {EntryKind.ADJUST}
 
@@ -101,8 +101,10 @@ def _of_account(account: _Account) -> Iterator[str]:
                 yield f"{account.name}: row {row.seq} has another {field} than the hold"
     if not first.day.startswith(first.month):
         yield f"{account.name}: the day {first.day} is not in the month {first.month}"
-    if first.stage is not Stage.DRAFT and first.as_final_micro_usd is not None:
-        yield f"{account.name}: a price as a final on what is no draft"
+    if first.stage is Stage.DIRECT and first.as_final_micro_usd is not None:
+        yield f"{account.name}: a price as a final on what has no draft"
+    if first.stage is Stage.FINAL and first.as_final_micro_usd not in {None, first.held_micro_usd}:
+        yield f"{account.name}: the final of a draft has another price as a final than its own"
     yield from _of_sums(account)
 
 
@@ -189,6 +191,8 @@ def _of_terms(job: Job, account: _Account) -> Iterator[str]:
         ("tier", hold.tier, job.recipe.tier),
         ("stage", hold.stage.value, job.stage.value),
         ("price", hold.held_micro_usd, job.price_micro_usd),
+        ("price as a final", hold.as_final_micro_usd, job.as_final_micro_usd),
+        ("mark of an assumed price", hold.price_assumed, job.price_assumed),
     ):
         if held != wanted:
             yield f"{account.name}: the {what} is {held} in the ledger, and {wanted} in the job"

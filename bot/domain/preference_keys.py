@@ -95,7 +95,13 @@ _TABLE = (
     _key("final.res", Group.FINALS, one_of(Resolution), "720p", "Resolution of a final."),
     _key("final.dur", Group.FINALS, CLIP_SECONDS, "8", "Length of a final without a draft (`--final`)."),
     _key("final.tier", Group.FINALS, TIER, "mini", "Which of a provider's tiers makes finals."),
-    _key("winners.channel", Group.FINALS, CHANNEL, "#winners", "Finals are linked there too."),
+    _key(
+        "winners.channel",
+        Group.FINALS,
+        CHANNEL,
+        "#winners",
+        "Finals are linked there too; a private channel's only when it is set for that channel itself.",
+    ),
     _key("quorum", Group.GESTURES, whole(1, 20), "2", "People whose reaction must stand for a promotion by reaction."),
     _key(
         "undo.seconds",

@@ -105,12 +105,14 @@ class TooMany(PreferenceError):
 
 
 class SameEmoji(PreferenceError):
-    """One emoji would both promote and cancel."""
+    """One emoji would both promote and cancel: in ``channel``, where that has a list of its own and the change is the
+    workspace's."""
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names = tuple(sorted(names))
+    def __init__(self, names: Iterable[str], channel: str | None = None) -> None:
+        self.names, self.channel = tuple(sorted(names)), channel
         shown = " ".join(f":{name}:" for name in self.names)
-        super().__init__(f"{shown} cannot both promote and cancel: see emoji.promote and emoji.cancel.")
+        where = f" of channel {channel}" if channel else ""
+        super().__init__(f"{shown} cannot both promote and cancel: see emoji.promote and emoji.cancel{where}.")
 
 
 class ChangedMeanwhile(PreferenceError):

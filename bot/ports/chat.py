@@ -74,8 +74,8 @@ class Card:
     """Of the ask's first queued clip; None unless its payer's limit of running clips is what it waits for."""
     balance: Balance | None = None
     """None where the clips' own prices and costs say as much."""
-    promote_emoji: str = "rocket"
-    """The reaction that makes a final in this channel."""
+    promote_emoji: str | None = "rocket"
+    """The reaction that makes a final in this channel; None where none does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,15 @@ class Slot:
 
     url: str = field(repr=False)
     file_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """Where a file stands in a channel."""
+
+    message_ts: str
+    public: bool
+    """Whether it is a public channel: whoever is of the workspace may look into it."""
 
 
 class Chat(Protocol):
@@ -119,9 +128,9 @@ class Chat(Protocol):
     async def share(self, file_id: str, post: ClipPost) -> None:
         """Ask Slack to share the file in the ask's thread. Slack may say ok and share later, or never."""
 
-    async def find_share(self, file_id: str, channel: str) -> str | None:
-        """The ts of the file's message in the channel; None while there is none. Raises MessageGone when there is no
-        such file (never completed, or deleted)."""
+    async def find_share(self, file_id: str, channel: str) -> Share | None:
+        """The file's message in the channel; None while there is none. Raises MessageGone when there is no such file
+        (never completed, or deleted)."""
 
     async def delete_file(self, file_id: str) -> None:
         """Delete one of our files; an absent one is fine."""

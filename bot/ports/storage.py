@@ -109,6 +109,10 @@ class Jobs(Protocol):
     async def add_note(self, workspace: str, ask_id: str, note: str) -> None:
         """Let the card say this sentence too, if it does not already. Counts up the ask's version."""
 
+    async def redraw_line(self, workspace: str, person: str) -> None:
+        """Count up the version of every ask with a queued job that this person pays: their cards say which in line
+        each is. An ask that another transaction is writing is not waited for, and may be left out."""
+
     async def support(self, workspace: str, ask_id: str, supporter: Supporter) -> None:
         """Record that a person's reaction asks for it; the first time of each person stays."""
 
@@ -248,11 +252,17 @@ class Ledger(Protocol):
     async def committed(self, cap: Cap, workspace: str) -> int:
         """Micro-dollars held and settled under that cap."""
 
+    async def assumed(self, cap: Cap, workspace: str) -> int:
+        """Of those: what rests on assumed prices, as in UsageRow."""
+
     async def entries(self, workspace: str | None = None, job_id: str | None = None) -> tuple[Entry, ...]:
         """Rows, oldest first."""
 
     async def usage(self, month: str) -> tuple[UsageRow, ...]:
         """The month's sums over all workspaces."""
+
+    async def places(self) -> tuple[tuple[str, str], ...]:
+        """Workspace and channel of everything that was ever held, each pair once, sorted."""
 
 
 class Audit(Protocol):
@@ -264,7 +274,8 @@ class Audit(Protocol):
     async def entries(
         self, *, workspace: str | None = None, month: str | None = None, limit: int | None = None
     ) -> tuple[AuditEntry, ...]:
-        """Lines, oldest first; with ``limit`` the newest so many, still oldest first. ``month`` is ``2026-11``, UTC."""
+        """Lines, oldest first; with ``limit`` the newest so many, still oldest first. ``month`` is ``2026-11``
+        by the operator's calendar."""
 
 
 class Preferences(Protocol):
@@ -272,6 +283,9 @@ class Preferences(Protocol):
 
     async def current(self, workspace: str, subject: str) -> PreferencesVersion | None:
         """The newest version for a channel's id or for WHOLE_WORKSPACE; None when nothing was ever set."""
+
+    async def channels(self, workspace: str) -> tuple[str, ...]:
+        """The ids of all channels for which something was ever set, sorted."""
 
     async def put(self, version: PreferencesVersion) -> None:
         """Add a version. Raises Fenced unless its number is one more than the newest one's (1 for the first)."""

@@ -1,6 +1,7 @@
 """What ``dailies audit`` prints: who did what, where, at what price, under which task of which provider."""
 
 import json
+from datetime import UTC, tzinfo
 from typing import Any
 
 from bot.domain.audit import AuditEntry
@@ -10,15 +11,16 @@ from bot.report.printing import clock, one_line, table
 from storage import open_storage
 
 _HEAD = ("AT", "WHO", "ACT", "WHERE", "PRICE", "PROVIDER", "TASK", "ASK", "JOB", "DETAIL")
+_ASSUMED = " assumed"
 _BY_ITSELF = "-"
 """Where nobody did it: Dailies acted on what a provider said."""
 
 
-async def audit(url: str, *, month: str | None, limit: int | None, as_json: bool) -> str:
-    """The lines of the month (all of them when left out), oldest first; with ``limit`` the newest so many. Raises
-    NoMonth."""
+async def audit(url: str, *, month: str | None, limit: int | None, as_json: bool, zone: tzinfo = UTC) -> str:
+    """The lines of the month (all of them when left out) by the calendar of ``zone``, oldest first; with ``limit`` the
+    newest so many. Raises NoMonth."""
     wanted = None if month is None else read_month(month)
-    async with open_storage(url, alone=False) as storage, storage.read() as tx:
+    async with open_storage(url, alone=False, zone=zone) as storage, storage.read() as tx:
         entries = await tx.audit.entries(month=wanted, limit=limit)
     if as_json:
         return json.dumps([_entry(entry) for entry in entries], indent=2)
@@ -33,6 +35,7 @@ def _entry(entry: AuditEntry) -> dict[str, Any]:
         "act": entry.act.value,
         "channel": entry.channel,
         "micro_usd": entry.micro_usd,
+        "price_assumed": entry.price_assumed,
         "provider": entry.provider,
         "task_id": entry.task_id,
         "ask": entry.ask_id,
@@ -42,7 +45,7 @@ def _entry(entry: AuditEntry) -> dict[str, Any]:
 
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
-    price = "-" if entry.micro_usd is None else dollars(entry.micro_usd)
+    price = "-" if entry.micro_usd is None else f"{dollars(entry.micro_usd)}{_ASSUMED if entry.price_assumed else ''}"
     return (
         clock(entry.at),
         entry.person or _BY_ITSELF,

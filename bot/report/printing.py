@@ -17,6 +17,8 @@ class Form(StrEnum):
     TEXT = "text"
     JSON = "json"
     CSV = "csv"
+    SUMMARY = "summary"
+    """As JSON: what the rows come to, and what is left."""
 
 
 class NotFound(Exception):

@@ -9,12 +9,15 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bot.domain.access import Action
-from bot.domain.budget import Cap, Caps, UsageRow, caps_on, month_of
+from bot.domain.budget import Cap, Scope, UsageRow, caps_on, month_of
 from bot.domain.figures import breakdown, summed
 from bot.domain.statement import Balance, Statement, View
 from bot.ports import Clock, Storage, Transaction
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.policies import Policies
+
+_NEWEST = 1_000
+"""Lines of the audit in which a workspace is looked for that never held anything."""
 
 
 class Accounts:
@@ -85,16 +88,25 @@ async def balances(tx: Transaction, workspace: str, caps: Iterable[Cap]) -> tupl
 async def all_balances(
     tx: Transaction, policies: Policies, rows: Iterable[UsageRow], now: datetime
 ) -> tuple[tuple[str, Balance], ...]:
-    """For the operator: what is left under every cap that bound somebody this month, each with its workspace. A
-    channel or a person is known by having spent or held something."""
-    places = sorted({(row.workspace, row.channel, row.person) for row in rows})
+    """For the operator: what is left under every cap that has a limit, each with its workspace. Channels are those
+    where anything was ever held or set, people those of the month's ``rows``."""
     found: dict[tuple[str, Cap], Balance] = {}
-    for workspace, channel, person in places:
+    for workspace, channel, person in await _bound(tx, rows):
         policy = await policies.within(tx, workspace, channel)
-        if policy.caps == Caps():
-            continue
         caps = caps_on(policy.caps, workspace=workspace, channel=channel, person=person, now=now, zone=policy.zone)
-        fresh = [cap for cap in caps if (workspace, cap) not in found]
+        fresh = [cap for cap in caps if cap.subject and (workspace, cap) not in found]
         for balance in await balances(tx, workspace, fresh):
             found[workspace, balance.cap] = balance
-    return tuple((workspace, balance) for (workspace, _), balance in found.items())
+    order = list(Scope)
+    return tuple((key[0], found[key]) for key in sorted(found, key=lambda key: (key[0], order.index(key[1].scope))))
+
+
+async def _bound(tx: Transaction, rows: Iterable[UsageRow]) -> list[tuple[str, str, str]]:
+    """Workspace, channel and person of whatever a cap may bind; no person where only the channel is known, and no
+    channel where only the workspace is."""
+    places = {(*place, "") for place in await tx.ledger.places()}
+    workspaces = {workspace for workspace, _, _ in places}
+    workspaces |= {line.workspace for line in await tx.audit.entries(limit=_NEWEST)}
+    for workspace in workspaces:
+        places |= {(workspace, channel, "") for channel in ("", *await tx.preferences.channels(workspace))}
+    return sorted(places | {(row.workspace, row.channel, row.person) for row in rows})

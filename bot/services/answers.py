@@ -133,6 +133,15 @@ class NotYours(Refusal):
         super().__init__(f"Only {who} may {verb}.")
 
 
+class TooFew(Refusal):
+    """A final that reactions asked for needs the ``quorum`` of people who may spend there. With whoever pressed
+    ``there`` are; more react to the draft with ``emoji``; None where no emoji promotes."""
+
+    def __init__(self, *, quorum: int, there: int, emoji: str | None) -> None:
+        self.quorum, self.there, self.emoji = quorum, there, emoji
+        super().__init__(f"{there} of {quorum} people stand behind this final.")
+
+
 class NotAllowed(Refusal):
     """This person may not do this here; ``why`` is the rule that says so, ``admins`` are those who are known to be
     able to change it, if any."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Job, State
+from bot.domain.job import Ask, Decision, Job, State
 from bot.domain.lifecycle import Refused
 from bot.domain.notice import Notice
 from bot.domain.patience import CARD_GAP, CARD_READ_BACK_WAIT, backoff
@@ -67,7 +67,7 @@ class Cards:
             now=self.bench.clock.now(),
             turn=turn,
             balance=balance,
-            promote_emoji=policy.promote_emoji[0],
+            promote_emoji=next(iter(policy.promoting), None),
         )
         try:
             return await (self._redraw(card) if ask.card_ts else self._post(card))
@@ -127,16 +127,31 @@ class Cards:
         log.info("card.refused", ask=card.ask.id, error=error.code)
         if any(not job.finished and job.state not in {State.WAITING, State.QUEUED} for job in card.jobs):
             return self._again(card.ask, error, first=5.0)
-        failure = Failure(kind=FailureKind.NOT_IN_CHANNEL, detail=error.code)
-        for job in card.jobs:
-            if job.state in {State.WAITING, State.QUEUED}:
-                await self.bench.moves.move(job, self.bench.ownership, Refused(failure=failure), detail=error.code)
+        await self._end(card, error)
         notice = Notice.NO_CARD if error.code == _UNREADABLE else Notice.NOT_IN_CHANNEL
         try:
             await self.bench.chat.tell(card.ask, notice)
         except ChatError as untold:
             log.warning("notice.not_told", ask=card.ask.id, error=untold.code)
         return await self._settle(card.ask)
+
+    async def _end(self, card: Card, error: ChatRefused) -> None:
+        """The ask is over with its question: of two posts of unknown outcome cards may stand all the same, and what is
+        pressed there must find nothing to spend money on."""
+        moves = self.bench.moves
+        refused = Refused(failure=Failure(kind=FailureKind.NOT_IN_CHANNEL, detail=error.code))
+        ended: list[tuple[Job, Job]] = []
+        async with self.bench.storage.begin() as tx:
+            if card.ask.gate is not None:
+                # Who confirmed at the last moment made another version of the jobs: then this is fenced, and seen anew.
+                await tx.jobs.decide(card.ask.workspace, card.ask.id, Decision.STOP, None)
+            for job in card.jobs:
+                if job.state in {State.WAITING, State.QUEUED}:
+                    after = await moves.write(tx, job, self.bench.ownership, refused, detail=error.code)
+                    ended.append((job, after))
+            await tx.jobs.retire(card.ask.workspace, card.ask.id)
+        for before, after in ended:
+            moves.announce(before, after)
 
     async def _settle(self, ask: Ask) -> Later | None:
         """There is no card and there will be none."""

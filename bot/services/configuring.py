@@ -35,6 +35,9 @@ _TRIES = 5
 """Another admin's version can come between reading and writing; so many in a row are not people."""
 
 
+_EMOJI = frozenset({"emoji.promote", "emoji.cancel"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Wanted:
     """A change before it is written: by whom, and what they saw."""
@@ -170,6 +173,7 @@ class Configuring:
                 await tx.preferences.put(version)
                 await tx.audit.add(*(_line(version, one) for one in done))
                 self._check(await self._policies.within(tx, wanted.workspace, wanted.subject), done)
+                await self._check_emoji(tx, wanted, done)
             sheet = await self._sheet(tx, wanted.workspace, wanted.subject)
             return Changed(sheet=sheet, done=done, meanwhile=meanwhile)
 
@@ -183,15 +187,23 @@ class Configuring:
     def _check(self, policy: Policy, done: Sequence[Difference]) -> None:
         """What each value allows and all together do not: raising here undoes the change."""
         touched = {one.name for one in done}
-        both = set(policy.promote_emoji) & set(policy.cancel_emoji)
-        if both and touched & {"emoji.promote", "emoji.cancel"}:
-            raise SameEmoji(both)
         if self._router is None:
             return
         if any(name.startswith("draft.") for name in touched):
             self._router.route(policy.draft, None)
         if any(name.startswith("final.") for name in touched):
             self._router.route(replace(promote(policy.draft, policy.final), seconds=policy.final_seconds), None)
+
+    async def _check_emoji(self, tx: Transaction, wanted: _Wanted, done: Sequence[Difference]) -> None:
+        """No emoji both promotes and cancels: where the change is made, and in the channels that it reaches."""
+        if not {one.name for one in done} & _EMOJI:
+            return
+        whole = wanted.subject == WHOLE_WORKSPACE
+        for subject in (wanted.subject, *(await tx.preferences.channels(wanted.workspace) if whole else ())):
+            policy = await self._policies.within(tx, wanted.workspace, subject)
+            both = set(policy.promote_emoji) & set(policy.cancel_emoji)
+            if both:
+                raise SameEmoji(both, None if subject == wanted.subject else subject)
 
     async def _sheet(self, tx: Transaction, workspace: str, subject: str) -> Sheet:
         policy = await self._policies.within(tx, workspace, subject)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.access import Action, Why
-from bot.domain.budget import OverCap
+from bot.domain.budget import OverCap, Scope
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AWAITS_PROVIDER, Ask, Decision, Door, Gate, Job, State, Wish
 from bot.domain.lifecycle import Declined, Event, Opened, Refused
@@ -57,13 +57,14 @@ class Deciding:
         if ask.gate is Gate.CONFIRMATION:
             return await self._stop(job, ask, Declined())
         if ask.door is not Door.REACTION:
-            return await self._go(job, ask, ask.person)
+            return await self._go(job, ask, (ask.person,))
         return await self._count(job, ask)
 
     # --- the end of a window -----------------------------------------------------------------------------------------
 
     async def _count(self, job: Job, ask: Ask) -> StepResult:
-        """A promotion by reaction goes ahead when enough eligible people still stand behind it; the earliest pays."""
+        """A promotion by reaction goes ahead when enough eligible people still stand behind it; of them the earliest
+        whose own allowance has room pays."""
         policy = await self.bench.policies.of(ask.workspace, ask.channel)
         try:
             support = await self._support(ask, policy)
@@ -71,7 +72,7 @@ class Deciding:
             log.info("promotion.cannot_read_reactions", ask=ask.id, error=error.code)
             return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
         if len(support.eligible) >= policy.quorum:
-            return await self._go(job, ask, support.eligible[0])
+            return await self._go(job, ask, support.eligible)
         window = ask.decide_by or ask.created_at
         if support.unknown and self.bench.clock.now() < window + _ASK_AGAIN:
             return Later(seconds=2.0)
@@ -86,7 +87,7 @@ class Deciding:
             supporters = await tx.jobs.supporters(ask.workspace, ask.id)
             parent = await tx.jobs.job(ask.workspace, ask.parent_job or "")
         try:
-            standing = await self.bench.chat.reactors(parent.channel, parent.message_ts or "", policy.promote_emoji)
+            standing = await self.bench.chat.reactors(parent.channel, parent.message_ts or "", policy.promoting)
         except MessageGone:
             return _Support()
         people = [supporter.person for supporter in supporters if supporter.person in standing]
@@ -100,20 +101,28 @@ class Deciding:
     async def _why_not(self, person: str, ask: Ask, policy: Policy) -> Why | None:
         return await self.bench.gatekeeper.may_be_told(Action.SPEND, person=person, channel=ask.channel, policy=policy)
 
-    async def _go(self, job: Job, ask: Ask, payer: str) -> StepResult:
-        """The window is over: hold the money of all its jobs, and go."""
+    async def _go(self, job: Job, ask: Ask, payers: tuple[str, ...]) -> StepResult:
+        """The window is over: hold the money of all its jobs, and go. The first of the payers pays whose own cap has
+        room; what is over another cap is so whoever pays."""
+        payer, *others = payers
         try:
-            async with self.bench.storage.begin() as tx:
-                now = self.bench.clock.now()
-                current = await tx.jobs.ask(ask.workspace, ask.id)
-                if current.decision is None:
-                    jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
-                    paid = [replace(one, person=payer) for one in jobs if not one.finished]
-                    await hold(tx, paid, await self._policy(tx, ask), now)
-                    await tx.jobs.decide(ask.workspace, ask.id, Decision.GO, payer)
+            await self._hold(ask, payer)
         except OverCap as over:
+            if others and over.cap.scope is Scope.PERSON_DAY:
+                return await self._go(job, ask, tuple(others))
             return await self._refuse_over_cap(job, ask, over)
         return Later(seconds=0.0)
+
+    async def _hold(self, ask: Ask, payer: str) -> None:
+        """Pass the gate with that person's money, unless it is decided already. Raises OverCap."""
+        async with self.bench.storage.begin() as tx:
+            now = self.bench.clock.now()
+            current = await tx.jobs.ask(ask.workspace, ask.id)
+            if current.decision is None:
+                jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
+                paid = [replace(one, person=payer) for one in jobs if not one.finished]
+                await hold(tx, paid, await self._policy(tx, ask), now)
+                await tx.jobs.decide(ask.workspace, ask.id, Decision.GO, payer)
 
     async def _stop(self, job: Job, ask: Ask, declined: Declined) -> StepResult:
         """The question was not answered, or too few stand behind it: the whole ask ends, with what the card says."""
@@ -127,6 +136,9 @@ class Deciding:
     async def _refuse_over_cap(self, job: Job, ask: Ask, over: OverCap) -> StepResult:
         """The money no longer fits: the whole ask ends, and its asker is told once."""
         async with self.bench.storage.begin() as tx:
+            if not await tx.jobs.decide(ask.workspace, ask.id, Decision.STOP, None):
+                # Somebody pressed at the last moment: what they decided holds.
+                return Later(seconds=0.0)
             refused = Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over)))
             ended = await self._end_waiting(tx, ask, refused)
         ours = self._announced(job, ended)

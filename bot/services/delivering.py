@@ -22,6 +22,7 @@ from bot.ports import (
     ClipPost,
     ClipsUnavailable,
     MessageGone,
+    Share,
     ThreadGone,
 )
 from bot.services.answers import Refusal
@@ -53,7 +54,7 @@ class Delivering:
         """Somebody reacted before we knew the clip's message: act on who stands behind a reaction now."""
         policy = await self.bench.policies.of(job.workspace, job.channel)
         try:
-            people = await self.bench.chat.reactors(job.channel, job.message_ts or "", policy.promote_emoji)
+            people = await self.bench.chat.reactors(job.channel, job.message_ts or "", policy.promoting)
         except MessageGone:
             people = ()
         except ChatError as error:
@@ -130,13 +131,13 @@ class Delivering:
         now = self.bench.clock.now()
         waited = now - (job.shared_at or now)
         try:
-            message_ts = await self.bench.chat.find_share(file_id, job.channel)
+            share = await self.bench.chat.find_share(file_id, job.channel)
         except MessageGone:
             if waited < _VANISHED_GRACE:
                 return Later(seconds=0.5)
             return await self._move(job, Unshared(due_at=now), detail="Slack has no such file")
-        if message_ts is not None:
-            return await self._stands(job, message_ts)
+        if share is not None:
+            return await self._stands(job, share)
         if waited < SHARE_WAIT:
             return Later(seconds=share_check_gap(waited).total_seconds())
         # Deleting first makes sure that a late share cannot stand beside the one that is sent again.
@@ -146,15 +147,15 @@ class Delivering:
             job, Unshared(due_at=now, trouble=Trouble.SLACK_DROPPED_FILE), detail="dropped by Slack"
         )
 
-    async def _stands(self, job: Job, message_ts: str) -> Job:
-        """The clip is in its thread; a final is linked in the winners' channel too, where there is one."""
+    async def _stands(self, job: Job, share: Share) -> Job:
+        """The clip is in its thread; a final is linked in the winners' channel too, where there is one for it."""
         async with self.bench.storage.begin() as tx:
-            shared = Shared(message_ts=message_ts)
-            moved = await self.bench.moves.write(tx, job, self.bench.ownership, shared, detail=message_ts)
-            policy = await self.bench.policies.within(tx, job.workspace, job.channel)
-            if moved.stage is Stage.FINAL and policy.winners_channel is not None:
+            shared = Shared(message_ts=share.message_ts)
+            moved = await self.bench.moves.write(tx, job, self.bench.ownership, shared, detail=share.message_ts)
+            winners = await self.bench.policies.winners_of(tx, job.workspace, job.channel, public=share.public)
+            if moved.stage is Stage.FINAL and winners is not None:
                 ask = await tx.jobs.ask(moved.workspace, moved.ask_id)
-                await tell_winner(tx, moved, ask, policy.winners_channel, moved.updated_at)
+                await tell_winner(tx, moved, ask, winners, moved.updated_at)
         self.bench.moves.announce(job, moved)
         return moved
 

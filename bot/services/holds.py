@@ -4,7 +4,7 @@ when it is ordered again."""
 from collections.abc import Iterable
 from datetime import datetime
 
-from bot.domain.budget import Cap, Hold, caps_on
+from bot.domain.budget import Cap, Hold, caps_on, must_fit
 from bot.domain.job import Job
 from bot.ports import Transaction
 from bot.services.news import tell_near_caps, tell_overbilled
@@ -20,6 +20,22 @@ async def hold(tx: Transaction, jobs: Iterable[Job], policy: Policy, now: dateti
     caps = caps_for(holds[0], policy, now)
     await tx.ledger.hold(holds, caps)
     await tell_near_caps(tx, holds[0].workspace, caps, now)
+
+
+async def see_room(tx: Transaction, jobs: Iterable[Job], policy: Policy, now: datetime) -> None:
+    """See that the money of these jobs of one ask would fit now, and set nothing aside. Raises OverCap."""
+    holds = [hold_for(job, now) for job in jobs]
+    asked, assumed = sum(hold.micro_usd for hold in holds), any(hold.price_assumed for hold in holds)
+    for cap in caps_for(holds[0], policy, now) if holds else ():
+        must_fit(cap, await tx.ledger.committed(cap, holds[0].workspace), asked, assumed=assumed)
+
+
+async def see_still_fits(tx: Transaction, job: Job, policy: Policy, now: datetime) -> None:
+    """See that what is held for the job still fits beside everything else: a provider may have billed more than its
+    price meanwhile, or a cap been lowered. Raises OverCap."""
+    own = job.price_micro_usd
+    for cap in await caps_of_held(tx, job, policy, now):
+        must_fit(cap, await tx.ledger.committed(cap, job.workspace) - own, own, assumed=job.price_assumed)
 
 
 async def tell_of_cost(tx: Transaction, job: Job, charged_micro_usd: int | None, policy: Policy) -> None:
@@ -44,6 +60,7 @@ def hold_for(job: Job, now: datetime) -> Hold:
         tier=job.recipe.tier,
         stage=job.stage,
         as_final_micro_usd=job.as_final_micro_usd,
+        price_assumed=job.price_assumed,
         micro_usd=job.price_micro_usd,
         at=now,
     )

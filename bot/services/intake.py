@@ -177,7 +177,8 @@ class Intake:
         """One take of the recipe, routed and priced. ``free_ratio``: the route may let a first frame lead the ratio."""
         route = self._router.route(recipe, provider, free_ratio=free_ratio)
         as_final = None
-        if stage is Stage.DRAFT:
+        if stage is Stage.DRAFT and recipe.seconds is not None:
+            # Without seconds it is priced at the longest clip there is, and costs what it comes to: no comparison.
             as_final = self._router.price_at(promote(route.recipe, policy.final), route.can.provider)
         return Plan(
             policy=policy,
@@ -214,7 +215,9 @@ class Intake:
             provider=draft.provider,
         )
         unique_key = f"final:{draft.id}:{recipe.key()}:{method.value}"
-        plan = _gated(replace(plan, parent=draft, method=method, unique_key=unique_key))
+        as_final = None if draft.as_final_micro_usd is None else plan.route.price.micro_usd
+        plan = replace(plan, parent=draft, method=method, unique_key=unique_key, as_final_micro_usd=as_final)
+        plan = _gated(plan)
         return await self._taking.take(sender, plan, thread=thread)
 
 

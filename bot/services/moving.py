@@ -49,6 +49,8 @@ class Moves:
             await tx.jobs.clear_wish(job.workspace, job.id, job.wish)
         if _visible(job, current):
             await tx.jobs.redraw(job.workspace, job.ask_id)
+        if _moves_others_up_or_down(job, current):
+            await tx.jobs.redraw_line(current.workspace, current.person)
         if current.state in {State.FAILED, State.CANCELLED}:
             await _retire_if_over(tx, current)
         return current
@@ -93,6 +95,13 @@ async def _retire_if_over(tx: Transaction, job: Job) -> None:
         # A new generation of the parent's buttons: what was undone or failed may be asked for again.
         parent = await tx.jobs.job(job.workspace, ask.parent_job)
         await tx.jobs.redraw(parent.workspace, parent.ask_id)
+
+
+def _moves_others_up_or_down(before: Job, after: Job) -> bool:
+    """Whether the cards of what waits in the same person's line show another place now: it left the queue, or came
+    into it, before them perhaps. Back from an order that was not taken it only stands again where it stood."""
+    came = before.state is State.WAITING and after.state is State.QUEUED
+    return came or (before.state is State.QUEUED and after.state is not State.QUEUED)
 
 
 def _visible(before: Job, after: Job) -> bool:

@@ -46,6 +46,7 @@ async def tell_near_caps(tx: Transaction, workspace: str, caps: Iterable[Cap], n
                     "period": cap.period,
                     "limit_micro_usd": cap.limit_micro_usd,
                     "committed_micro_usd": committed,
+                    "assumed_micro_usd": await tx.ledger.assumed(cap, workspace),
                     "renews_at": int(cap.renews_at.timestamp()),
                 },
             )
@@ -60,6 +61,7 @@ async def tell_overbilled(tx: Transaction, job: Job, charged_micro_usd: int, pol
         "tier": tier,
         "resolution": resolution,
         "held_micro_usd": job.price_micro_usd,
+        "price_assumed": int(job.price_assumed),
         "charged_micro_usd": charged_micro_usd,
         "channel": job.channel,
         "number": job.number,

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.budget import Scope
+from bot.domain.budget import OverCap
 from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Attempt, Decision, Evidence, EvidenceKind, Job, Wish
@@ -31,7 +31,6 @@ from bot.domain.lifecycle import (
     WrittenOff,
 )
 from bot.domain.patience import TASK_GRACE, backoff, throttle_wait
-from bot.domain.pricing import dollars
 from bot.domain.trouble import Trouble
 from bot.ports import (
     Fenced,
@@ -47,24 +46,18 @@ from bot.ports import (
     TaskFailed,
     TaskFinished,
     TaskRunning,
-    Transaction,
 )
 from bot.services.balances import Balances
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.circuit import STARVING, Lane
-from bot.services.holds import caps_of_held, tell_of_cost
+from bot.services.holds import see_still_fits, tell_of_cost
 from bot.services.moving import evidence_of
-from bot.services.policy import Policy
 from bot.services.rerouting import Rerouting
 
 log = structlog.get_logger(__name__)
 
 _FULL = Later(seconds=5.0)
-_WHOSE = {
-    Scope.WORKSPACE_MONTH: "workspace this month",
-    Scope.CHANNEL_MONTH: "channel this month",
-    Scope.PERSON_DAY: "person today",
-}
+_OVERDRAWN = "A provider billed more than its price, or the cap was lowered."
 _DATABASE_AWAY = "the database was away right before the order"
 _MOST_CALLED = 5
 """So many different tasks that callbacks of one order speak of are looked for: a provider names one."""
@@ -143,9 +136,12 @@ class Ordering:
             await tx.jobs.lock_provider(job.provider)
             if await tx.jobs.in_flight(job.provider) >= policy.places(job.provider):
                 raise _ProviderFull
-            if over := await self._overdrawn(tx, job, policy):
+            try:
+                await see_still_fits(tx, job, policy, self.bench.clock.now())
+            except OverCap as over:
                 log.warning("order.overdrawn", job=job.id, provider=job.provider)
-                return await self.bench.moves.write(tx, job, self.bench.ownership, over, detail="over a cap"), None
+                refused = Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=f"{_OVERDRAWN} {over}"))
+                return await self.bench.moves.write(tx, job, self.bench.ownership, refused, detail="over a cap"), None
             await tx.jobs.add_attempt(
                 Attempt(
                     workspace=job.workspace,
@@ -160,8 +156,6 @@ class Ordering:
             )
             moved = await self.bench.moves.write(tx, job, self.bench.ownership, SubmitIntended(), detail=key)
             attempt = await tx.jobs.attempt(job.workspace, job.id, job.attempt)
-            if behind := self.bench.places.behind(job):
-                await tx.jobs.redraw(behind.workspace, behind.ask_id)
         if attempt is None:
             raise Fenced("the intention was not written")
         return moved, attempt
@@ -171,19 +165,6 @@ class Ordering:
         if not self.bench.public_url or self._can(job).callback is None:
             return None
         return f"{self.bench.public_url}/callbacks/{job.provider}/{token}"
-
-    async def _overdrawn(self, tx: Transaction, job: Job, policy: Policy) -> Refused | None:
-        """Whether more is held and spent, this job's own hold with it, than a cap allows: then a provider billed more
-        than its price, or the cap was lowered, and nothing more is ordered under it."""
-        for cap in await caps_of_held(tx, job, policy, self.bench.clock.now()):
-            committed = await tx.ledger.committed(cap, job.workspace)
-            if cap.limit_micro_usd is not None and committed > cap.limit_micro_usd:
-                words = (
-                    f"A provider billed more than its price, or the cap was lowered: {dollars(committed)} is held and "
-                    f"spent, and {dollars(cap.limit_micro_usd)} is the cap for the {_WHOSE[cap.scope]}."
-                )
-                return Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=words))
-        return None
 
     # --- SUBMITTING --------------------------------------------------------------------------------------------------
 

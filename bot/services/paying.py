@@ -93,8 +93,11 @@ class _Books:
 
     async def give_back(self) -> None:
         """The order cost nothing, whatever was said before."""
-        if not await self.release() and await self._adjust(0):
-            await self.line(Act.RELEASED, self.job.price_micro_usd, "given back by the provider")
+        if await self.release():
+            return
+        settled = await self._settled()
+        if await self._adjust(0):
+            await self.line(Act.RELEASED, settled, "given back by the provider")
 
     async def settle(self, cost_micro_usd: int, why: str = "") -> bool:
         """Close the hold with that cost; False when it was closed before."""
@@ -131,9 +134,16 @@ class _Books:
                 provider=self.job.provider,
                 task_id=self.after.task_id,
                 micro_usd=micro_usd,
+                # Any other figure was named by the provider.
+                price_assumed=self.job.price_assumed and micro_usd == self.job.price_micro_usd,
                 detail=detail,
             )
         )
+
+    async def _settled(self) -> int:
+        """What is charged for the present attempt so far."""
+        entries = await self.tx.ledger.entries(self.job.workspace, self.job.id)
+        return sum(entry.settled_micro_usd for entry in entries if entry.attempt == self.job.attempt)
 
     async def _adjust(self, cost_micro_usd: int) -> bool:
         job = self.job

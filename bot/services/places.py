@@ -114,14 +114,12 @@ class Places:
         if line:
             self._offer(line[min(line)])
 
-    def behind(self, job: Job) -> Job | None:
-        """Who is next of the same person's, when this one has gone ahead."""
-        line = self._of_person.get(_payer(job)) or {}
-        others = [job_id for job_id in line if job_id != job.id]
-        return line[min(others)] if others else None
-
     def _queue(self, job: Job) -> _Queue:
         return self._of_provider.setdefault(job.provider, _Queue())
+
+    def _offer_first(self, line: Line | None) -> None:
+        if line:
+            self._offer(line[min(line)])
 
     def _offer_next(self, provider: str) -> None:
         queue = self._of_provider.get(provider)

@@ -44,6 +44,14 @@ class Policies:
                 policy = narrowed(policy, version.values)
         return policy
 
+    async def winners_of(self, tx: Transaction, workspace: str, channel: str, *, public: bool) -> str | None:
+        """Where finals of the channel are linked too. What the workspace says is for channels that everybody may look
+        into: a link carries the prompt, and who else reads it a private channel decides by itself."""
+        if public:
+            return (await self.within(tx, workspace, channel)).winners_channel
+        version = await tx.preferences.current(workspace, channel)
+        return None if version is None else narrowed(Policy(), version.values).winners_channel
+
 
 def narrowed(policy: Policy, values: Mapping[str, str]) -> Policy:
     """The policy with what one subject's stored preferences change. Pure.

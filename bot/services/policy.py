@@ -50,6 +50,12 @@ class Policy:
     poll_interval: timedelta | None = None
     largest_clip_bytes: int = 512_000_000
 
+    @property
+    def promoting(self) -> tuple[str, ...]:
+        """The emoji that promote: where lists were set apart from one another and one stands in both, it cancels,
+        which costs nothing."""
+        return tuple(name for name in self.promote_emoji if name not in self.cancel_emoji)
+
     def places(self, provider: str) -> int:
         """How many jobs that provider may have in flight."""
         return self.concurrency.get(provider, self.default_concurrency)

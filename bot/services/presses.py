@@ -9,9 +9,9 @@ from datetime import datetime
 
 from bot.domain.access import Action, Why
 from bot.domain.audit import Act, AuditEntry
-from bot.domain.job import AWAITS_PROVIDER, Ask, AskKind, Decision, Gate, Job, State, Wish
+from bot.domain.job import AWAITS_PROVIDER, Ask, AskKind, Decision, Door, Gate, Job, State, Wish
 from bot.ports import Clock, Storage, Transaction
-from bot.services.answers import AlreadyTaken, Flagged, NotAllowed, NothingToDo, NotYours
+from bot.services.answers import AlreadyTaken, Flagged, NotAllowed, NothingToDo, NotYours, TooFew
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.holds import hold
 from bot.services.policies import Policies
@@ -50,25 +50,25 @@ class Presses:
 
     async def confirm(self, sender: Sender, ask_id: str) -> Flagged | AlreadyTaken:
         """Take a press on *Confirm*: hold the money now. An ask's own confirmation is the asker's; a promotion's is
-        that of anybody who may spend here, who then pays. Raises OverCap (the question stays open), NotAllowed,
-        NotYours, NothingToDo."""
+        that of anybody who may spend here, who then pays, once as many stand behind it as the channel's quorum says.
+        Raises OverCap and TooFew (the question stays open), NotAllowed, NotYours, NothingToDo."""
         now = self._clock.now()
         policy = await self._allowed(sender)
+        await self._see_quorum(sender, ask_id, policy, now)
         async with self._storage.begin() as tx:
-            ask = await _ask(tx, sender, ask_id, "Confirm")
-            if ask.gate is not Gate.CONFIRMATION or ask.decision or _over(ask, now):
-                raise NothingToDo("Confirm")
-            if ask.kind is not AskKind.PROMOTION and sender.person != ask.person:
-                raise NotYours("confirm", f"<@{ask.person}>")
+            ask = await _question(tx, sender, ask_id, now)
             if not await tx.inbox.take(sender.workspace, sender.key, now):
                 return AlreadyTaken(ask=ask)
             # Decided before it is held: of two presses at once only one passes, and its presser is the payer.
             if not await tx.jobs.decide(ask.workspace, ask.id, Decision.GO, sender.person):
                 raise NothingToDo("Confirm")
-            jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
+            jobs = [job for job in await tx.jobs.of_ask(ask.workspace, ask.id) if job.state is State.WAITING]
+            if not jobs:
+                # Whatever ended them, nothing will come of them that could be paid for.
+                raise NothingToDo("Confirm")
             await hold(tx, jobs, policy, now)
-            price = sum(job.price_micro_usd for job in jobs)
-            await tx.audit.add(self._line(Act.CONFIRMED, sender, ask=ask, micro_usd=price))
+            line = self._line(Act.CONFIRMED, sender, ask=ask, micro_usd=sum(job.price_micro_usd for job in jobs))
+            await tx.audit.add(replace(line, price_assumed=any(job.price_assumed for job in jobs)))
         self._wake()
         return Flagged(ask=ask)
 
@@ -130,7 +130,7 @@ class Presses:
         return await self._wish(sender, job_id, Wish.CHECK_AGAIN, "Check again", {State.UNCERTAIN})
 
     async def give_up(self, sender: Sender, job_id: str) -> Flagged:
-        """Take a press on *Give up*: the order is counted as spent. By the asker or an admin."""
+        """Take a press on *Give up*: the order is counted as spent. By who pays for it or an admin."""
         why_not = await self._why_not(sender)
         async with self._storage.read() as tx:
             job = await _job(tx, sender, job_id, "Give up")
@@ -171,7 +171,8 @@ class Presses:
             if job.state is not State.UNCERTAIN:
                 raise NothingToDo("Order again")
             await hold(tx, [replace(job, person=sender.person, attempt=job.attempt + 1)], policy, now)
-            await tx.audit.add(self._line(Act.ORDERED_AGAIN, sender, job=job, micro_usd=job.price_micro_usd))
+            line = self._line(Act.ORDERED_AGAIN, sender, job=job, micro_usd=job.price_micro_usd)
+            await tx.audit.add(replace(line, price_assumed=job.price_assumed))
         self._wake()
         return Flagged(job=job)
 
@@ -182,6 +183,21 @@ class Presses:
         policy = await self._policies.of(sender.workspace, sender.channel)
         await self._gatekeeper.check(Action.SPEND, person=sender.person, channel=sender.channel, policy=policy)
         return policy
+
+    async def _see_quorum(self, sender: Sender, ask_id: str, policy: Policy, now: datetime) -> None:
+        """See that enough people who may spend here stand behind a final that reactions asked for, with whoever
+        presses. Raises TooFew, NotYours, NothingToDo."""
+        async with self._storage.read() as tx:
+            ask = await _question(tx, sender, ask_id, now)
+            supporters = await tx.jobs.supporters(ask.workspace, ask.id)
+        if ask.door is not Door.REACTION or policy.quorum == 1:
+            return
+        others = {supporter.person for supporter in supporters} - {sender.person}
+        may = self._gatekeeper.may_be_told
+        whys = [await may(Action.SPEND, person=person, channel=ask.channel, policy=policy) for person in sorted(others)]
+        there = 1 + whys.count(None)
+        if there < policy.quorum:
+            raise TooFew(quorum=policy.quorum, there=there, emoji=next(iter(policy.promoting), None))
 
     async def _takes_part(self, sender: Sender, job_id: str, verb: str) -> None:
         """See that it is the person's own clip, or that they may spend where it is. Raises NotAllowed, NothingToDo."""
@@ -248,8 +264,15 @@ async def _ask(tx: Transaction, sender: Sender, ask_id: str, verb: str) -> Ask:
     return ask
 
 
-def _over(ask: Ask, now: datetime) -> bool:
-    return ask.decide_by is not None and now >= ask.decide_by
+async def _question(tx: Transaction, sender: Sender, ask_id: str, now: datetime) -> Ask:
+    """An ask that still waits for *Confirm*, and for this person's. Raises NotYours, NothingToDo."""
+    ask = await _ask(tx, sender, ask_id, "Confirm")
+    over = ask.decide_by is not None and now >= ask.decide_by
+    if ask.gate is not Gate.CONFIRMATION or ask.decision or over:
+        raise NothingToDo("Confirm")
+    if ask.kind is not AskKind.PROMOTION and sender.person != ask.person:
+        raise NotYours("confirm", f"<@{ask.person}>")
+    return ask
 
 
 def _must_be(sender: Sender, allowed: set[str], verb: str, why_not: Why | None) -> None:

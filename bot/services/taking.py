@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.audit import Act, AuditEntry
-from bot.domain.budget import OverCap, Stage, caps_on
+from bot.domain.budget import Stage
 from bot.domain.ids import new_id
 from bot.domain.job import Ask, AskKind, Door, Gate, Job, State, Supporter, Thread, TimelineEntry, WaitReason
 from bot.domain.lineage import Method, differences
 from bot.domain.recipe import Recipe
 from bot.ports import AlreadyLive, Clock, CommitUnknown, Storage, Transaction
 from bot.services.answers import AlreadyTaken, Taken
-from bot.services.holds import hold
+from bot.services.holds import hold, see_room
 from bot.services.policy import Policy
 from bot.services.routing import Route
 
@@ -121,7 +121,8 @@ class Taking:
         if plan.gate is None:
             await hold(tx, jobs, plan.policy, now)
         else:
-            await _must_fit(tx, ask, plan, now)
+            # What could not be paid now is refused now, although its money is held only when it is decided.
+            await see_room(tx, jobs, plan.policy, now)
         await tx.audit.add(_line(ask, plan, now))
         return Taken(ask=ask, jobs=jobs, parent=plan.parent)
 
@@ -167,24 +168,6 @@ class Taking:
         return new_id(now, self._clock.random_bits)
 
 
-async def _must_fit(tx: Transaction, ask: Ask, plan: Plan, now: datetime) -> None:
-    """An ask that could not be paid now is refused now, although its money is held only when it is decided."""
-    caps = caps_on(
-        plan.policy.caps,
-        workspace=ask.workspace,
-        channel=ask.channel,
-        person=ask.person,
-        now=now,
-        zone=plan.policy.zone,
-    )
-    for cap in caps:
-        if cap.limit_micro_usd is None:
-            continue
-        committed = await tx.ledger.committed(cap, ask.workspace)
-        if committed + plan.total_micro_usd > cap.limit_micro_usd:
-            raise OverCap(cap, committed, plan.total_micro_usd)
-
-
 def _new_job(ask: Ask, plan: Plan, job_id: str, *, take: int, number: int) -> Job:
     return Job(
         workspace=ask.workspace,
@@ -223,6 +206,7 @@ def _line(ask: Ask, plan: Plan, now: datetime) -> AuditEntry:
         job_id=ask.parent_job,
         provider=plan.route.can.provider,
         micro_usd=plan.total_micro_usd,
+        price_assumed=plan.route.price.assumed,
         detail="" if plan.gate is None else f"waits: {plan.gate.value}",
     )
 

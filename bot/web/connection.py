@@ -10,7 +10,8 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bot.web.body import REFUSED
-from bot.web.limits import BODY_SECONDS, HEADERS_SECONDS, LARGEST_HEADERS, LINGER_SECONDS
+from bot.web.crowd import Crowd
+from bot.web.limits import ANSWER_SECONDS, BODY_SECONDS, HEADERS_SECONDS, LARGEST_HEADERS, LINGER_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -30,12 +31,14 @@ class _Phase(Enum):
 
 class GuardedConnection(HttpToolsProtocol):
     """Answers 408 to headers that are slow, 431 to large ones and 400 to what is not HTTP; hangs up on bodies that
-    outlast their answer, and on who connects and says nothing, as a load balancer does to see whether the port is
-    open."""
+    outlast their answer, on who does not take an answer, and on who connects and says nothing, as a load balancer does
+    to see whether the port is open. It is one of a ``crowd``, which may send it away."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(self, *arguments: Any, crowd: Crowd, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._crowd = crowd
         self._deadline: asyncio.TimerHandle | None = None
+        self._taking: asyncio.TimerHandle | None = None
         self._phase = _Phase.NOTHING
         self._header_bytes = 0
 
@@ -44,10 +47,21 @@ class GuardedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
         super().connection_made(transport)
         self._expect_headers()
+        self._crowd.came(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._crowd.left(self)
         self._forget_deadline()
+        self._answer_is_taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._taking = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._answer_is_taken()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self._phase in {_Phase.NOTHING, _Phase.HEADERS}:
@@ -85,6 +99,7 @@ class GuardedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()  # raises for an address that is none, and is then as if it had not been called
+        self._crowd.asked(self)
         self._forget_deadline()
         self._phase, self._header_bytes = _Phase.BODY, 0
         # Silent, since whoever reads a body answers a slow one sooner, and whoever does not has answered.
@@ -95,6 +110,24 @@ class GuardedConnection(HttpToolsProtocol):
         self._forget_deadline()
         self._phase = _Phase.NOTHING
         super().on_message_complete()
+
+    # What uvicorn and the crowd call.
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete:  # that of the newest request: no other one waits
+            self._crowd.answered(self)
+
+    def shutdown(self) -> None:
+        """Whoever is still sending a body is told at once: when it is whole, nobody would be there for it."""
+        if self._phase is _Phase.BODY and not self._is_answered() and self._may_answer():
+            self._refuse(503, "stopping")
+        else:
+            super().shutdown()
+
+    def turn_away(self) -> None:
+        """Close at once and without a word."""
+        self.transport.abort()
 
     # What time calls.
 
@@ -118,9 +151,17 @@ class GuardedConnection(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _answer_is_taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
     def _refuse(self, status: int, why: str) -> None:
         """Answer without an application, log it, and close."""
         if self._phase is _Phase.DEAF or self.transport.is_closing():
+            return
+        if self._is_answered():
+            self.transport.close()
             return
         log.warning("http.refused", status=status, why=why)
         if self._may_answer():
@@ -133,12 +174,16 @@ class GuardedConnection(HttpToolsProtocol):
             self.transport.close()
         self._phase = _Phase.DEAF
 
+    def _is_answered(self) -> bool:
+        """Whether the request has its answer, and its line in the log if it needs one, before the end of its body."""
+        return self._phase is _Phase.BODY and self.cycle.response_complete
+
     def _may_answer(self) -> bool:
         """Whether the next bytes to the sender would be the answer to what is refused: not while an earlier request,
         or a part of this one's answer, is under way."""
         if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr] # uvicorn hides its None
             return True
-        return self._phase is _Phase.BODY and not self.cycle.response_started
+        return self._phase is _Phase.BODY and not self.cycle.response_started and not self.pipeline
 
     def _answer(self, status: int) -> None:
         if self._phase is _Phase.BODY:

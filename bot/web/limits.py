@@ -30,14 +30,46 @@ DRAIN_SECONDS = 1.0
 LINGER_SECONDS = 1.0
 """As above, where no application answers."""
 
+SMALL_BODY = 64_000
+"""So much of each body is always read. All that people type and click fits into it, so that who sends large bodies
+fills no room that Slack needs."""
+
+MOST_BODY_BYTES = 32_000_000
+"""Of what bodies have beyond that, over all connections; further ones are answered 503."""
+
 MOST_CONNECTIONS = 500
-"""Further ones are answered 503, so that memory and open files stay bounded."""
+"""For a further one, the connection closes that has been without a request for longest."""
+
+FILES_FOR_EACH_CONNECTION = 2
+"""Where few files may be open, half of them are for connections; databases, clips and Slack need the others."""
+
+MOST_ACCEPTED = 64
+"""Connections accepted in one turn of the loop, before any of them is counted."""
+
+FILES_FOR_EACH_ACCEPTED = 32
+"""As above; those of about four turns are open before the first too many is closed."""
+
+MOST_ANSWERS = 1000
+"""Answers in preparation, also for those who have hung up meanwhile; further requests are answered 503."""
 
 BACKLOG = 1024
 """Connections that wait while the loop is busy; the kernel refuses further ones."""
 
+RECEIVE_BUFFER = 64_000
+"""What the kernel keeps of a connection, and so about the most that one reading brings before an application can
+say that it does not want it."""
+
+ANSWER_SECONDS = 5.0
+"""For an answer to leave: who asks and does not take what was asked for would stay connected for ever."""
+
+PROBE_SECONDS = 1.0
+"""So long a part's state is remembered: whoever can reach the port may ask as often as they like."""
+
 STOP_SECONDS = 2
 """For answers under way when the program ends; all of it has ten."""
+
+LAST_WORDS_SECONDS = 0.5
+"""For those among them that are stopped then, to say so."""
 
 LONGEST_PATH = 60
 """Characters of a path in a line of the log."""

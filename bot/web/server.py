@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -9,7 +10,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bot.web.connection import GuardedConnection
-from bot.web.limits import BACKLOG, MOST_CONNECTIONS, STOP_SECONDS
+from bot.web.crowd import Crowd, most_accepted, most_connections
+from bot.web.limits import BACKLOG, LAST_WORDS_SECONDS, MOST_ANSWERS, RECEIVE_BUFFER, STOP_SECONDS
 
 
 class _QuietServer(uvicorn.Server):
@@ -19,6 +21,12 @@ class _QuietServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Signals are taken by the program."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """More may wait than are accepted at once: asyncio has told the kernel only of these."""
+        await super().startup(sockets=sockets)
+        for listener in sockets or []:
+            listener.listen(BACKLOG)
 
 
 class CannotListen(Exception):
@@ -36,11 +44,12 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
         app,
         host=host,
         port=port,
-        http=GuardedConnection,
+        http=functools.partial(GuardedConnection, crowd=Crowd(most_connections())),  # type: ignore[arg-type] # is called
         ws="none",
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
+        limit_concurrency=MOST_ANSWERS,
+        backlog=most_accepted(),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -54,12 +63,16 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     finally:
         server.should_exit = True
         await task
+        if stopped := server.server_state.tasks:
+            await asyncio.wait(stopped, timeout=LAST_WORDS_SECONDS)
 
 
 def _listener(host: str, port: int) -> socket.socket:
     """Connections are taken from here on, and wait until the server has started."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise CannotListen(host, port) from error
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)  # of each connection, too
+    return listener

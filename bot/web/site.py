@@ -1,5 +1,6 @@
 """Which application answers which path, and one short line in the log for each request that none of them takes."""
 
+import asyncio
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -7,8 +8,8 @@ import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.web.body import REFUSED, BodyRefused, SenderLeft, WholeBody
-from bot.web.limits import LONGEST_PATH, LONGEST_SEGMENT
+from bot.web.body import REFUSED, Allowance, BodyRefused, SenderLeft, WholeBody
+from bot.web.limits import LONGEST_PATH, LONGEST_SEGMENT, MOST_BODY_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -36,26 +37,60 @@ class Site:
         self._exact = {path.encode(): app for path, app in exact.items()}
         self._under = {path.encode(): app for path, app in (under or {}).items()}
         self._otherwise = otherwise
+        self._allowance = Allowance(MOST_BODY_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
+        """Pass the request on, and answer it when it is stopped: the server's patience with its own end is over then,
+        and what it would write about that is a traceback for each request."""
+        answer = _Answer(send)
+        try:
+            await self._pass_on(scope, receive, answer)
+        except asyncio.CancelledError:
+            refusal = BodyRefused(503, "stopping")
+            if answer.begun:
+                log.warning("http.cut", why=refusal.why, **_asked(scope))
+            else:
+                await _refuse(refusal, scope, receive, answer)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if REFUSED in scope.get("state", {}):
+            return  # what came in one piece with the headers was no HTTP
         app = self._find(scope.get("raw_path") or b"")
         if app is None:
             await self._otherwise(scope, receive, _noting(scope, send))
             return
+        body = WholeBody(scope, receive, self._allowance)
         try:
-            await app(scope, WholeBody(scope, receive), send)
+            await app(scope, body, send)
         except BodyRefused as refusal:
-            log.warning("http.refused", status=refusal.status, why=refusal.why, **_asked(scope))
-            await Response(status_code=refusal.status, headers={"connection": "close"})(scope, receive, send)
+            await _refuse(refusal, scope, receive, send)
         except SenderLeft:
             if REFUSED not in scope.get("state", {}):
                 log.info("http.left", why="the sender hung up before the end of the body", **_asked(scope))
+        finally:
+            body.let_go()
 
     def _find(self, raw_path: bytes) -> ASGIApp | None:
         if (app := self._exact.get(raw_path)) is not None:
             return app
         return next((app for path, app in self._under.items() if raw_path.startswith(path)), None)
+
+
+class _Answer:
+    """``send``, and whether anything was sent."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        self.begun = True
+        await self._send(message)
+
+
+async def _refuse(refusal: BodyRefused, scope: Scope, receive: Receive, send: Send) -> None:
+    log.warning("http.refused", status=refusal.status, why=refusal.why, **_asked(scope))
+    await Response(status_code=refusal.status, headers={"connection": "close"})(scope, receive, send)
 
 
 def _noting(scope: Scope, send: Send) -> Send:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from bot.domain.announcement import Announcement, Topic
-from bot.domain.budget import Scope
+from bot.domain.budget import Scope, whose
 from bot.domain.failure import FailureKind
 from bot.domain.pricing import dollars
 from handlers.blocks.kit import Message, cut, escape, local_time, mrkdwn, plain, said
 from handlers.blocks.top_up import top_up
-from handlers.blocks.words import provider_name
+from handlers.blocks.words import price_words, provider_name
 
 LONGEST_PROMPT = 300
 """Characters of a prompt in the winners' channel."""
@@ -45,33 +45,27 @@ def _winner_untold(facts: Facts) -> str:
 
 def _cap_near(facts: Facts) -> str:
     committed, limit = int(facts["committed_micro_usd"]), int(facts["limit_micro_usd"])
-    left = max(0, limit - committed)
+    left, assumed = max(0, limit - committed), int(facts.get("assumed_micro_usd", 0))
+    part = f" ({dollars(assumed)} of it at assumed prices)" if assumed else ""
+    subject = escape(str(facts["subject"]))
+    cap = whose(Scope(str(facts["scope"])), channel=f"<#{subject}>", person=f"<@{subject}>")
     renews = local_time(datetime.fromtimestamp(int(facts["renews_at"]), UTC), "{date_short_pretty} {time}")
     return (
-        f"{committed * 100 // limit} % of {_whose(facts)} is held or spent: {dollars(committed)} of {dollars(limit)}; "
+        f"{committed * 100 // limit} % of the cap of {cap} is held or spent: {dollars(committed)} of {dollars(limit)}"
+        f"{part}; "
         f"{dollars(left)} is left until it renews at {renews}. What no longer fits is refused, and nothing is charged "
         "for it. Caps are raised by admins in Slack (`/clip-settings`) up to what whoever runs Dailies allows "
         "(`BUDGET_…`)."
     )
 
 
-def _whose(facts: Facts) -> str:
-    subject = escape(str(facts["subject"]))
-    match Scope(str(facts["scope"])):
-        case Scope.WORKSPACE_MONTH:
-            return "this workspace's cap for the month"
-        case Scope.CHANNEL_MONTH:
-            return f"the cap of <#{subject}> for the month"
-        case Scope.PERSON_DAY:
-            return f"<@{subject}>'s cap for the day"
-
-
 def _overbilled(facts: Facts) -> str:
     provider, tier, resolution = str(facts["provider"]), escape(str(facts["tier"])), escape(str(facts["resolution"]))
     held, charged = int(facts["held_micro_usd"]), int(facts["charged_micro_usd"])
+    price = price_words(held, assumed=bool(facts.get("price_assumed")), provider=provider)
     return (
         f"{provider_name(provider)} charged {dollars(charged)} for clip #{facts['number']} in <#{facts['channel']}>, "
-        f"which was held at {dollars(held)} ({tier}, {resolution}). The figures of Dailies have the true cost, and "
+        f"which was held at {price} ({tier}, {resolution}). The figures of Dailies have the true cost, and "
         "asks are refused at the cap as always; but while the price is too low, more can be under way than a cap "
         f"allows. Whoever runs Dailies mends it in `PRICE_FILE`: name the true price of {tier} at {resolution} under "
         f"`[{escape(provider)}.{tier}]`, and restart."

@@ -5,10 +5,11 @@ what to do next.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from bot.domain.budget import OverCap, Scope
+from bot.domain.budget import OverCap
 from bot.domain.job import Ask, AskKind, Gate, State
 from bot.domain.pretend import real_name
 from bot.domain.pricing import NoPrice, dollars
@@ -28,6 +29,7 @@ from bot.services.answers import (
     NotYours,
     Refusal,
     Taken,
+    TooFew,
     WhichClip,
 )
 from handlers.blocks.access import not_allowed
@@ -59,11 +61,6 @@ _NOTHING_CHARGED = "Nothing was charged."
 _BUSY = (
     f"Dailies cannot reach its database just now, so nothing was accepted. {_NOTHING_CHARGED} Try again in a minute."
 )
-_SUBJECT = {
-    Scope.WORKSPACE_MONTH: "this workspace for the month",
-    Scope.CHANNEL_MONTH: "this channel for the month",
-    Scope.PERSON_DAY: "you for the day",
-}
 
 
 def answer(outcome: Outcome, *, command: str = "/clip") -> Message:
@@ -185,13 +182,14 @@ def _usage(error: UsageError) -> str:
 
 
 def _over_cap(over: OverCap) -> str:
-    limit = dollars(over.cap.limit_micro_usd or 0)
-    renews = local_time(over.cap.renews_at, "{date_short_pretty} at {time}")
     return (
-        f"This would cost {dollars(over.asked_micro_usd)}, and {dollars(over.left_micro_usd)} of {limit} is left for "
-        f"{_SUBJECT[over.cap.scope]}. {_NOTHING_CHARGED} The limit renews {renews}. "
-        "Until then: ask for fewer takes or seconds, or have whoever runs Dailies raise it."
+        f"{over.words(person='you', when=_at)} {_NOTHING_CHARGED} Until then: ask for fewer takes or seconds, or have "
+        "an admin raise it, up to what whoever runs Dailies allows (`BUDGET_…`)."
     )
+
+
+def _at(moment: datetime) -> str:
+    return local_time(moment, "{date_short_pretty} at {time}")
 
 
 def _no_price(error: NoPrice) -> str:
@@ -232,6 +230,16 @@ def _nothing_to_do(error: NothingToDo) -> str:
 def _not_yours(error: NotYours) -> str:
     # Who may is written by us, as mentions; the rest is quoted like anybody's words.
     return f"Only {error.who} may {escape(error.verb)}. {_NOTHING_CHARGED} Ask them to press the button."
+
+
+def _too_few(error: TooFew) -> str:
+    missing = error.quorum - error.there
+    react = f"react to the draft with :{error.emoji}: ({error.emoji})" if error.emoji else "want it"
+    return (
+        f"A final needs {error.quorum} people behind it in this channel, and with you there "
+        f"{'is' if error.there == 1 else 'are'} {error.there} of them. {_NOTHING_CHARGED} When {missing} more who may "
+        f"spend here {react}, press *Confirm* again."
+    )
 
 
 def _no_provider(error: NoProvider) -> str:
@@ -300,5 +308,6 @@ _REFUSALS: Mapping[type[Refusal], Callable[[Any], str]] = MappingProxyType(
         NothingToDo: _nothing_to_do,
         NotYours: _not_yours,
         NotAllowed: not_allowed,
+        TooFew: _too_few,
     }
 )

@@ -1,5 +1,6 @@
 """The card of an ask: one message that shows how its clips stand and offers what can be done now."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.failure import Failure, FailureKind
@@ -44,6 +45,7 @@ _HELD = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.RENDERIN
 
 def card(shown: Card) -> Message:
     """The card's message. Pure."""
+    shown = _as_decided(shown)
     ask, jobs = shown.ask, shown.jobs
     blocks = [
         mrkdwn(_headline(shown)),
@@ -60,6 +62,15 @@ def card(shown: Card) -> Message:
     if hint := _hint(shown, shown.promote_emoji):
         blocks.append(small(hint))
     return Message(text=_text(shown), blocks=blocks)
+
+
+def _as_decided(shown: Card) -> Card:
+    """Clips of a stopped ask are shown as they will end: the decision stands on disk and none of them can be ordered
+    any more, though each is only moved when the runner comes to it."""
+    if shown.ask.decision is not Decision.STOP:
+        return shown
+    ended = tuple(replace(job, state=State.CANCELLED) if job.state is State.WAITING else job for job in shown.jobs)
+    return replace(shown, jobs=ended)
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
@@ -162,6 +173,9 @@ def _gate_words(shown: Card) -> str:
     if ask.decision is Decision.STOP:
         if ask.decided_by:
             return f"Stopped by <@{ask.decided_by}> before anything was ordered. Nothing was charged."
+        if shown.jobs and all(job.state is State.FAILED for job in shown.jobs):
+            # Nobody took it back: each clip says what stood in its way.
+            return ""
         return _too_few(shown.jobs) or _EXPIRED[ask.gate]
     if ask.decision is Decision.GO and ask.gate is Gate.CONFIRMATION and ask.decided_by:
         return f"Confirmed by <@{ask.decided_by}>, who pays."
@@ -258,9 +272,10 @@ def _elsewhere_button(job: Job, value: str) -> Block:
 
 def _uncertain_buttons(job: Job, value: str) -> list[Block]:
     clip, price = f"clip #{job.number}", dollars(job.price_micro_usd)
+    charge = price_words(job.price_micro_usd, assumed=job.price_assumed, provider=job.provider)
     twice = dialog(
         f"Order #{job.number} again?",
-        f"The first order may have been taken and charged. A second one may charge {price} a second time.",
+        f"The first order may have been taken and charged. A second one may charge {charge} a second time.",
         yes="Order again",
         no="Leave it",
         danger=True,
@@ -310,7 +325,7 @@ def _cancel_dialog(jobs: tuple[Job, ...]) -> Block | None:
     return dialog("Cancel this ask?", " ".join(parts), yes="Cancel it", no="Go on")
 
 
-def _hint(shown: Card, emoji: str) -> str:
+def _hint(shown: Card, emoji: str | None) -> str:
     """Which gesture does what, once."""
     living = [job for job in shown.jobs if job.state not in {State.FAILED, State.CANCELLED}]
     if not living or shown.ask.decision is Decision.STOP:
@@ -319,7 +334,8 @@ def _hint(shown: Card, emoji: str) -> str:
     reply = f"reply `#{number} 9:16` or `#{number} 8s` for a variant"
     if shown.ask.kind is AskKind.PROMOTION:
         return f"Once it is posted: {reply}."
-    return f"Once a clip is posted: react to it with :{emoji}: ({emoji}) or press *Promote* for its final; {reply}."
+    gesture = f"react to it with :{emoji}: ({emoji}) or press *Promote*" if emoji else "press *Promote*"
+    return f"Once a clip is posted: {gesture} for its final; {reply}."
 
 
 # --- the whole as text -----------------------------------------------------------------------------------------------

@@ -57,5 +57,6 @@ def _over_cap(ask: Ask, job: Job | None) -> str:
     detail = f" {escape(job.failure.detail)}" if job and job.failure and job.failure.detail else ""
     return (
         f"{_clip(ask, job)} was not started: when its time for *Undo* was over, the money no longer fitted under a "
-        f"spending cap.{detail} Nothing was charged. Ask again when the cap renews, or have it raised."
+        f"spending cap.{detail} Nothing was charged. Ask again when the cap renews, or have an "
+        "admin raise it, up to what whoever runs Dailies allows."
     )

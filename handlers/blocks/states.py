@@ -12,7 +12,7 @@ from bot.domain.pricing import dollars
 from bot.domain.trouble import Trouble
 from handlers.blocks.kit import escape, local_time
 from handlers.blocks.top_up import top_up
-from handlers.blocks.words import provider_name
+from handlers.blocks.words import price_words, provider_name
 
 _BY_ITSELF = "It is tried again by itself."
 
@@ -80,7 +80,7 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
         ),
         FailureKind.OVER_CAP: (
             "The money for this clip no longer fits under a spending cap.",
-            "Ask again when the cap renews, or have it raised.",
+            "Ask again when the cap renews, or have an admin raise it, up to what whoever runs Dailies allows.",
         ),
         FailureKind.TOO_FEW: (
             "Fewer people stood behind this final than the channel asks for.",
@@ -185,11 +185,12 @@ def _stopping(job: Job) -> str:
 
 def _uncertain(job: Job) -> str:
     provider, price = provider_name(job.provider), dollars(job.price_micro_usd)
+    charge = price_words(job.price_micro_usd, assumed=job.price_assumed, provider=job.provider)
     return _joined(
         f"The order was sent and {provider}'s answer was lost: it may have been taken and charged, or not. It is never "
         "sent a second time by itself.",
         _trouble(job),
-        f"*Check again* costs nothing; *Order again* may charge {price} a second time; *Give up* counts {price} as "
+        f"*Check again* costs nothing; *Order again* may charge {charge} a second time; *Give up* counts {price} as "
         "spent.",
     )
 

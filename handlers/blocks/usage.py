@@ -1,6 +1,6 @@
 """The answer to ``/clip-usage``: a month's money in words, for one person alone."""
 
-from bot.domain.budget import Scope
+from bot.domain.budget import whose
 from bot.domain.figures import Figures, saving_words
 from bot.domain.pricing import dollars
 from bot.domain.statement import Balance, Statement, View
@@ -9,12 +9,6 @@ from handlers.blocks.words import counted, provider_name
 
 _MOST_LINES = 12
 """Of one list; what is beyond is summed up. The command line prints all of it."""
-
-_SUBJECTS = {
-    Scope.WORKSPACE_MONTH: "this workspace for the month",
-    Scope.CHANNEL_MONTH: "this channel for the month",
-    Scope.PERSON_DAY: "you for today",
-}
 
 
 def statement_message(statement: Statement) -> Message:
@@ -68,7 +62,7 @@ def _list(title: str, lines: list[tuple[str, Figures]]) -> str:
 
 def _figures(figures: Figures) -> str:
     held = f", {dollars(figures.held_micro_usd)} held" if figures.held_micro_usd else ""
-    return f"{dollars(figures.spent_micro_usd)} spent on {counted(figures.clips, 'clip')}{held}"
+    return f"{dollars(figures.spent_micro_usd)} spent on {counted(figures.clips, 'clip')}{held}{figures.assumed_words}"
 
 
 def _passes(statement: Statement) -> str:
@@ -89,7 +83,7 @@ def _left(statement: Statement) -> str:
 def _balance(balance: Balance) -> str:
     limit = dollars(balance.cap.limit_micro_usd or 0)
     return (
-        f"{dollars(balance.left_micro_usd)} of {limit} for {_SUBJECTS[balance.cap.scope]}; "
+        f"{dollars(balance.left_micro_usd)} of {limit} for {whose(balance.cap.scope)}; "
         f"renews {local_time(balance.cap.renews_at, '{date_short_pretty} at {time}')}"
     )
 

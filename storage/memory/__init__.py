@@ -64,7 +64,7 @@ class MemoryStorage:
             inbox=MemoryInbox(tables),
             jobs=MemoryJobs(tables),
             ledger=MemoryLedger(tables, self._zone),
-            audit=MemoryAudit(tables),
+            audit=MemoryAudit(tables, self._zone),
             preferences=MemoryPreferences(tables),
             announcements=MemoryAnnouncements(tables),
             leases=MemoryLeases(tables),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.domain.job import Ask, Decision, Ownership, Supporter, Thread
+from bot.domain.job import Ask, Decision, Ownership, State, Supporter, Thread
 from bot.ports import AlreadyLive
 from storage.errors import Inconsistent
 from storage.memory.tables import Tables, owned_by
@@ -77,6 +77,12 @@ class MemoryAsks:
         ask = self._tables.asks[workspace, ask_id]
         if note not in ask.notes:
             self._change(workspace, ask_id, notes=(*ask.notes, note), version=ask.version + 1)
+
+    async def redraw_line(self, workspace: str, person: str) -> None:
+        wanted = (workspace, person, State.QUEUED)
+        jobs = self._tables.jobs.values()
+        for ask_id in {job.ask_id for job in jobs if (job.workspace, job.person, job.state) == wanted}:
+            await self.redraw(workspace, ask_id)
 
     async def support(self, workspace: str, ask_id: str, supporter: Supporter) -> None:
         if (workspace, ask_id) not in self._tables.asks:

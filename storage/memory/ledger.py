@@ -1,7 +1,7 @@
 """``bot.ports.Ledger`` in memory."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from operator import attrgetter
 
@@ -58,6 +58,10 @@ class MemoryLedger:
     async def committed(self, cap: Cap, workspace: str) -> int:
         return committed(entry for entry in self._rows.values() if counts_under(cap, workspace, entry))
 
+    async def assumed(self, cap: Cap, workspace: str) -> int:
+        counted = [entry for entry in self._rows.values() if counts_under(cap, workspace, entry)]
+        return sum(map(_assumed, _by_attempt(counted).values()))
+
     async def entries(self, workspace: str | None = None, job_id: str | None = None) -> tuple[Entry, ...]:
         chosen = [
             entry
@@ -73,6 +77,9 @@ class MemoryLedger:
                 groups[_USAGE_KEY(entry)].append(entry)
         return tuple(_usage(groups[key]) for key in sorted(groups))
 
+    async def places(self) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted({(entry.workspace, entry.channel) for entry in self._rows.values()}))
+
     def _add(self, entry: Entry) -> bool:
         key = (entry.workspace, entry.job_id, entry.attempt, entry.seq)
         return self._rows.setdefault(key, entry) is entry
@@ -80,12 +87,10 @@ class MemoryLedger:
 
 def _usage(entries: Sequence[Entry]) -> UsageRow:
     first = entries[0]
-    attempts: dict[tuple[str, int], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        attempts[entry.job_id, entry.attempt].append(entry)
+    attempts = _by_attempt(entries)
     costs = {key: sum(entry.settled_micro_usd for entry in rows) for key, rows in attempts.items()}
     paid = {key: cost for key, cost in costs.items() if cost > 0}
-    as_final = {key: attempts[key][0].as_final_micro_usd for key in paid if first.stage is Stage.DRAFT}
+    as_final = {key: attempts[key][0].as_final_micro_usd for key in paid if first.stage is not Stage.DIRECT}
     known = {key: price for key, price in as_final.items() if price is not None}
     return UsageRow(
         workspace=first.workspace,
@@ -98,8 +103,22 @@ def _usage(entries: Sequence[Entry]) -> UsageRow:
         held_micro_usd=sum(entry.held_micro_usd for entry in entries),
         settled_micro_usd=sum(entry.settled_micro_usd for entry in entries),
         released_micro_usd=sum(entry.released_micro_usd for entry in entries),
+        assumed_micro_usd=sum(map(_assumed, attempts.values())),
         clips=len(paid),
-        as_final_micro_usd=sum(known.values()),
+        as_final_micro_usd=sum(known.values()) if first.stage is Stage.DRAFT else 0,
         compared_micro_usd=sum(paid[key] for key in known),
         compared_clips=len(known),
     )
+
+
+def _by_attempt(entries: Iterable[Entry]) -> dict[tuple[str, int], list[Entry]]:
+    attempts: dict[tuple[str, int], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        attempts[entry.job_id, entry.attempt].append(entry)
+    return attempts
+
+
+def _assumed(attempt: Sequence[Entry]) -> int:
+    """What of one attempt's money rests on an assumed price."""
+    price, total = max(entry.held_micro_usd for entry in attempt), committed(attempt)
+    return total if attempt[0].price_assumed and total == price else 0

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from types import MappingProxyType
 
-from bot.domain.preferences import PreferencesVersion
+from bot.domain.preferences import WHOLE_WORKSPACE, PreferencesVersion
 from bot.ports import Fenced
 from storage.memory.tables import Tables
 
@@ -17,6 +17,10 @@ class MemoryPreferences:
     async def current(self, workspace: str, subject: str) -> PreferencesVersion | None:
         versions = await self.history(workspace, subject)
         return versions[-1] if versions else None
+
+    async def channels(self, workspace: str) -> tuple[str, ...]:
+        subjects = {subject for known, subject in self._versions if known == workspace}
+        return tuple(sorted(subjects - {WHOLE_WORKSPACE}))
 
     async def put(self, version: PreferencesVersion) -> None:
         versions = await self.history(version.workspace, version.subject)

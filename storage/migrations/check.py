@@ -1,13 +1,21 @@
 """Do the migrations build exactly the tables that ``storage.tables`` declares? Partial indexes are
-compared too, which Alembic's own comparison leaves out."""
+and triggers are compared too, which Alembic's own comparison leaves out."""
 
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine.reflection import Inspector
 
 from storage.migrations import upgrade
 from storage.tables import Row
+
+_TRIGGERS = {
+    "sqlite": text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table"),
+    "postgresql": text(
+        "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = to_regclass(:table)"
+    ),
+}
+"""Name and definition of each trigger of a table."""
 
 
 def differences(engine: Engine) -> list[str]:
@@ -29,7 +37,7 @@ def _built(engine: Engine, build: Callable[[Connection], None]) -> set[str]:
             f"{table}: {line}"
             for table in inspector.get_table_names()
             if table != "alembic_version"
-            for line in _described(inspector, table)
+            for line in (*_described(inspector, table), *_triggers(connection, table))
         }
         transaction.rollback()
     return lines
@@ -44,3 +52,8 @@ def _described(inspector: Inspector, table: str) -> Iterator[str]:
     for index in inspector.get_indexes(table):
         where = sorted((name, str(value)) for name, value in index.get("dialect_options", {}).items())
         yield f"index {index['name']} {index['column_names']} unique={bool(index['unique'])} {where}"
+
+
+def _triggers(connection: Connection, table: str) -> Iterator[str]:
+    for name, definition in connection.execute(_TRIGGERS[connection.dialect.name], {"table": table}):
+        yield f"trigger {name} {definition}"

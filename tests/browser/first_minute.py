@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import re
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.async_api import expect
 
 from tests.browser.chrome import chrome
+from tests.browser.demo import DemoEnded, running
 from tests.browser.visitor import Visitor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,7 +35,6 @@ PLAYS = """(video) => new Promise((resolve, reject) => {
 })"""
 PATIENCE = 120_000  # milliseconds for anything on the page
 _SETUP_SECONDS = 600.0
-_STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +53,6 @@ class FirstMinute:
         )
 
 
-class DemoEnded(Exception):
-    """``make demo`` ended before it named its address; ``said`` is what it said."""
-
-    def __init__(self, said: Sequence[str]) -> None:
-        self.said = said
-        super().__init__("make demo ended before it could be opened:\n" + "".join(said))
-
-
 async def measure(tree: Path) -> FirstMinute:
     """``make demo`` in a tree, watched from a browser that is open already."""
     async with chrome() as browser:
@@ -71,8 +60,8 @@ async def measure(tree: Path) -> FirstMinute:
         tab.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
         started = time.monotonic()
-        async with demo(tree) as origin:
-            visitor = await Visitor.arrive(tab, origin)
+        async with running("make", "demo", place=tree, within=_SETUP_SECONDS) as demo:
+            visitor = await Visitor.arrive(tab, demo.origin)
             page = time.monotonic() - started
             await visitor.composer.press_sequentially(LINE)
             await visitor.composer.press("Enter")
@@ -80,38 +69,6 @@ async def measure(tree: Path) -> FirstMinute:
             await visitor.channel.get_by_role("button", name=SUMMARY).first.click()
             await visitor.thread.locator("video").first.evaluate(PLAYS)
             return FirstMinute(page=page, typed=typed, playing=time.monotonic() - started)
-
-
-@asynccontextmanager
-async def demo(tree: Path) -> AsyncIterator[str]:
-    """``make demo``, and the address that it names. Its whole group of processes ends with the block."""
-    environment = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    process = await asyncio.create_subprocess_exec(
-        *("make", "demo"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=tree,
-        env=environment,
-        start_new_session=True,
-    )
-    try:
-        yield await _address(process)
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGTERM)
-        async with asyncio.timeout(_STOP_SECONDS):
-            await process.wait()
-
-
-async def _address(process: asyncio.subprocess.Process) -> str:
-    said: list[str] = []
-    async with asyncio.timeout(_SETUP_SECONDS):
-        while process.stdout and (line := (await process.stdout.readline()).decode()):
-            said.append(line)
-            if found := re.search(r"Open (http://127\.0\.0\.1:\d+)/", line):
-                return found[1]
-    raise DemoEnded(said)
 
 
 async def clone(place: Path) -> Path:

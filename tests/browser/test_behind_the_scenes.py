@@ -1,6 +1,7 @@
 """The drawer: the providers' ledger, trouble made and healed, the bot killed."""
 
 import asyncio
+import re
 
 import httpx
 import pytest
@@ -11,6 +12,8 @@ from bot.sandbox.page import verdict
 from bot.sandbox.server import Sandbox
 from tests.browser.visitor import Visitor
 from tests.sandbox.driver import Workspace
+
+DAILIES = "C0DAILIES1"
 
 
 async def order(sandbox: Sandbox, studio: Workspace, *, key: str) -> httpx.Response:
@@ -82,7 +85,7 @@ async def test_the_verdict_is_red_while_a_clip_is_missing_and_when_one_stands_tw
     shown, wrongs = visitor.drawer.locator("#verdict"), visitor.drawer.get_by_role("list", name="What went wrong")
 
     async def deliver() -> None:
-        await app.client.files_upload_v2(channel="C0DAILIES1", filename="dailies-1-480p-one.mp4", content=b"a clip")
+        await app.client.files_upload_v2(channel=DAILIES, filename="dailies-1-480p-one.mp4", content=b"a clip")
 
     await order(sandbox, studio, key="one-1")
     await expect(wrongs).to_have_text("Paid for, and no clip came: “a mug one-1”.")
@@ -132,6 +135,45 @@ async def test_the_first_step_is_a_line_that_one_click_types_and_enter_sends(vis
 
     await expect(visitor.toast).to_contain_text("Dailies is not connected")
     await expect(visitor.composer).to_have_value(line)
+
+
+async def test_a_first_step_is_ticked_by_the_clips_that_came_of_it(
+    app: AsyncApp, visitor: Visitor, studio: Workspace
+) -> None:
+    """Neither an ask, nor a rocket, nor a friendly word is a clip yet. The bot's lines are as it writes them."""
+    steps = visitor.page.get_by_role("region", name="First steps")
+    ticks = steps.get_by_role("img", name="done")
+    card = str((await app.client.chat_postMessage(channel=DAILIES, text="*Draft*, asked for by Maya"))["ts"])
+
+    async def delivered(number: int, recipe: str, origin: str = "") -> None:
+        resolution, *_ = recipe.split(" · ")
+        await app.client.files_upload_v2(
+            channel=DAILIES,
+            thread_ts=card,
+            filename=f"dailies-{number}-{resolution}-job{number}.mp4",
+            content=b"a clip",
+            initial_comment=f"*#{number}* · {recipe} · ready in 4 s · $0.32 · HiAPI{origin}",
+        )
+        await expect(visitor.channel.get_by_role("button", name=re.compile(f"^{number} repl"))).to_be_visible()
+
+    await delivered(1, "480p · 4 s · 16:9 · sound")
+    await delivered(2, "720p · 4 s · 16:9 · sound")
+    await expect(ticks).to_have_count(0)
+    await delivered(3, "480p · 4 s · 16:9 · sound")
+    await expect(ticks).to_have_count(1)
+
+    first = next(message for message in await studio.thread(card) if message.get("files"))
+    await studio.react("maya", first["ts"], "rocket")
+    await studio.say("maya", "nice one!", thread=card)
+    await delivered(5, "480p · 4 s · 16:9 · sound", " · Variant of #1: sound on → off")
+    await expect(ticks).to_have_count(1)
+
+    await delivered(6, "720p · 4 s · 16:9 · sound", " · Final of #1: same recipe again at 720p")
+    await expect(steps.get_by_role("listitem").nth(1)).to_have_class("done")
+    await expect(ticks).to_have_count(2)
+    await delivered(7, "480p · 4 s · 9:16 · sound", " · Variant of #1: ratio 16:9 → 9:16")
+    await expect(steps).to_contain_text("That is how Dailies works")
+    await expect(ticks).to_have_count(3)
 
 
 async def test_the_first_steps_can_be_waved_away_for_good(visitor: Visitor) -> None:

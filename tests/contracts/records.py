@@ -87,7 +87,7 @@ def a_job(**changes: Any) -> Job:
         price_micro_usd=320_000,
         price_assumed=False,
         stage=Stage.DRAFT,
-        as_final_micro_usd=800_000,
+        as_final_micro_usd=5_000_000,
         created_at=NOW,
         updated_at=NOW,
         due_at=NOW,
@@ -219,6 +219,7 @@ def a_hold(**changes: Any) -> Hold:
         tier="mini",
         stage=Stage.DRAFT,
         as_final_micro_usd=5_000_000,
+        price_assumed=False,
         micro_usd=2_000_000,
         at=NOW,
     )

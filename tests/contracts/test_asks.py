@@ -266,6 +266,29 @@ async def test_a_card_is_missing_until_it_is_posted_and_behind_until_it_is_drawn
     assert (ask.card_posting, ask.card_ts, ask.version, ask.card_version) == (False, "1700000009.000100", 2, 2)
 
 
+async def test_the_cards_of_a_persons_whole_line_are_to_be_drawn_again(storage: Storage) -> None:
+    """All that have a queued job which the person pays now, once each, and nobody else's."""
+    asks = {
+        "a1": [a_job(id="j1"), a_job(id="j2", number=2)],
+        "a2": [a_job(id="j3", person="U2")],
+        "a3": [a_job(id="j4", state=State.RENDERING)],
+        "a4": [a_job(id="j5", state=State.RENDERING), a_job(id="j6", number=2)],
+    }
+    async with storage.begin() as tx:
+        await tx.jobs.add_thread(a_thread())
+        for ask_id, jobs in asks.items():
+            await tx.jobs.add_ask(an_ask(id=ask_id))
+            for job in jobs:
+                await tx.jobs.add(replace(job, ask_id=ask_id), entry_for(job))
+        before = {ask_id: (await tx.jobs.ask("T1", ask_id)).version for ask_id in asks}
+
+        await tx.jobs.redraw_line("T1", "U1")
+        await tx.jobs.redraw_line("T2", "U1")
+
+        after = {ask_id: (await tx.jobs.ask("T1", ask_id)).version - version for ask_id, version in before.items()}
+    assert after == {"a1": 1, "a2": 0, "a3": 0, "a4": 1}
+
+
 async def test_a_change_while_the_card_is_drawn_leaves_it_behind(storage: Storage) -> None:
     ours = await registered(storage)
     async with storage.begin() as tx:

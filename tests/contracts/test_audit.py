@@ -2,14 +2,18 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot.domain.audit import Act, AuditEntry
 from bot.ports import Storage, StorageBusy
+from storage import MemoryStorage, open_storage
 from tests.contracts.records import NOW, assert_same, later
 
 FULL = AuditEntry(
@@ -23,6 +27,7 @@ FULL = AuditEntry(
     provider="hiapi",
     task_id="task-1",
     micro_usd=9_000_000_000_000,  # past 32 bits, as all money may be
+    price_assumed=True,
     detail="a café — “at night” 🦊\n%_'\"",
 )
 
@@ -130,3 +135,26 @@ async def test_of_writers_at_once_no_line_is_lost_and_each_ones_order_is_kept(
     assert by_writer == {
         str(writer): [f"{writer}/{number}/{part}" for number in range(10) for part in "ab"] for writer in range(6)
     }
+
+
+async def test_a_month_follows_the_calendar_of_the_operator(any_url: str | None) -> None:
+    """With summer time: Berlin's October is an hour longer than its days."""
+    async with _opened(any_url, ZoneInfo("Europe/Berlin")) as storage:
+        await write(
+            storage,
+            a_line("september", at=datetime(2026, 9, 30, 21, 59, 59, 999_999, tzinfo=UTC)),
+            a_line("october", at=datetime(2026, 9, 30, 22, tzinfo=UTC)),
+            a_line("the last of october", at=datetime(2026, 10, 31, 22, 59, 59, 999_999, tzinfo=UTC)),
+            a_line("november", at=datetime(2026, 10, 31, 23, tzinfo=UTC)),
+        )
+        assert await details(storage, month="2026-10") == ["october", "the last of october"]
+        assert await details(storage, month="2026-11") == ["november"]
+
+
+@asynccontextmanager
+async def _opened(url: str | None, zone: tzinfo) -> AsyncIterator[Storage]:
+    if url is None:
+        yield MemoryStorage(zone)
+        return
+    async with open_storage(url, alone=False, zone=zone) as storage:
+        yield storage

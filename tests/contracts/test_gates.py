@@ -18,8 +18,6 @@ from bot.services.policy import Policy
 from tests.support.services import FINAL, House
 from tests.support.values import a_sender
 
-pytestmark = pytest.mark.jobs_set_by_hand(reason="clips are put in the state in which people see them")
-
 DEAR = {"confirm_above_micro_usd": 0}
 """Everything is asked about."""
 

@@ -23,7 +23,7 @@ async def spent(storage: Storage, cap: Cap, workspace: str = "T1") -> int:
 
 
 async def test_a_hold_comes_back_as_an_entry_with_every_field(storage: Storage) -> None:
-    await hold(storage, a_hold(micro_usd=5_000_000 * DOLLAR), caps=(a_cap(limit=None),))
+    await hold(storage, a_hold(micro_usd=5_000_000 * DOLLAR, price_assumed=True), caps=(a_cap(limit=None),))
 
     async with storage.read() as tx:
         assert_same(
@@ -41,6 +41,7 @@ async def test_a_hold_comes_back_as_an_entry_with_every_field(storage: Storage) 
                     tier="mini",
                     stage=Stage.DRAFT,
                     as_final_micro_usd=5 * DOLLAR,
+                    price_assumed=True,
                     month="2026-11",
                     day="2026-11-20",
                     held_micro_usd=5_000_000 * DOLLAR,
@@ -253,6 +254,13 @@ async def test_entries_can_be_had_by_workspace_and_job(storage: Storage) -> None
         assert len(await tx.ledger.entries("T1", "j1")) == 1
 
 
+async def test_every_place_where_money_was_ever_held_is_known(storage: Storage) -> None:
+    await hold(storage, a_hold(channel="C2"), a_hold(job_id="j2", channel="C1"), a_hold(job_id="j3", channel="C1"))
+    await hold(storage, a_hold(workspace="T0", channel="C9", at=later(-40 * 86_400)), caps=())
+    async with storage.read() as tx:
+        assert await tx.ledger.places() == (("T0", "C9"), ("T1", "C1"), ("T1", "C2"))
+
+
 async def test_usage_sums_a_month_by_everything_a_bill_is_read_by(storage: Storage) -> None:
     unlimited = (a_cap(limit=None),)
     await hold(storage, *(a_hold(job_id=f"j{number}") for number in range(4)), caps=unlimited)
@@ -276,6 +284,7 @@ async def test_usage_sums_a_month_by_everything_a_bill_is_read_by(storage: Stora
         held_micro_usd=2 * DOLLAR,
         settled_micro_usd=1_500_000,
         released_micro_usd=4_500_000,
+        assumed_micro_usd=0,
         clips=1,
         as_final_micro_usd=5 * DOLLAR,
         compared_micro_usd=1_500_000,
@@ -324,10 +333,30 @@ async def test_usage_counts_a_clip_by_what_all_its_rows_come_to(storage: Storage
     assert row.compared_clips == 2
 
 
-@pytest.mark.half_made_ledger(reason="only drafts are compared, whatever a hold says")
+async def test_usage_says_what_rests_on_an_assumed_price(storage: Storage) -> None:
+    """What is held, and what was counted at the price; not what the provider named, nor what came back."""
+    jobs = ("held", "at the price", "named", "free", "given back", "adjusted")
+    await hold(storage, *(a_hold(job_id=job_id, price_assumed=True) for job_id in jobs), caps=(a_cap(limit=None),))
+    await hold(storage, a_hold(job_id="published"), caps=(a_cap(limit=None),))
+    async with storage.begin() as tx:
+        costs = {"at the price": 2 * DOLLAR, "named": DOLLAR, "free": 0, "adjusted": DOLLAR, "published": 2 * DOLLAR}
+        for job_id, cost in costs.items():
+            assert await tx.ledger.settle("T1", job_id, 1, cost, later(1))
+        assert await tx.ledger.release("T1", "given back", 1, later(1))
+        assert await tx.ledger.adjust("T1", "adjusted", 1, 3 * DOLLAR, later(2))
+
+    async with storage.read() as tx:
+        (row,) = await tx.ledger.usage("2026-11")
+        under = {scope: await tx.ledger.assumed(a_cap(scope), "T1") for scope in Scope}
+        elsewhere = await tx.ledger.assumed(a_cap(Scope.CHANNEL_MONTH, subject="C2"), "T1")
+    assert (row.held_micro_usd, row.settled_micro_usd, row.assumed_micro_usd) == (2 * DOLLAR, 8 * DOLLAR, 4 * DOLLAR)
+    assert (under, elsewhere) == (dict.fromkeys(Scope, 4 * DOLLAR), 0)
+
+
+@pytest.mark.half_made_ledger(reason="what has no draft is never compared, whatever a hold says")
 @pytest.mark.parametrize("stage", list(Stage))
 @pytest.mark.parametrize("as_final", [None, 5 * DOLLAR])
-async def test_usage_compares_drafts_whose_price_as_a_final_is_known(
+async def test_usage_compares_drafts_whose_price_as_a_final_is_known_and_their_finals(
     storage: Storage, stage: Stage, as_final: int | None
 ) -> None:
     await hold(storage, a_hold(stage=stage, as_final_micro_usd=as_final))
@@ -336,9 +365,9 @@ async def test_usage_compares_drafts_whose_price_as_a_final_is_known(
 
     async with storage.read() as tx:
         (row,) = await tx.ledger.usage("2026-11")
-    compared = stage is Stage.DRAFT and as_final is not None
+    compared = stage is not Stage.DIRECT and as_final is not None
     assert (row.stage, row.clips) == (stage, 1)
-    wanted = (5 * DOLLAR, DOLLAR, 1) if compared else (0, 0, 0)
+    wanted = (5 * DOLLAR if stage is Stage.DRAFT else 0, DOLLAR, 1) if compared else (0, 0, 0)
     assert (row.as_final_micro_usd, row.compared_micro_usd, row.compared_clips) == wanted
 
 

@@ -169,6 +169,7 @@ async def test_what_an_earlier_release_wrote_is_brought_forward(empty_url: str) 
         assert entries[-1].settled_micro_usd == 7_000_000_000_000
         assert entries[-1].at == later(60.000001)
         assert {one.as_final_micro_usd for one in entries} == {None}
+        assert {one.price_assumed for one in entries} == {True}
         # What was accepted before is settled and adjusted like everything else, and a further order is a row.
         assert await tx.ledger.settle("T1", "j1", 2, 5, later(99))
         assert await tx.ledger.adjust("T1", "j2", 1, 6, later(99))

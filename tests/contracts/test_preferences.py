@@ -100,6 +100,17 @@ async def test_workspaces_and_subjects_are_kept_apart(storage: Storage) -> None:
             assert await tx.preferences.current(one.workspace, one.subject) == one
 
 
+async def test_the_channels_with_settings_of_their_own_are_known(storage: Storage) -> None:
+    async with storage.read() as tx:
+        assert await tx.preferences.channels("T1") == ()
+    channels = [replace(FIRST, subject="C2"), replace(FIRST, workspace="T2", subject="C9"), FIRST]
+    await put(storage, *channels, replace(FIRST, subject=WHOLE_WORKSPACE), a_version(2))
+
+    async with storage.read() as tx:
+        assert await tx.preferences.channels("T1") == ("C1", "C2")
+        assert await tx.preferences.channels("T2") == ("C9",)
+
+
 async def test_what_was_handed_in_may_be_changed_afterwards(storage: Storage) -> None:
     values = {"takes": "1"}
     await put(storage, replace(FIRST, values=values))

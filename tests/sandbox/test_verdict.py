@@ -70,6 +70,46 @@ def test_a_clip_without_a_charge_is_wrong_once_the_grace_is_over() -> None:
     assert verdict.wrongs == ("Delivered without a charge: “dailies-2-480p-01B.mp4”.",)
 
 
+def test_a_clip_that_came_twice_does_not_stand_for_another_that_never_came() -> None:
+    """The count is even, two charges and two files; the jobs are not."""
+    again = replace(MUG_CLIP, name="dailies-2-480p-01A.mp4")
+    books = Books(charges=(MUG, BOAT), clips=(MUG_CLIP, again))
+
+    early, late = judge(books, quiet_seconds=0), judge(books, quiet_seconds=GRACE_SECONDS)
+
+    assert early.words == late.words == "2 charges, 1 clip"
+    assert early.detail == "1 charge without a clip in a thread (yet)."
+    assert early.wrongs == ("The clip dailies-1-480p-01A.mp4 stands twice.",)
+    assert late.wrongs == (*early.wrongs, "Paid for, and no clip came: “a boat”.")
+
+
+def test_a_clip_of_another_job_does_not_stand_for_the_one_that_was_paid() -> None:
+    verdict = after_the_grace(charges=(MUG,), clips=(BOAT_CLIP,))
+
+    assert verdict.words == "1 charge, 1 clip"
+    assert verdict.wrongs == (
+        "Paid for, and no clip came: “a mug”.",
+        "Delivered without a charge: “dailies-2-480p-01B.mp4”.",
+    )
+
+
+def test_a_charge_under_a_foreign_key_balances_one_clip_whose_charge_is_not_known() -> None:
+    by_hand = Charge(job="tk-1", prompt="by hand", names_job=False)
+    another = replace(by_hand, job="tk-2", prompt="another")
+
+    assert after_the_grace(charges=(MUG, by_hand), clips=(MUG_CLIP, BOAT_CLIP)).wrongs == ()
+    (wrong,) = after_the_grace(charges=(by_hand, another), clips=(BOAT_CLIP,)).wrongs
+    assert wrong == "Paid for, and no clip came: “another”."
+
+
+def test_a_clip_that_is_missing_is_told_beside_another_that_renders() -> None:
+    lost, rendering = MUG, UNDER_WAY
+
+    detail = judge(Books(charges=(lost, rendering), clips=()), quiet_seconds=0).detail
+
+    assert detail == "1 clip being rendered. 1 charge without a clip in a thread (yet)."
+
+
 def test_of_many_lost_clips_the_first_are_named() -> None:
     charges = tuple(Charge(job=f"0{number}", prompt=f"take {number}") for number in range(5))
 
@@ -121,8 +161,8 @@ def test_the_grace_begins_anew_with_every_change() -> None:
 
 
 def test_jobs_are_read_from_keys_and_from_names_of_files() -> None:
-    assert job_of_key("01ABC-1", otherwise="tk-1") == job_of_key("01ABC-2", otherwise="tk-2") == "01ABC"
-    assert job_of_key("by-hand", otherwise="tk-1") == "by-hand"
-    assert job_of_key(None, otherwise="tk-1") == "tk-1"
+    assert job_of_key("01ABC-1") == job_of_key("01ABC-2") == "01ABC"
+    assert job_of_key("by-hand") is None
+    assert job_of_key(None) is None
     assert job_of_clip("dailies-12-720p-01ABC.mp4") == "01ABC"
     assert job_of_clip("holiday.mp4") is None

@@ -43,6 +43,8 @@ Mode = Literal["socket", "http"]
 
 QUICK = {"share_delay": 0.05, "retry_schedule": [0, 0.3, 1.0]}
 _STOP_SECONDS = 15.0
+_START_SECONDS = 40.0
+"""Machines that run tests are shared and slow: a wait for a start ends late, and only when the bot does not start."""
 
 
 @dataclass
@@ -103,7 +105,7 @@ class Bot:
         self.process.send_signal(signal.SIGTERM)
         return await self.gone()
 
-    async def origin(self, within: float = _STOP_SECONDS) -> str:
+    async def origin(self, within: float = _START_SECONDS) -> str:
         """Where this life of it serves HTTP, as it says in its log."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline and self.running():
@@ -156,26 +158,29 @@ class Stage:
     mode: Mode = "socket"
 
     async def start_bot(self, **more: str) -> None:
-        """Start the bot (again), tell the faults its pid, and wait until it listens."""
-        if self.mode == "http":
-            await self._start_over_http(**more)
-            return
-        before = len((await self.studio.state())["sockets"])
-        await self.bot.start(**more)
-        await self.studio.bot_is(self.bot.pid)
-        if before == 0:
-            await self.studio.connected(1)
+        """Start the bot (again), tell the faults its pid, and wait until Slack reaches it."""
+        await self.launch(**more)
+        await self.listening()
 
-    async def _start_over_http(self, **more: str) -> None:
-        """Slack is told the bot's new port, as an operator would after moving it, and looks whether it answers."""
+    async def launch(self, **more: str) -> None:
+        """The same without the wait: for a bot that cannot reach Slack yet."""
+        # A socket of the life before, not yet closed, would be taken for one of this life.
+        await self.studio.wait_until(lambda state: not state["sockets"], what="no socket is open")
         await self.bot.start(**more)
         await self.studio.bot_is(self.bot.pid)
-        origin = await self.bot.origin()
-        await self.reached(origin)
+
+    async def listening(self, within: float = _START_SECONDS) -> None:
+        """Wait until Slack reaches the bot. Over HTTP it is told the bot's new port first, as an operator would after
+        moving it, and looks whether it answers."""
+        if self.mode == "socket":
+            await self.studio.connected(1, timeout=within)
+            return
+        origin = await self.bot.origin(within)
+        await self.reached(origin, within)
         await self.studio.configure(delivery={"mode": "http", "url": f"{origin}/slack/events"})
         await self.studio.post("/verify_url")
 
-    async def reached(self, origin: str, within: float = _STOP_SECONDS) -> None:
+    async def reached(self, origin: str, within: float = _START_SECONDS) -> None:
         """Wait until the bot at that origin has found Slack and takes its requests."""
         deadline = time.monotonic() + within
         async with httpx.AsyncClient(trust_env=False) as http:
@@ -238,10 +243,19 @@ class Stage:
             await asyncio.sleep(0.05)
         return found
 
-    async def at_rest(self, *, timeout: float = 30.0) -> None:
-        """Wait until every job has ended."""
-        running = "select 1 from jobs where state not in ('delivered', 'failed', 'cancelled')"
-        await self.until_rows(f"select 1 where not exists ({running})", timeout=timeout)
+    async def until_logged(self, *words: str, times: int = 1, timeout: float = 20.0) -> None:
+        """Wait until the running bot's log has each of these words that often."""
+        deadline = time.monotonic() + timeout
+        while any((log := self.bot.log()).count(word) < times for word in words):
+            assert self.bot.running(), log
+            if time.monotonic() > deadline:
+                raise NeverHappened(f"the log says {' and '.join(words)}", timeout)
+            await asyncio.sleep(0.05)
+
+    async def at_rest(self, prompt: str = "", *, timeout: float = 30.0) -> None:
+        """Wait until every job has ended, or every job of this prompt."""
+        running = "select 1 from jobs where state not in ('delivered', 'failed', 'cancelled') and recipe like ?"
+        await self.until_rows(f"select 1 where not exists ({running})", f"%{prompt}%", timeout=timeout)
 
     async def person_id(self, name: str) -> str:
         """The user id behind a name."""

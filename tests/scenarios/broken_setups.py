@@ -142,6 +142,16 @@ BROKEN: dict[str, Broken] = {
         says="BUDGET_USER_DAILY_USD is no setting and has no effect.",
         mend="Write BUDGET_USER_DAY_USD instead of BUDGET_USER_DAILY_USD, or take it away.",
     ),
+    "a line of .env without a sign of equality": Broken(
+        around=written(".env", f"LOG_LEVEL=info\nBUDGET_CHANNEL_MONTH_USD {PASSWORD}\n"), line="settings", level="warn",
+        says="line 2 of .env is not NAME=value and has no effect.",
+        mend="Write NAME=value there, or # before what is a note.",
+    ),
+    "lines of .env without a sign of equality": Broken(
+        around=written(".env", f"LOG_LEVEL\n\nBUDGET_CHANNEL_MONTH_USD: {PASSWORD}\n"), line="settings", level="warn",
+        says="lines 1, 3 of .env are not NAME=value and have no effect.",
+        mend="Write NAME=value there, or # before what is a note.",
+    ),
     # --- the database
     "a database of another kind": database_url(
         f"mysql://me:{PASSWORD}@127.0.0.1/clips", f"DATABASE_URL begins with 'mysql'; {SUPPORTED}", ANOTHER_URL
@@ -176,6 +186,10 @@ BROKEN: dict[str, Broken] = {
         "sqlite:///prices.toml/dailies.db", "its folder cannot be used: {place}/prices.toml is no folder.",
         "Correct DATABASE_URL, or the folder and its owner.",
     ),
+    "a database in a folder that nobody can make": database_url(
+        "sqlite:////proc/dailies/dailies.db", "its folder cannot be used: ",
+        "Correct DATABASE_URL, or the folder and its owner.",
+    ),
     "a database that another program writes": Broken(
         around=locked("BEGIN EXCLUSIVE"), line="database", mend=LOCKED,
         says="another process has kept {place}/dailies.db locked for more than 2 s (Dailies is not running on it).",
@@ -200,6 +214,10 @@ BROKEN: dict[str, Broken] = {
     "a media folder in what is no folder": Broken(
         settings={"MEDIA_URL": "file:prices.toml/clips"}, line="media",
         says="its folder cannot be made: {place}/prices.toml is no folder.",
+        mend="Correct MEDIA_URL, or the folder and its owner.",
+    ),
+    "a media folder that nobody can make": Broken(
+        settings={"MEDIA_URL": "file:/proc/dailies/media"}, line="media", says="its folder cannot be made: ",
         mend="Correct MEDIA_URL, or the folder and its owner.",
     ),
     "a media folder that is a file": Broken(

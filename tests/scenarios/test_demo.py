@@ -6,13 +6,18 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import pytest
 
+from bot.demo import DemoFailed, as_read, see_that_one_can_come
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Job, State, WaitReason
 from tests.sandbox.driver import Workspace
 from tests.scenarios.bot import ROOT
+from tests.support.values import a_job
 
 REAL_KEYS = {
     "SLACK_BOT_TOKEN": "xoxb-of-a-real-workspace",
@@ -51,27 +56,112 @@ async def test_headless_writes_a_whole_clip_and_leaves_the_callers_keys_alone(tm
     assert_plays(path)
 
 
-@pytest.mark.timeout(60)
-async def test_the_demo_takes_its_children_with_it_even_when_it_is_killed(tmp_path: Path) -> None:
-    process = await demo(place=tmp_path)
-    await address(process)
-    children = descendants(process.pid)
-    assert len(children) >= 2
-
-    process.kill()
-    await process.wait()
-
-    async with asyncio.timeout(15):
-        while [pid for pid in children if alive(pid)]:
-            await asyncio.sleep(0.1)
+@pytest.mark.timeout(110)
+async def test_headless_says_at_once_when_no_clip_can_come(tmp_path: Path) -> None:
+    """A price, and what waits for a press: nobody presses anything here. Long before the demo's own patience ends."""
+    priced, waiting = await asyncio.gather(
+        headless("a cat --estimate", tmp_path), headless("a cat --takes 8 --final --dur 15", tmp_path)
+    )
+    assert priced.code == waiting.code == 1
+    assert priced.out == waiting.out == ""
+    assert "Estimate: $0.32" in priced.err
+    assert priced.err.splitlines()[-1] == "dailies: No clip comes of that: the bot answered, and nothing was ordered."
+    assert "dailies: It waits for Confirm, which nobody presses here." in waiting.err.splitlines()[-1]
+    assert re.search(r"Press \*Confirm\* on its card until \d{4}-\d\d-\d\d \d\d:\d\d UTC\.", waiting.err)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.timeout(90)
-async def test_a_bot_that_is_killed_from_the_page_comes_back_and_finishes(tmp_path: Path) -> None:
-    """What the page's drawer does: a prompt, a SIGKILL amid its render, and the clip all the same, for one charge."""
+async def test_a_demo_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Both forms: the page while it starts, when not all of it is there yet, headless while its clip is made."""
+    codes = await asyncio.gather(stopped(tmp_path, "headless", "--headless", "a cat"), stopped(tmp_path, "page"))
+    assert list(codes) == [1, 0]
+    assert [list(folder.iterdir()) for folder in sorted(tmp_path.iterdir())] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("states", "says"),
+    [
+        ([], "No clip comes of that: the bot answered, and nothing was ordered."),
+        ([State.WAITING, State.WAITING], "It waits for Confirm, which nobody presses here."),
+        (
+            [State.FAILED],
+            "No clip comes of that. HiAPI refused this prompt under its content rules. Nothing was charged.",
+        ),
+        ([State.CANCELLED, State.CANCELLED], "No clip comes of that. Stopped before it was ordered."),
+    ],
+)
+def test_no_clip_can_come_of_jobs_that_wait_for_a_press_or_are_over(states: list[State], says: str) -> None:
+    refused = Failure(kind=FailureKind.POLICY)
+    waits = WaitReason.CONFIRMATION
+    with pytest.raises(DemoFailed) as told:
+        see_that_one_can_come([a_job(state, wait_reason=waits, failure=refused, cost_micro_usd=0) for state in states])
+    assert str(told.value).startswith(says)
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        [a_job(State.QUEUED)],
+        [a_job(State.DELIVERED)],
+        [a_job(State.UNCERTAIN)],
+        [a_job(State.FAILED), a_job(State.RENDERING)],
+        [a_job(State.WAITING, wait_reason=WaitReason.PROVIDER_CREDIT)],
+    ],
+)
+def test_a_clip_can_come_of_whatever_goes_on(jobs: list[Job]) -> None:
+    see_that_one_can_come(jobs)
+
+
+def test_a_terminal_shows_times_links_and_signs_as_they_are_read() -> None:
+    message = (
+        "*Confirm* until <!date^1795262040^{time}|2026-11-21 01:14 UTC>: <https://a.example/?x&amp;y|here>, 1 &lt; 2"
+    )
+    assert as_read(message) == "*Confirm* until 2026-11-21 01:14 UTC: here, 1 < 2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A headless demo that has ended."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+async def headless(prompt: str, place: Path) -> Ended:
+    """``dailies demo --headless``, to its end."""
+    process = await demo("--headless", prompt, place=place)
+    async with asyncio.timeout(90):
+        out, err = await process.communicate()
+    return Ended(code=process.returncode, out=out.decode(), err=err.decode())
+
+
+async def stopped(place: Path, name: str, *arguments: str) -> int | None:
+    """A demo that is sent SIGTERM as soon as it has made its folder, a headless one as soon as it has typed its line;
+    its exit code."""
+    temporary = place / name
+    temporary.mkdir()
+    process = await demo(*arguments, place=place, environment={"TMPDIR": str(temporary)})
+    async with asyncio.timeout(80):
+        while not list(temporary.iterdir()):
+            await asyncio.sleep(0.02)
+        if arguments and process.stderr is not None:
+            assert (await process.stderr.readline()).startswith(b"maya: ")
+        process.terminate()
+        await process.communicate()
+    return process.returncode
+
+
+@pytest.mark.timeout(90)
+async def test_a_bot_killed_from_the_page_comes_back_and_a_killed_demo_takes_its_children_with_it(
+    tmp_path: Path,
+) -> None:
+    """What the page's drawer does: a prompt, a SIGKILL amid its render, and the clip all the same, for one charge. Then
+    the demo itself is killed."""
     process = await demo(place=tmp_path)
-    people = Workspace(slack=await address(process), providers="", environment={})
     try:
+        people = Workspace(slack=await address(process), providers="", environment={})
         await people.slash("maya", "/clip a lighthouse at dusk")
         await people.wait_until(lambda state: state["providers"]["hiapi"]["ledger"], what="the order is taken")
         await people.post("/bot/kill")
@@ -83,10 +173,17 @@ async def test_a_bot_that_is_killed_from_the_page_comes_back_and_finishes(tmp_pa
         await people.wait_until(
             lambda state: state["providers"]["muapi"]["ledger"], what="another provider has charged"
         )
-    finally:
         await people.close()
-        process.terminate()
+
+        children = descendants(process.pid)
+        assert len(children) >= 2
+    finally:
+        process.kill()
         await process.wait()
+
+    async with asyncio.timeout(15):
+        while [pid for pid in children if alive(pid)]:
+            await asyncio.sleep(0.1)
 
 
 async def address(process: asyncio.subprocess.Process) -> str:

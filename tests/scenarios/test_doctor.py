@@ -187,12 +187,25 @@ async def test_the_other_commands_say_it_in_a_line_and_end(
 
 
 async def test_settings_that_cannot_be_read_are_the_only_finding(studio: Workspace, tmp_path: Path) -> None:
-    wrong = {"BUDGET_USER_DAY_USD": "many", "SLACK_BOT_TOKEN": "xoxb-made-up-word", "HIAPI_BASE_URL": "api.hiapi.ai"}
+    wrong = {
+        "BUDGET_USER_DAY_USD": "many",
+        "SLACK_BOT_TOKEN": "xoxb-made-up-word",
+        "HIAPI_BASE_URL": "api.hiapi.ai",
+        "SLACK_API_URL": f"https://me:{PASSWORD}@slack.com/api/",
+        "REACTION_PROMOTE": "x",
+        "ADMIN_USERS": "@maya",
+    }
+    (tmp_path / ".env").write_text(f"HIAPI_API_KEY {PASSWORD}\n", encoding="utf-8")
     code, report = await commanded(bot_in(tmp_path, studio, wrong))
     assert (code, report.bad()) == (1, {"settings": "FAIL"})
-    assert "BUDGET_USER_DAY_USD" in report.lines["settings"].text
-    assert "HIAPI_BASE_URL: Value error, it is no address such as https://" in report.lines["settings"].text
-    assert report.lines["settings"].mend == IN_SETTINGS
+    said = report.lines["settings"]
+    assert "BUDGET_USER_DAY_USD: Input should be a valid number" in said.text
+    assert "HIAPI_BASE_URL: it is no address such as https://" in said.text
+    assert "SLACK_API_URL: it must not hold a user or a password" in said.text
+    assert "REACTION_CANCEL: it and REACTION_PROMOTE (when unset: rocket) must not name the same reaction" in said.text
+    assert "ADMIN_USERS: it takes member ids" in said.text
+    assert said.text.endswith(".")
+    assert said.mend == IN_SETTINGS
 
 
 async def test_the_exit_code_tells_a_script_that_something_fails(

@@ -4,7 +4,7 @@ request's words in it, no effect, and the bot goes on. One table; all its rows m
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tests.sandbox.driver import Json
 from tests.scenarios.bot import Stage, stage
 from tests.support.hostile import PATH, answers, challenge, command, request, signed
 from tests.support.hostile_cases import CASES, Make
+from tests.support.hostile_crowd import flooding, open_files
 from tests.support.oddities import FORM, JUST_FITS, MARK, ODDITIES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,6 +26,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 LONGEST_LINE = 300
 SLOW_SECONDS = 5.0
 """How long the bot waits for headers, and for a body."""
+
+FEW_FILES = 256
+"""May be open in the bot: far fewer than a crowd of connections would take."""
 
 BARRIER = request(b"")
 """It has a line of its own (401), after everything that was logged before it."""
@@ -88,9 +92,12 @@ async def _drip(writer: asyncio.StreamWriter, body: bytes) -> None:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
-    """One bot for all cases; after them it still makes a clip, and its log holds no line that nobody looked at."""
+    """One bot for all cases; after them it still makes a clip, its log holds no line that nobody looked at, and it
+    stops as it should in the middle of bodies."""
     place: Path = tmp_path_factory.mktemp("hostile")
-    async with stage(place, mode="http") as play:
+    async with stage(place, mode="http", start=False) as play:
+        with open_files(FEW_FILES):
+            await play.start_bot()
         origin = await play.bot.origin()
         secret = play.studio.environment["SLACK_SIGNING_SECRET"].encode()
         one = Door(play=play, port=int(origin.rpartition(":")[2]), secret=secret)
@@ -100,6 +107,20 @@ async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
         assert [line for line in one.log() if len(line) > LONGEST_LINE] == []
         await play.studio.slash("maya", "/clip a red panda surfing")
         assert len(await play.clips(1)) == 1
+        await stops_among_bodies_under_way(one)
+
+
+async def stops_among_bodies_under_way(door: Door) -> None:
+    """Each sender is told, or cut off; each is one line, and the bot ends in time and well."""
+    unfinished = request(command()[:9], content_type=FORM, length="99", headers=door.signed(b""), close=False)
+    slow = [asyncio.create_task(door.send(unfinished)) for _ in range(60)]
+    await asyncio.sleep(0.3)
+    before = len(door.log())
+    assert await door.play.bot.terminate() == 0
+    assert [[status for status, _ in one] for one in await asyncio.gather(*slow)] == [[503]] * 60
+    lines = [json.loads(line) for line in door.log()[before:]]
+    assert [line["why"] for line in lines if line["event"] == "http.refused"] == ["stopping"] * 60
+    assert "Traceback" not in door.play.bot.log()
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -215,6 +236,73 @@ async def test_headers_that_steer_bolt_from_outside_are_not_passed_on(door: Door
     ((status, answer),) = await door.send(request(body, content_type=FORM, headers=door.signed(body) | steering))
     assert status == 200
     assert "/clip" in json.loads(answer)["text"]
+
+
+async def test_unsigned_bodies_of_any_size_are_answered_without_being_read(door: Door) -> None:
+    """Also by who sends all of it before listening: the answer must not be lost in a broken connection."""
+    large = request(b"x" * 900_000, close=False) + request(close=True)
+    lines = len(door.log())
+    assert [status for status, _ in await door.send(large)] == [401, 401]
+    assert [line["why"] for line in await new_lines(door, lines)] == ["no request-timestamp"] * 2
+
+
+async def test_a_crowd_that_says_nothing_shuts_nobody_out(door: Door) -> None:
+    """More connections than the bot may have files, all the time: Slack's requests are answered among them."""
+    lines, spoken = len(door.log()), challenge("spoken")
+    with flooding(door.port, most=2 * FEW_FILES) as flood:
+        await asyncio.to_thread(lambda: wait_for(lambda: flood.opened > 2 * FEW_FILES))
+        for _ in range(5):
+            began = time.monotonic()
+            ((status, _),) = await door.send(request(spoken, headers=door.signed(spoken)))
+            assert status == 200
+            assert time.monotonic() - began < 3, "Slack waits for so long"
+    logged = await new_lines(door, lines)
+    assert {line["event"] for line in logged} == {"http.crowded"}
+    assert await door.healthy()
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("claim", [False, True])
+async def test_a_flood_of_real_size_costs_neither_clips_nor_memory_nor_log(tmp_path: Path, claim: bool) -> None:
+    """Ten seconds of connections with commands among them, and then 480 bodies of a megabyte, unsigned or signed with
+    another secret."""
+    async with stage(tmp_path, mode="http", start=False) as play:
+        with open_files(1024):
+            await play.start_bot()
+        door = Door(play=play, port=int((await play.bot.origin()).rpartition(":")[2]), secret=b"guessed")
+        with flooding(door.port, most=900) as flood:
+            for prompt in ("a red panda", "an otter"):
+                await play.studio.slash("maya", f"/clip {prompt}")
+                await asyncio.sleep(5)
+            assert flood.opened > 2000
+        assert len(await play.clips(2)) == 2
+        assert play.bot.log().count("http.crowded") < 20
+        assert "system resource" not in play.bot.log()
+
+        before, most = resident(play.bot.pid), 0
+        body = b"x" * 999_999
+        sent = request(body, headers=door.signed(body) if claim else {}, length="1000000")
+        senders = asyncio.gather(*(door.send(sent, within=60) for _ in range(480)), return_exceptions=True)
+        while not senders.done():
+            most = max(most, resident(play.bot.pid))
+            await asyncio.sleep(0.05)
+        assert most - before < 150_000_000
+        assert await door.healthy()
+        assert "Traceback" not in play.bot.log()
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Return when it has happened, within ten seconds."""
+    deadline = time.monotonic() + 10
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 async def test_the_table_is_as_long_as_promised_and_reaches_the_limit() -> None:

@@ -53,50 +53,6 @@ async def test_a_prompt_about_payloads_is_a_prompt(tmp_path: Path) -> None:
         await play.card("a rocket with its payload={}&amp;payload")
 
 
-async def test_a_button_works(tmp_path: Path) -> None:
-    async with stage(tmp_path, mode="http", CONFIRM_ABOVE_USD="0.5") as play:
-        await play.studio.slash("maya", "/clip a red panda surfing --takes 2")
-        card = await play.card("a red panda surfing")
-        pressed = await play.studio.click("maya", card, "clip.confirm")
-        assert pressed["acked"], pressed
-        assert len(await play.clips(2)) == 2
-
-
-@pytest.mark.parametrize(
-    ("fault", "more"), [("duplicate", {"times": 4}), ("lose_first", {}), ("delay", {"seconds": 0.5})]
-)
-async def test_an_event_that_comes_often_late_or_only_again_has_one_effect(
-    tmp_path: Path, fault: str, more: Json
-) -> None:
-    async with stage(tmp_path, mode="http") as play:
-        draft = await drafted(play)
-        await play.studio.fault("slack:event", "do", fault, match={"reaction": "rocket"}, **more)
-        await play.studio.react("ben", draft, "rocket")
-        await play.clips(2)
-        await play.at_rest()
-
-        assert await play.bot.terminate() == 0
-        await play.start_bot()
-        await play.studio.post("/redeliver", last=1)
-        await play.studio.wait_until(lambda state: state["events"][-1]["acked"] or None, what="it is taken again")
-        await play.at_rest()
-        assert len(await play.clip_messages()) == 2
-        assert len(await play.ledger()) == 2
-
-
-async def test_a_repeated_event_says_so_and_counts_once(tmp_path: Path) -> None:
-    """The answer comes too late for Slack, which sends the event again with its number and its reason."""
-    quick = {"ack_timeout": 0.4, "retry_schedule": [0, 0.3, 0.6]}
-    async with stage(tmp_path, mode="http", sandbox=quick) as play:
-        draft = await drafted(play)
-        with frozen(play):
-            await play.studio.react("ben", draft, "rocket")
-            await play.studio.wait_until(lambda state: retries(state) >= 2 or None, what="Slack sends it again")
-        await play.clips(2)
-        await play.at_rest()
-        assert len(await play.ledger()) == 2
-
-
 async def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(tmp_path: Path) -> None:
     """The database is locked for longer than Slack waits: 500, no effect, and one effect with a later delivery."""
     async with stage(tmp_path, mode="http", sandbox={"retry_schedule": [0.1, 0.5, 0.5, 0.5, 0.5, 0.5]}) as play:

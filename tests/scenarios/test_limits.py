@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.driver import CHANNEL, Json, channel_in
-from tests.scenarios.bot import Stage, stage
+from tests.scenarios.bot import Stage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 
 DRAFT = 320_000
 """Micro-dollars that a draft is held at."""
@@ -41,8 +42,11 @@ async def the_figures_are_true(play: Stage) -> int:
     return charged
 
 
+@HTTP_IN_THE_STORM
 @pytest.mark.timeout(90)
-async def test_a_provider_that_bills_double_is_stopped_at_the_cap_and_the_figures_stay_true(tmp_path: Path) -> None:
+async def test_a_provider_that_bills_double_is_stopped_at_the_cap_and_the_figures_stay_true(
+    stage: MakeStage, tmp_path: Path
+) -> None:
     """Seven drafts fit under the cap at the price. The provider charges half in one channel, which frees the rest; then
     double: what is queued when that shows is not ordered any more, new asks are refused, the admin hears of it once."""
     async with stage(tmp_path, BUDGET_CHANNEL_MONTH_USD="2.30", PROVIDER_CONCURRENCY="2", ADMIN_USERS=MAYA) as play:
@@ -89,8 +93,11 @@ async def nothing_left_to_tell(play: Stage) -> None:
     await play.until_rows(f"select 1 where not exists ({left})")
 
 
+@HTTP_IN_THE_STORM
 @pytest.mark.timeout(90)
-async def test_one_persons_many_clips_take_turns_and_a_final_takes_two_people_and_is_announced(tmp_path: Path) -> None:
+async def test_one_persons_many_clips_take_turns_and_a_final_takes_two_people_and_is_announced(
+    stage: MakeStage, tmp_path: Path
+) -> None:
     """Maya's second and third clip wait for her first, each saying which in line it is; Ben's does not wait. Then the
     channel asks for two rockets: one alone makes no final, two make one, which is linked in the winners' channel; in a
     channel that Dailies is not in, the admins hear that it cannot be."""

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.driver import Json
-from tests.scenarios.bot import Stage, stage
+from tests.scenarios.bot import Stage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 
 ASKS, TAKES = 50, 4
 CLIPS = ASKS * TAKES
@@ -35,16 +36,19 @@ STAMP = uuid.UUID("0c7a5f6e-5d3b-4f53-9a0f-6b1c2d9e4a70").bytes
 """The box in which the pretend provider writes whose clip a file is."""
 
 
+# What Slack sends is fifty commands, and all else is alike in both modes: over HTTP the half minute is for the storm.
+@HTTP_IN_THE_STORM
 @pytest.mark.timeout(180)
-async def test_two_hundred_clips_arrive_once_each_as_their_own_and_the_bot_stays_small(tmp_path: Path) -> None:
-    settings = {
-        "PROVIDER_CONCURRENCY": "40",
-        "MAX_RUNNING_PER_PERSON": "40",
-        "CONFIRM_ABOVE_USD": "100",
-        "POLL_INTERVAL_SECONDS": "1",
-    }
-    async with stage(tmp_path, start=False) as play:
-        await play.start_bot(**settings)
+async def test_two_hundred_clips_arrive_once_each_as_their_own_and_the_bot_stays_small(
+    stage: MakeStage, tmp_path: Path
+) -> None:
+    async with stage(
+        tmp_path,
+        PROVIDER_CONCURRENCY="40",
+        MAX_RUNNING_PER_PERSON="40",
+        CONFIRM_ABOVE_USD="100",
+        POLL_INTERVAL_SECONDS="1",
+    ) as play:
         await play.provider(fidelity="cached", render_seconds=[0.2, 0.9])
         await play.studio.slash("maya", f"/clip a warm-up --takes {WARM_UP}")
         await play.clips(WARM_UP)
@@ -64,7 +68,7 @@ async def test_two_hundred_clips_arrive_once_each_as_their_own_and_the_bot_stays
 
 
 @pytest.mark.timeout(60)
-async def test_a_very_large_clip_passes_through_without_being_held_in_memory(tmp_path: Path) -> None:
+async def test_a_very_large_clip_passes_through_without_being_held_in_memory(stage: MakeStage, tmp_path: Path) -> None:
     async with stage(tmp_path) as play:
         await play.provider(fidelity="cached")
         await peak_kb(play, "a warm-up")

@@ -7,20 +7,28 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.scenarios.bot import stage
-from tests.support.postgres import running_postgres
+from tests.scenarios.conftest import MakeStage
+from tests.support.postgres import Postgres, running_postgres
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """A real server."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture
-def database() -> Iterator[str]:
-    """A database of its own in a real server."""
-    with running_postgres() as postgres, postgres.database() as url:
+def database(postgres: Postgres) -> Iterator[str]:
+    """A database of its own."""
+    with postgres.database() as url:
         yield url
 
 
-async def test_drafts_a_final_and_a_restart_on_postgresql(tmp_path: Path, database: str) -> None:
+async def test_drafts_a_final_and_a_restart_on_postgresql(stage: MakeStage, tmp_path: Path, database: str) -> None:
     """One clip, a final that is killed while it renders, and a second life of the bot that brings it."""
     async with stage(tmp_path, DATABASE_URL=database) as play:
+        await play.provider(fidelity="cached")
         await play.studio.slash("maya", "/clip a lighthouse at dusk")
         (draft,) = await play.clips(1)
         await play.provider(render_seconds=2.0)

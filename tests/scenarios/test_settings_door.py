@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.driver import CHANNEL, Json, channel_in
-from tests.scenarios.bot import Stage, stage
+from tests.scenarios.bot import Stage
+from tests.scenarios.conftest import MakeStage
 
 OTHER = "dailies-two"
 DRAFT, FINAL = 320_000, 600_000
@@ -15,7 +16,9 @@ DRAFT, FINAL = 320_000, 600_000
 
 
 @pytest.mark.timeout(90)
-async def test_what_an_admin_sets_counts_for_the_next_ask_and_a_maker_only_looks(tmp_path: Path) -> None:
+async def test_what_an_admin_sets_counts_for_the_next_ask_and_a_maker_only_looks(
+    stage: MakeStage, tmp_path: Path
+) -> None:
     async with stage(tmp_path) as play:
         await play.provider(fidelity="cached", render_seconds=[0.05, 0.1])
         await a_maker_may_look_and_not_change(play)

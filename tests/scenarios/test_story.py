@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.sandbox.driver import Json, root_of
-from tests.scenarios.bot import Mode, Stage, number_of, stage
+from tests.scenarios.bot import Stage, number_of
+from tests.scenarios.conftest import MakeStage
 
 
-@pytest.mark.parametrize("mode", ["socket", "http"])
-async def test_a_team_drafts_picks_one_and_makes_a_variant_all_in_one_thread(tmp_path: Path, mode: Mode) -> None:
+async def test_a_team_drafts_picks_one_and_makes_a_variant_all_in_one_thread(stage: MakeStage, tmp_path: Path) -> None:
     """Two takes; three people want the second, and Slack delivers their reactions twice; one final comes, paid by the
     first of them. A reply makes one variant. The money in our books is the money in the provider's."""
-    async with stage(tmp_path, mode=mode) as play:
+    async with stage(tmp_path) as play:
         answer = await play.studio.slash("maya", "/clip a red panda surfing --takes 2")
         assert answer["acked"], answer
         first, second = await play.clips(2)

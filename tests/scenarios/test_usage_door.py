@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.driver import Json
-from tests.scenarios.bot import Stage, stage
+from tests.scenarios.bot import Stage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 
 CHANNEL = "C0DAILIES1"
 """The channel's id in the pretend workspace."""
@@ -27,8 +28,9 @@ SPENT = 2 * DRAFT + 480_000 + 900_000
 """Two drafts at the price, one draft and a final at half as much again; the failed one was given back."""
 
 
+@HTTP_IN_THE_STORM
 @pytest.mark.timeout(90)
-async def test_every_door_to_the_figures_agrees_with_the_provider(tmp_path: Path) -> None:
+async def test_every_door_to_the_figures_agrees_with_the_provider(stage: MakeStage, tmp_path: Path) -> None:
     async with stage(tmp_path, BUDGET_CHANNEL_MONTH_USD="5") as play:
         await a_days_work(play)
         charges = await play.ledger()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.driver import Json, buttons, root_of
-from tests.scenarios.bot import Stage, stage
+from tests.scenarios.bot import Stage
+from tests.scenarios.conftest import MakeStage
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -20,7 +21,7 @@ KEPT_OUT = {
 }
 
 
-async def test_who_may_spend_from_the_first_ask_to_the_last_press(tmp_path: Path) -> None:
+async def test_who_may_spend_from_the_first_ask_to_the_last_press(stage: MakeStage, tmp_path: Path) -> None:
     async with stage(tmp_path, CONFIRM_ABOVE_USD="0.5") as play:
         await play.provider(fidelity="cached")
         await changed(play, "people.deny+=@dev channels.deny=#dailies-two")

@@ -5,14 +5,14 @@ middle of their lives says so, and is checked for the rest: ``@pytest.mark.jobs_
 writes half a ledger on purpose is not checked: ``@pytest.mark.half_made_ledger(reason="…")``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import wraps
 from typing import Any
 
 from sqlalchemy import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, select
 
 from bot.domain.budget import Entry
@@ -21,7 +21,7 @@ from bot.domain.ledger_check import unsound
 from storage import Database, MemoryStorage, migrations
 from storage.engines import place_of, plain_engine
 from storage.rows import entry_from_row, job_from_row
-from storage.tables import JobRow, LedgerRow
+from storage.tables import AuditRow, JobRow, LedgerRow
 
 HALF_MADE, BY_HAND = "half_made_ledger", "jobs_set_by_hand"
 """The markers of tests that are not checked, and of those whose jobs are not."""
@@ -31,8 +31,9 @@ class Jobs(Enum):
     """Whose money is compared with where they stand."""
 
     NONE = "none"
-    BOOKED = "booked"
-    """Those that have rows in the ledger: many tests are about jobs alone."""
+    TAKEN = "taken"
+    """Those that were taken as people's asks are, with a line of the audit, and those that have rows in the ledger:
+    many tests put jobs of their own beside them."""
     ALL = "all"
 
 
@@ -42,6 +43,15 @@ class UnsoundBooks(AssertionError):
     def __init__(self, where: str, breaches: Iterable[str]) -> None:
         self.breaches = tuple(breaches)
         super().__init__("\n".join([f"The ledger of {where} is unsound:", *self.breaches]))
+
+
+class NotLookedAt(AssertionError):
+    """A database whose books nobody could read, so that nobody knows whether they are sound."""
+
+    def __init__(self, url: URL, why: str) -> None:
+        self.url = url
+        self.why = why
+        super().__init__(f"The ledger of {url.render_as_string()} was not looked at: {why}")
 
 
 @dataclass
@@ -59,7 +69,9 @@ class Books:
     def check(self, jobs: Jobs) -> None:
         """Raises UnsoundBooks for the first one that is."""
         for memory in self.memories:
-            _raise("a memory storage", memory._tables.ledger.values(), memory._tables.jobs.values(), jobs)
+            tables = memory._tables
+            asked = {(line.workspace, line.ask_id) for line in tables.audit if line.ask_id}
+            _raise("a memory storage", tables.ledger.values(), tables.jobs.values(), asked, jobs)
         for url in sorted(self.urls, key=str):
             check_database(url.render_as_string(hide_password=False), jobs)
 
@@ -70,30 +82,37 @@ class Books:
 
 
 def check_database(url: str, jobs: Jobs = Jobs.ALL) -> None:
-    """Raises UnsoundBooks when that database's are. One that is gone, or has other tables than these, has no books."""
+    """Raises UnsoundBooks when that database's are, NotLookedAt when they cannot be read. A file that is gone, or was
+    never made, has no books."""
     place = place_of(url)
     if place.file is not None and not place.file.is_file():
         return
     engine = plain_engine(place, writing=False)
     try:
         with Session(engine) as session:
-            if migrations.current(session.connection()) != migrations.newest():
-                return
+            schema = migrations.current(session.connection())
+            if schema != migrations.newest():
+                raise NotLookedAt(place.url, f"its schema is {schema}")
             entries = [entry_from_row(row) for row in session.exec(select(LedgerRow))]
             stored = [job_from_row(row) for row in session.exec(select(JobRow))]
-    except OperationalError:
-        return
+            asked = {(row.workspace, row.ask_id) for row in session.exec(select(AuditRow)) if row.ask_id}
+    except SQLAlchemyError as error:
+        raise NotLookedAt(place.url, str(error)) from error
     finally:
         engine.dispose()
-    _raise(place.url.render_as_string(), entries, stored, jobs)
+    _raise(place.url.render_as_string(), entries, stored, asked, jobs)
 
 
-def _raise(where: str, entries: Iterable[Entry], stored: Iterable[Job], jobs: Jobs) -> None:
+def _raise(
+    where: str, entries: Iterable[Entry], stored: Iterable[Job], asked: Collection[tuple[str, str]], jobs: Jobs
+) -> None:
     rows = tuple(entries)
     booked = {(row.workspace, row.job_id) for row in rows}
     looked_at = {
         Jobs.NONE: (),
-        Jobs.BOOKED: (job for job in stored if (job.workspace, job.id) in booked),
+        Jobs.TAKEN: (
+            job for job in stored if (job.workspace, job.id) in booked or (job.workspace, job.ask_id) in asked
+        ),
         Jobs.ALL: stored,
     }
     breaches = unsound(rows, looked_at[jobs])

@@ -55,6 +55,7 @@ def _order(row: dict[str, str], workspace: str) -> Recorded:
         tier=row["tier"],
         stage=Stage(row["stage"]),
         as_final_micro_usd=_whole(row["as_final"]),
+        price_assumed=False,
         micro_usd=int(row["held"]),
         at=datetime.fromisoformat(row["at"]),
     )

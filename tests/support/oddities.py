@@ -118,9 +118,6 @@ ODDITIES: dict[str, Oddity] = {
     "a reply without a channel": _event(**{**_MESSAGE, "channel": None}),
     "a reply in a thread that is an object": _event(**{**_MESSAGE, "thread_ts": {"ts": "1.1"}}),
     "a reply whose words are a number": _event(**{**_MESSAGE, "text": 7}),
-    "a reply with half a character": Oddity(
-        payload=json.dumps(_wrapper(event=_MESSAGE))[:-2] + f', "text": "{MARK}{_SURROGATE}"}}}}'
-    ),
     "authorizations that are a number": Oddity(payload=json.dumps(_wrapper(event=_MESSAGE, authorizations=7))),
     "authorizations in authorizations": Oddity(
         payload=json.dumps(_wrapper(event=_MESSAGE, authorizations=[{"authorizations": [7]}]))

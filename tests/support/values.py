@@ -118,6 +118,7 @@ def a_hold(**changes: Any) -> Hold:
         tier=MINI,
         stage=Stage.DRAFT,
         as_final_micro_usd=AS_FINAL,
+        price_assumed=False,
         micro_usd=PRICE,
         at=START,
     )

@@ -31,7 +31,7 @@ DRAFTS_AS_FINALS = 480 * CENT
 THOSE_DRAFTS = 288 * CENT
 FINALS = 180 * CENT
 SAVED = 12 * CENT
-SPENT, HELD, GIVEN_BACK = 593 * CENT, 32 * CENT, 32 * CENT
+SPENT, HELD, GIVEN_BACK = 683 * CENT, 32 * CENT, 32 * CENT
 
 
 class Slack:
@@ -110,7 +110,7 @@ async def test_the_document_works_out_the_same_month_with_the_same_result(storag
 def written(order: Recorded) -> tuple[str, str, str, str]:
     """An order as the document's table has it."""
     cost = order.settled if order.adjusted is None else order.adjusted
-    unknown = "unknown" if order.hold.stage is Stage.DRAFT else ""
+    unknown = "" if order.hold.stage is Stage.DIRECT else "unknown"
     as_final = order.hold.as_final_micro_usd
     return (
         order.hold.job_id,
@@ -124,7 +124,7 @@ async def test_a_promotion_of_every_draft_costs_more_and_is_said_as_such() -> No
     storage = MemoryStorage()
     async with storage.begin() as tx:
         await tx.ledger.hold([a_hold(stage=Stage.DRAFT, micro_usd=320_000, as_final_micro_usd=600_000)], ())
-        final = a_hold(job_id="j2", stage=Stage.FINAL, micro_usd=600_000, as_final_micro_usd=None)
+        final = a_hold(job_id="j2", stage=Stage.FINAL, micro_usd=600_000, as_final_micro_usd=600_000)
         await tx.ledger.hold([final], ())
         await tx.ledger.settle("T1", "j1", 1, 320_000, at(60))
         await tx.ledger.settle("T1", "j2", 1, 600_000, at(60))
@@ -148,6 +148,31 @@ async def test_without_any_price_as_a_final_no_saving_is_claimed() -> None:
     assert "$" not in saving_words(found)
 
 
+async def test_the_final_of_a_draft_that_is_left_out_is_left_out_with_it() -> None:
+    storage = MemoryStorage()
+    async with storage.begin() as tx:
+        for number, stage in enumerate((Stage.DRAFT, Stage.FINAL), start=1):
+            await tx.ledger.hold([a_hold(job_id=f"j{number}", stage=stage, as_final_micro_usd=None)], ())
+            await tx.ledger.settle("T1", f"j{number}", 1, 320_000, at(60))
+    rows = await usage(storage)
+    found = saving(rows)
+    assert found is not None
+    assert (found.saved_micro_usd, found.left_out) == (0, 1)
+    assert "cannot be said" in saving_words(found)
+    # In another month than its draft there is nothing that it could be compared with.
+    assert saving(row for row in rows if row.stage is Stage.FINAL) is None
+
+
+async def test_a_final_in_the_month_after_its_draft_is_a_loss_in_that_month() -> None:
+    storage = MemoryStorage()
+    async with storage.begin() as tx:
+        await tx.ledger.hold([a_hold(stage=Stage.FINAL, micro_usd=600_000, as_final_micro_usd=600_000)], ())
+        await tx.ledger.settle("T1", "j1", 1, 600_000, at(60))
+    found = saving(await usage(storage))
+    assert found is not None
+    assert saving_words(found).startswith("Drafting first saved nothing: it cost $0.60 more")
+
+
 async def test_clips_rendered_without_a_draft_are_nothing_to_compare() -> None:
     storage = MemoryStorage()
     async with storage.begin() as tx:
@@ -162,30 +187,30 @@ async def test_clips_rendered_without_a_draft_are_nothing_to_compare() -> None:
 
 async def test_a_month_is_summed_in_every_way_and_each_way_adds_up(storage: MemoryStorage) -> None:
     found = await month(storage)
-    assert found.total == Figures(clips=11, spent_micro_usd=SPENT, held_micro_usd=HELD, released_micro_usd=GIVEN_BACK)
+    assert found.total == Figures(clips=12, spent_micro_usd=SPENT, held_micro_usd=HELD, released_micro_usd=GIVEN_BACK)
     assert [(name, line.clips, line.spent_micro_usd) for name, line in found.by_person] == [
         ("UBEN", 6, 372 * CENT),
-        ("UMAYA", 5, 221 * CENT),
+        ("UMAYA", 6, 311 * CENT),
     ]
-    assert dict(found.by_channel)["CLAUNCH"] == Figures(clips=4, spent_micro_usd=189 * CENT, held_micro_usd=HELD)
+    assert dict(found.by_channel)["CLAUNCH"] == Figures(clips=5, spent_micro_usd=279 * CENT, held_micro_usd=HELD)
     assert [(name, line.spent_micro_usd) for name, line in found.by_provider] == [
-        ("hiapi", 454 * CENT),
+        ("hiapi", 544 * CENT),
         ("muapi", 139 * CENT),
     ]
     assert [(name, line.spent_micro_usd) for name, line in found.by_tier] == [
         ("mini", 543 * CENT),
-        ("standard", 50 * CENT),
+        ("standard", 140 * CENT),
     ]
-    assert (found.drafts.clips, found.finals.clips, found.direct.clips) == (8, 2, 1)
+    assert (found.drafts.clips, found.finals.clips, found.direct.clips) == (8, 3, 1)
     assert [line.spent_micro_usd for line in (found.drafts, found.finals, found.direct)] == [
         338 * CENT,
-        180 * CENT,
+        270 * CENT,
         75 * CENT,
     ]
     for part in (found.by_channel, found.by_person, found.by_provider, found.by_tier, found.by_workspace):
         assert sum(line.spent_micro_usd for _, line in part) == SPENT
         assert sum(line.held_micro_usd for _, line in part) == HELD
-        assert sum(line.clips for _, line in part) == 11
+        assert sum(line.clips for _, line in part) == 12
 
 
 @pytest.mark.parametrize("text", ["2026-11", "2000-01", "2999-12"])
@@ -218,7 +243,7 @@ async def test_a_maker_sees_the_channel_and_their_own_part_of_everything(storage
     assert found.view is View.CHANNEL
     assert [name for name, _ in found.figures.by_channel] == ["CSHOTS"]
     assert found.figures.total.spent_micro_usd == 404 * CENT
-    assert found.own == Figures(clips=5, spent_micro_usd=221 * CENT)
+    assert found.own == Figures(clips=6, spent_micro_usd=311 * CENT)
 
 
 @pytest.mark.parametrize("person", ["UGUS", "UUNKNOWN", "UDENIED"])

@@ -7,14 +7,17 @@ import pytest
 
 from bot.domain.access import AccessRules, Member
 from bot.domain.announcement import ADMINS, Announcement, Topic
-from bot.domain.budget import Scope
+from bot.domain.budget import Scope, Stage
+from bot.domain.job import Job, State, TimelineEntry
 from bot.domain.lineage import Method
 from bot.domain.patience import NEWS_VALID
+from bot.domain.preferences import WHOLE_WORKSPACE, PreferencesVersion
 from bot.domain.pricing import PriceTable
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone
+from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone, Share
 from bot.services.announcing import Announcing
 from bot.services.bench import Bench, Later
 from bot.services.circuit import Circuit
+from bot.services.delivering import Delivering
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.lease import Lease
 from bot.services.moving import Moves
@@ -26,7 +29,7 @@ from bot.services.routing import Router
 from handlers.blocks.announcements import announcement
 from storage import MemoryClips, MemoryStorage
 from tests.support.clock import SettableClock
-from tests.support.values import a_job, an_ask, at
+from tests.support.values import a_job, a_thread, an_ask, at
 
 WINNER = Announcement(
     workspace="T1",
@@ -74,6 +77,11 @@ class Slack:
     standing: list[tuple[str, str]] = field(default_factory=list)
     """Where, and the key."""
     admin_trouble: ChatError | None = None
+    share: Share | None = None
+    """Where every file stands."""
+
+    async def find_share(self, file_id: str, channel: str) -> Share | None:
+        return self.share
 
     async def announce(self, news: Announcement) -> str:
         trouble = self.troubles.pop(0) if self.troubles else None
@@ -264,6 +272,46 @@ async def test_a_winner_is_announced_once_with_who_promoted_it(room: Newsroom) -
     assert (news.to, news.facts["person"], news.facts["message_ts"]) == ("CWINS", "U2", "1.5")
 
 
+@pytest.mark.parametrize(
+    ("public", "stored", "linked"),
+    [
+        (True, {WHOLE_WORKSPACE: "CWINS"}, ["CWINS"]),
+        (False, {WHOLE_WORKSPACE: "CWINS"}, []),
+        (False, {"C1": "COWN"}, ["COWN"]),
+        (False, {WHOLE_WORKSPACE: "CWINS", "C1": "COWN"}, ["COWN"]),
+        (True, {WHOLE_WORKSPACE: "CWINS", "C1": "none"}, []),
+        (False, {}, []),
+    ],
+)
+async def test_a_final_of_a_private_channel_is_linked_elsewhere_only_where_that_channel_says_so(
+    room: Newsroom, public: bool, stored: dict[str, str], linked: list[str]
+) -> None:
+    """A link shows the prompt to whoever reads the winners' channel."""
+    job = a_job(stage=Stage.FINAL, state=State.DELIVERING, file_id="F1", shared_at=at())
+    async with room.storage.begin() as tx:
+        for subject, winners in stored.items():
+            values = {"winners.channel": winners}
+            await tx.preferences.put(
+                PreferencesVersion(workspace="T1", subject=subject, version=1, values=values, changed_by="U1", at=at())
+            )
+        await tx.jobs.add_thread(a_thread())
+        await tx.jobs.add_ask(an_ask())
+        entry = TimelineEntry(workspace="T1", job_id=job.id, at=at(), event="put", state=job.state)
+        await tx.jobs.add(job, entry)
+        (job,) = await tx.jobs.claim(room.lease.ownership, 1, at())
+        ask = await tx.jobs.ask("T1", job.ask_id)
+    room.slack.share = Share(message_ts="1.5", public=public)
+
+    assert isinstance(after := await Delivering(bench=room.announcing.bench, promote=nobody).deliver(job, ask), Job)
+
+    assert (after.state, after.message_ts) == (State.DELIVERED, "1.5")
+    assert [news.to for news in await room.left()] == linked
+
+
+async def nobody(job: Job, person: str) -> None:
+    raise AssertionError(f"{person} promoted nothing of {job.id}")
+
+
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
@@ -278,9 +326,9 @@ def test_a_winner_is_linked_and_its_prompt_brings_nothing_to_life() -> None:
 @pytest.mark.parametrize(
     ("scope", "subject", "whose"),
     [
-        (Scope.WORKSPACE_MONTH, "T1", "this workspace's cap for the month"),
+        (Scope.WORKSPACE_MONTH, "T1", "the cap of this workspace for the month"),
         (Scope.CHANNEL_MONTH, "C1", "the cap of <#C1> for the month"),
-        (Scope.PERSON_DAY, "U1", "<@U1>'s cap for the day"),
+        (Scope.PERSON_DAY, "U1", "the cap of <@U1> for the day"),
     ],
 )
 def test_a_cap_that_is_near_says_which_and_what_is_left(scope: Scope, subject: str, whose: str) -> None:

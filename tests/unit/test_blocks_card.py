@@ -225,8 +225,9 @@ def test_a_card_is_lawful_and_whole_in_every_state(
             )
         )
         assert_lawful(message)
+        ended = decision is Decision.STOP and state is State.WAITING
         for words in (message.text, json.dumps(message.blocks)):
-            assert f"*{state.value}*" in words
+            assert f"*{State.CANCELLED if ended else state}*" in words
             assert "*#1*" in words
             assert "<@UMAYA>" in words
             assert "a red panda surfing" in words
@@ -422,7 +423,7 @@ def test_buttons_carry_what_they_are_about_and_the_generation_they_were_drawn_wi
 def test_ordering_again_asks_first_and_says_that_it_may_charge_twice() -> None:
     button = button_of(card(shown(job_in(State.UNCERTAIN))), "clip.order_again")
     assert button["style"] == "danger"
-    assert "charge $0.324 a second time" in button["confirm"]["text"]["text"]
+    assert "charge $0.324 (assumed: HiAPI publishes no price) a second time" in button["confirm"]["text"]["text"]
 
 
 def test_cancelling_asks_first_only_when_money_is_gone() -> None:
@@ -494,6 +495,22 @@ def test_a_decision_says_whose_it_was(changes: dict[str, Any], words: str) -> No
     assert words in live(card(shown(job_in(State.CANCELLED), **changes)))
 
 
+@pytest.mark.parametrize("by", [None, "USAM"])
+@pytest.mark.parametrize("gate", ["confirm", "undo"])
+def test_a_clip_of_a_stopped_ask_is_shown_as_it_ends_before_it_has_ended(gate: str, by: str | None) -> None:
+    """The decision stands at once and the clip follows a little later: no card says both."""
+    changes = {"confirm": CONFIRMING, "undo": UNDOING}[gate] | {"decision": Decision.STOP, "decided_by": by}
+    reason = {"confirm": WaitReason.CONFIRMATION, "undo": WaitReason.UNDO_WINDOW}[gate]
+    takes = [job_in(State.WAITING, wait_reason=reason, cancel_by=by, take=take, takes=2) for take in (1, 2)]
+
+    at_once = card(shown(*takes, **changes))
+
+    assert at_once == card(shown(*[replace(job, state=State.CANCELLED) for job in takes], **changes))
+    assert offered(at_once) == []
+    assert live(at_once).count("*cancelled*") == 4
+    assert not re.search(r"waiting|being stopped|Starts by itself|Waits for|Held|Would cost", live(at_once))
+
+
 def test_an_ask_without_clips_still_has_a_card() -> None:
     assert_lawful(card(shown()))
 
@@ -534,6 +551,22 @@ def test_a_promotion_with_too_few_behind_it_says_how_many_there_were() -> None:
     stopped = shown(job_in(State.CANCELLED, failure=few), gate=Gate.UNDO, decision=Decision.STOP)
     assert "the reactions of 1 of 2 people who may spend here stood" in card(stopped).text
     assert "Nothing was charged" in card(stopped).text
+
+
+@pytest.mark.parametrize("kind", [FailureKind.OVER_CAP, FailureKind.NOT_IN_CHANNEL])
+@pytest.mark.parametrize("gate", [Gate.UNDO, Gate.CONFIRMATION])
+def test_nobody_is_said_to_have_stopped_what_could_not_be_paid_or_shown(kind: FailureKind, gate: Gate) -> None:
+    failed = job_in(State.FAILED, failure=Failure(kind=kind, detail=""))
+    words = everything(card(shown(failed, gate=gate, decision=Decision.STOP)))
+    assert "taken back" not in words
+    assert "Nobody confirmed" not in words
+    assert "Nothing was charged" in words
+
+
+def test_a_card_names_no_reaction_where_none_promotes() -> None:
+    words = card(replace(shown(job_in(State.DELIVERED)), promote_emoji=None)).text
+    assert everything(card(replace(shown(job_in(State.DELIVERED)), promote_emoji=None))).count("react to it") == 0
+    assert "None" not in words
 
 
 def test_what_a_cap_says_is_not_put_into_the_providers_mouth() -> None:

@@ -26,10 +26,11 @@ def a_row(stage: Stage = Stage.DRAFT, **changes: object) -> UsageRow:
         held_micro_usd=320_000,
         settled_micro_usd=640_000,
         released_micro_usd=0,
+        assumed_micro_usd=0,
         clips=2,
         as_final_micro_usd=1_200_000 if stage is Stage.DRAFT else 0,
-        compared_micro_usd=640_000 if stage is Stage.DRAFT else 0,
-        compared_clips=2 if stage is Stage.DRAFT else 0,
+        compared_micro_usd=640_000 if stage is Stage.DRAFT else 600_000 if stage is Stage.FINAL else 0,
+        compared_clips=2 if stage is Stage.DRAFT else 1 if stage is Stage.FINAL else 0,
     )
     return replace(row, **changes)  # type: ignore[arg-type]
 

@@ -29,6 +29,7 @@ from bot.services.answers import (
     NotYours,
     Refusal,
     Taken,
+    TooFew,
     WhichClip,
 )
 from bot.vendors import VENDORS
@@ -271,6 +272,9 @@ CAP = Cap(
 
 REFUSALS: list[tuple[Exception, tuple[str, ...]]] = [
     (OverCap(CAP, 1_500_000, 640_000), ("$0.64", "$0.50 of $2.00", "you for the day", "<!date^", "renews")),
+    (OverCap(CAP, 1_500_000, 640_000), ("have an admin raise it", "up to what whoever runs Dailies allows")),
+    (TooFew(quorum=3, there=1, emoji="ship"), ("3 people", "1 of them", "2 more", ":ship:", "*Confirm* again")),
+    (TooFew(quorum=2, there=1, emoji="rocket"), ("2 people", "1 more")),
     (OverCap(replace(CAP, scope=Scope.CHANNEL_MONTH), 0, 9_000_000), ("this channel for the month",)),
     (OverCap(replace(CAP, scope=Scope.WORKSPACE_MONTH), 0, 9_000_000), ("this workspace for the month",)),
     (NoPrice("hiapi", "standard", Resolution.P1080), ("HiAPI", "standard", "1080p", "PRICE_FILE")),
@@ -370,7 +374,7 @@ def test_a_mistake_is_quoted_without_coming_to_life(typed: str) -> None:
     ],
 )
 def test_a_notice_says_what_happened_what_it_costs_and_what_to_do(kind: Notice, words: tuple[str, ...]) -> None:
-    failure = Failure(kind=FailureKind.OVER_CAP, detail="and $0.10 of $2.00 is left in person day.")
+    failure = Failure(kind=FailureKind.OVER_CAP, detail=str(OverCap(CAP, 1_900_000, 640_000)))
     message = notice(kind, ASK, replace(JOB, failure=failure))
     assert_plain_answer(message)
     for word in words:

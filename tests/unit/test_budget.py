@@ -122,7 +122,10 @@ def test_rows_are_locked_in_one_order_by_everybody(one: tuple[str, ...], other: 
 def test_over_a_cap_says_what_is_left() -> None:
     error = OverCap(a_cap(limit=1_000_000), 900_000, 320_000)
     assert error.left_micro_usd == 100_000
-    assert str(error) == "This would cost $0.32, and $0.10 of $1.00 is left in workspace month."
+    assert str(error) == (
+        "This would cost $0.32, and $0.10 of $1.00 is left for this workspace for the month. "
+        "The cap renews 2026-11-21 21:30 UTC."
+    )
     assert OverCap(a_cap(limit=1_000_000), 1_200_000, 1).left_micro_usd == 0
 
 

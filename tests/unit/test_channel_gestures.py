@@ -115,6 +115,17 @@ async def test_emoji_mean_what_the_channel_says(channel: str, emoji: str, done: 
     assert desk.done == done
 
 
+async def test_an_emoji_that_both_promotes_and_cancels_spends_nothing() -> None:
+    """What the workspace and a channel set apart from each other may meet so, or what another release stored."""
+    desk, listeners = await desk_with({"emoji.promote": ":ship: :x:", "emoji.cancel": ":x:"})
+    event = {"user": "U1", "item": {"type": "message", "channel": HERE, "ts": ROOT}}
+    for emoji in ("x", "ship"):
+        await listeners.of["reaction_added"](event={**event, "reaction": emoji}, body={"event_id": f"E-{emoji}"})
+    assert desk.done == ["cancel", "promote"]
+    policy = await desk.policies.of("T1", HERE)
+    assert policy.promoting == ("ship",)
+
+
 @pytest.mark.parametrize(
     ("mode", "channel", "text", "done"),
     [

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.announcement import Announcement, Topic
 from bot.domain.job import Ask, State
 from bot.domain.notice import Notice
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, ClipPost, MessageGone, Slot
+from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, ClipPost, MessageGone, Share, Slot
 from bot.sandbox.server import Sandbox
 from handlers.chat import CARD_EVENT, SlackChat
 from handlers.workspace import SlackWorkspace
@@ -171,9 +171,8 @@ async def uploaded(chat: SlackChat, post: ClipPost) -> Slot:
 async def shared(chat: SlackChat, studio: Workspace, file_id: str) -> str:
     """The ts of the file's message, when it stands and Slack says so."""
     message = await studio.message_where(lambda one: any(file["id"] == file_id for file in one.get("files", [])))
-    ts = await chat.find_share(file_id, DAILIES)
-    assert ts == message["ts"]
-    return str(ts)
+    assert await chat.find_share(file_id, DAILIES) == Share(message_ts=message["ts"], public=True)
+    return str(message["ts"])
 
 
 async def test_a_clip_is_uploaded_shared_in_its_thread_and_seen_there(chat: SlackChat, studio: Workspace) -> None:
@@ -219,6 +218,16 @@ async def test_a_share_elsewhere_is_not_this_one(chat: SlackChat, studio: Worksp
     await chat.share(slot.file_id, post)
     await shared(chat, studio, slot.file_id)
     assert await chat.find_share(slot.file_id, PRIVATE) is None
+
+
+async def test_a_share_in_a_private_channel_is_said_to_be_in_one(chat: SlackChat, studio: Workspace) -> None:
+    root = await chat.post_card(a_card(ask_in(channel=PRIVATE)))
+    job = replace(a_clip_post().job, channel=PRIVATE, clip_bytes=len(CLIP))
+    post = a_clip_post(ask_in(channel=PRIVATE, root_ts=root), job)
+    slot = await uploaded(chat, post)
+    await chat.share(slot.file_id, post)
+    message = await studio.message_where(lambda one: bool(one.get("files")), channel=PRIVATE)
+    assert await chat.find_share(slot.file_id, PRIVATE) == Share(message_ts=message["ts"], public=False)
 
 
 async def test_a_deleted_file_is_gone_and_may_be_deleted_again(chat: SlackChat, studio: Workspace) -> None:
@@ -446,7 +455,7 @@ async def test_news_for_a_person_comes_directly_and_is_found_again(chat: SlackCh
         if channel["kind"] == "im" and MAYA in channel["members"]
         for message in channel["messages"]
     ]
-    assert [text.startswith(f"90 % of <@{BEN}>'s cap for the day is held or spent") for text in written] == [True]
+    assert [text.startswith(f"90 % of the cap of <@{BEN}> for the day is held or spent") for text in written] == [True]
     assert await chat.find_announcement(near(MAYA)) == ts
     assert await chat.find_announcement(near(BEN)) is None
 

@@ -307,6 +307,21 @@ async def test_one_bad_value_among_good_ones_changes_nothing(office: Office) -> 
     await office.change("emoji.promote=:x:", "emoji.cancel=:no_entry:")
 
 
+async def test_no_layer_makes_an_emoji_of_another_promote_and_cancel(filed: Office) -> None:
+    """A channel's own list, and what the workspace sets afterwards for all channels."""
+    await filed.change("emoji.cancel=:ship: :x:")
+    await filed.change("emoji.cancel=:bell:", subject="C2")
+    with pytest.raises(SameEmoji, match=r":ship:.*C1"):
+        await filed.change("emoji.promote=:ship:", subject=WHOLE_WORKSPACE)
+    with pytest.raises(SameEmoji, match=r":bell:.*C2"):
+        await filed.change("emoji.promote=:rocket: :bell:", subject=WHOLE_WORKSPACE)
+    assert await filed.stored(WHOLE_WORKSPACE) == []
+    await filed.change("emoji.cancel=:x:")
+    await filed.change("emoji.promote=:ship:", subject=WHOLE_WORKSPACE)
+    with pytest.raises(SameEmoji):
+        await filed.change("emoji.cancel=:ship:")
+
+
 @pytest.mark.parametrize("text", ["draft.res=1080p", "final.res=1080p", "draft.tier=grand", "draft.dur=auto"])
 async def test_a_preset_that_no_provider_makes_is_refused(office: Office, text: str) -> None:
     with pytest.raises(CannotMake):

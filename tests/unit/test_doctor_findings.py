@@ -1,6 +1,7 @@
 """What the doctor says about troubles that cannot be made on every machine, and its lines themselves."""
 
 import errno
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def test_a_line_is_one_line_with_its_mend_as_a_sentence() -> None:
     [
         (BadSetting("X is odd.", "Unset X."), "Unset X."),
         (BadSetting("X is odd."), "correct it in the environment or .env; .env.example explains every name."),
+        (BadSetting("X is odd"), "correct it in the environment or .env; .env.example explains every name."),
     ],
 )
 def test_a_setting_that_cannot_be_used_says_its_own_mend_where_it_has_one(error: BadSetting, mend: str) -> None:
@@ -126,6 +128,12 @@ def test_a_folder_that_can_be_made_or_written_is_no_trouble(tmp_path: Path) -> N
     (tmp_path / "file").touch()
     assert cannot_hold(tmp_path / "file" / "data") == f"{tmp_path / 'file'} is no folder"
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_a_folder_in_which_even_root_can_make_nothing_is_a_trouble() -> None:
+    """The permissions of /proc let root pass, and the kernel refuses all the same."""
+    why = cannot_hold(Path("/proc/dailies/data"))
+    assert re.match(r"nothing can be made in /(proc)?: |/(proc)? is not writable for this user", why)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,6 @@ from tests.support.clock import START
 from tests.support.doors import BOT, Front
 from tests.support.services import CLIP, ROOT, House, People
 
-pytestmark = pytest.mark.jobs_set_by_hand(reason="clips are put in the state in which their buttons are drawn")
-
 ASKER, MAKER, ADMIN = "U1", "UMAKER", "UADMIN"
 GUEST, STRANGER, APP, UNKNOWN, DENIED = "UGUEST", "USTRANGER", "UAPP", "UUNKNOWN", "UDENIED"
 RULES = AccessRules(admins=frozenset({ADMIN}), people_deny=frozenset({DENIED}))
@@ -237,3 +235,21 @@ async def test_a_message_that_an_app_posted_is_not_read() -> None:
     front, before = Front(home, access=RULES), await home.as_it_is()
     await front.reply(APP, "#1 9:16", bot_id="B2")
     assert (await home.as_it_is(), front.told) == (before, [])
+
+
+async def test_a_press_for_which_too_few_stand_is_told_how_many_more_are_needed() -> None:
+    """The same button works as soon as they are enough."""
+    here = house()
+    value = f"{await a_dear_final(here)}:1"
+    front = Front(here, quorum=2, confirm_above_micro_usd=0)
+    before = await here.as_it_is()
+    await front.press(ASKER, "clip.confirm", value)
+    (told,) = front.told
+    assert told.person == ASKER
+    assert "2 people" in told.text
+    assert "When 1 more who may spend here react to the draft with :rocket:" in told.text
+    assert await here.as_it_is() == before
+    await front.react(MAKER, "rocket")
+    await front.press(ASKER, "clip.confirm", value)
+    assert len(front.told) == 1
+    assert [who for kind, _, who, _ in await here.held()][1:] == [ASKER]

@@ -5,6 +5,7 @@ import contextlib
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
 from bot.web import connection
+from bot.web import health as health_module
 from bot.web.health import Probe, health_app
 from bot.web.server import CannotListen, serving
 from bot.web.site import Site
@@ -56,6 +58,33 @@ async def test_readiness_rests_on_what_is_needed_and_names_the_rest(database: st
         answer = await http.get("/readyz")
     assert answer.status_code == status
     assert answer.json() == {"ready": status == 200, "parts": {"database": database, "slack": slack}}
+
+
+async def test_asking_again_and_again_asks_what_is_needed_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody may ask, and a look at the database takes its only writer's place; who is in Slack costs nothing."""
+    monkeypatch.setattr(health_module, "PROBE_SECONDS", 0.2)
+    asked, states = Counter[str](), iter(["up", "down: StorageFull", "up"])
+
+    async def database() -> str:
+        asked["database"] += 1
+        await asyncio.sleep(0.1)
+        return next(states)
+
+    async def slack() -> str:
+        asked["slack"] += 1
+        return "up"
+
+    async with client(health_app(needed={"database": database}, watched={"slack": slack})) as http:
+        at_once = await asyncio.gather(*(http.get("/readyz") for _ in range(20)))
+        assert {answer.status_code for answer in at_once} == {200}
+        assert asked == {"database": 1, "slack": 20}
+        async with asyncio.timeout(5):
+            while (answer := await http.get("/readyz")).status_code == 200:
+                await asyncio.sleep(0.02)
+            assert answer.json()["parts"]["database"] == "down: StorageFull"
+            while (await http.get("/readyz")).status_code == 503:
+                await asyncio.sleep(0.02)
+    assert asked["database"] == 3
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz/", "/HEALTHZ", "/slack/events", "/docs"])

@@ -153,6 +153,41 @@ async def posted(app: AsyncApp, body: bytes, content_type: str) -> int:
     return int(sent[0]["status"])
 
 
+GOOD_SIGNATURE = (b"x-slack-signature", signature(SECRET.encode(), str(NOW).encode(), b"{}"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ([], "no request-timestamp"),
+        ([GOOD_SIGNATURE], "no request-timestamp"),
+        ([(b"x-slack-request-timestamp", b"%d" % NOW)], "no signature"),
+        ([(b"x-slack-request-timestamp", b"now"), GOOD_SIGNATURE], "unreadable request-timestamp"),
+        ([(b"x-slack-request-timestamp", b"%d" % NOW), (b"x-slack-signature", b"v0=")], "unreadable signature"),
+        ([(b"x-slack-request-timestamp", b"%d" % (NOW - 301)), GOOD_SIGNATURE], "clock"),
+        ([(b"x-slack-request-timestamp", b"%d" % (NOW + 301)), GOOD_SIGNATURE], "clock"),
+    ],
+)
+async def test_what_cannot_be_verified_is_refused_before_its_body_is_read(
+    headers: list[tuple[bytes, bytes]], why: str
+) -> None:
+    """Memory is for whoever at least claims to be Slack; the connection stays for the rest of a body."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        raise AssertionError("the body is asked for")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    endpoint = SlackEndpoint(signing_secret=SECRET, now=lambda: NOW)
+    with capture_logs() as lines:
+        await endpoint({"type": "http", "method": "POST", "headers": headers, "query_string": b""}, receive, send)
+    assert sent[0]["status"] == 401
+    assert b"connection" not in dict(sent[0]["headers"])
+    assert [line["why"] for line in lines] == [why]
+
+
 @pytest.mark.parametrize("payload", GOOD, ids=lambda one: str(one.get("event", one).get("type", "command")))
 def test_what_slack_documents_is_taken_as_it_is(payload: Json) -> None:
     assert shaped(payload) == {name: value for name, value in payload.items() if value is not None}
@@ -184,6 +219,13 @@ def test_a_reaction_to_a_file_has_no_channel_and_is_well_formed(item: Json) -> N
 def test_events_that_nobody_reads_may_look_as_they_like() -> None:
     strange: Json = wrapped(type="a_thing_of_next_year", channel=["C1"], item=7, user={"id": "U1"}, subtype={})
     assert shaped(strange) == strange
+
+
+def test_halves_of_characters_are_left_out_of_what_people_typed_and_refused_in_a_challenge() -> None:
+    typed = {**COMMAND, "text": "a mug \ud800on fire", "unread": [{"\udc00name": "\udfff"}]}
+    assert shaped(typed) == {**COMMAND, "text": "a mug on fire", "unread": [{"name": ""}]}
+    with pytest.raises(Misshapen, match="challenge"):
+        shaped({"type": "url_verification", "challenge": "a\ud800"})
 
 
 ANYTHING = st.recursive(

@@ -29,9 +29,6 @@ from tests.support.clock import START
 from tests.support.services import CLIP, DRAFT, RATES, ROOT, House
 from tests.support.values import a_sender, at, capabilities
 
-pytestmark = pytest.mark.jobs_set_by_hand(reason="clips are put in the state in which people see them")
-
-
 PICTURE = Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url="https://example.com/1.png")
 
 

@@ -1,16 +1,20 @@
 """A sound ledger is called sound, and whatever is seeded into one is found and named."""
 
+import contextlib
+import sqlite3
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
 import pytest
 
+from bot.domain.audit import Act, AuditEntry
 from bot.domain.budget import Entry, Stage, adjust_entry, hold_entry, release_entry, settle_entry
 from bot.domain.job import Job, State, TimelineEntry, WaitReason, Wish
 from bot.domain.ledger_check import unsound
-from storage import MemoryStorage, open_storage
-from tests.support.books import BOOKS, Books, Jobs, UnsoundBooks, check_database
+from storage import MemoryStorage, migrate, open_storage
+from storage.engines import place_of
+from tests.support.books import BOOKS, Books, Jobs, NotLookedAt, UnsoundBooks, check_database
 from tests.support.values import PRICE, a_hold, a_job, a_thread, an_ask, at
 
 HELD = hold_entry(a_hold(), UTC)
@@ -68,7 +72,9 @@ SEEDED: dict[str, tuple[tuple[Entry, ...], str]] = {
     "another stage": ((HELD, replace(SETTLED, stage=Stage.DIRECT)), "row 1 has another stage"),
     "another price as a final": ((HELD, replace(RELEASED, as_final_micro_usd=None)), "another as_final_micro_usd"),
     "a day of another month": ((replace(HELD, day="2026-12-01"),), "the day 2026-12-01 is not in the month 2026-11"),
-    "a final that could be one": ((replace(HELD, stage=Stage.FINAL),), "a price as a final on what is no draft"),
+    "another mark of its price": ((HELD, replace(RELEASED, price_assumed=True)), "another price_assumed"),
+    "a direct one as a final": ((replace(HELD, stage=Stage.DIRECT),), "a price as a final on what has no draft"),
+    "a final at two prices": ((replace(HELD, stage=Stage.FINAL),), "has another price as a final than its own"),
     "a hold below zero": ((replace(HELD, held_micro_usd=-1),), "-1 is held"),
     "a hold that settles": ((replace(HELD, settled_micro_usd=1),), "after row 0 320000 is held, 1 settled"),
     "too little given back": ((HELD, replace(RELEASED, released_micro_usd=PRICE - 1)), "319999 released"),
@@ -168,6 +174,12 @@ SEEDED_JOBS: dict[str, tuple[Job, tuple[Entry, ...], str]] = {
     "another payer": (a_job(person="U2"), (HELD,), "the person is U1 in the ledger, and U2 in the job"),
     "another stage": (a_job(stage=Stage.DIRECT), (HELD,), "the stage is draft in the ledger, and direct in the job"),
     "another price": (a_job(price_micro_usd=1), (HELD,), "the price is 320000 in the ledger, and 1 in the job"),
+    "another price as a final": (
+        a_job(as_final_micro_usd=None),
+        (HELD,),
+        "the price as a final is 800000 in the ledger, and None in the job",
+    ),
+    "a price that is assumed": (a_job(price_assumed=True), (HELD,), "the mark of an assumed price is False"),
     "another cost": (
         a_job(State.FAILED, cost_micro_usd=None),
         (HELD, SETTLED),
@@ -220,12 +232,45 @@ async def test_jobs_are_looked_at_where_they_are_meant_to_be(tmp_path: Path) -> 
 
     books.check(Jobs.NONE)
     with pytest.raises(UnsoundBooks) as of_booked:
-        books.check(Jobs.BOOKED)
+        books.check(Jobs.TAKEN)
     with pytest.raises(UnsoundBooks) as of_all:
         books.check(Jobs.ALL)
     assert of_booked.value.breaches == ("T1/j1/1: failed, and its hold is open",)
     assert of_all.value.breaches == (*of_booked.value.breaches, "T1/j2: queued without a hold")
     BOOKS.forget()
+
+
+async def test_what_people_asked_for_is_looked_at_although_nothing_was_booked(tmp_path: Path) -> None:
+    """An ask that was taken without a hold has no row in the ledger; its line in the audit says that it was taken."""
+    url = f"sqlite:///{tmp_path / 'dailies.db'}"
+    await migrate(url)
+    memory = MemoryStorage()
+    async with open_storage(url, alone=False) as database:
+        for storage in (memory, database):
+            async with storage.begin() as tx:
+                await tx.jobs.add_thread(a_thread())
+                await tx.jobs.add_ask(an_ask())
+                job = a_job()
+                entry = TimelineEntry(workspace="T1", job_id=job.id, at=at(), event="accepted", state=job.state)
+                await tx.jobs.add(job, entry)
+                await tx.audit.add(AuditEntry(workspace="T1", at=at(), act=Act.ASKED, person="U1", ask_id=job.ask_id))
+
+    for books in (Books(memories=[memory]), Books(urls={place_of(url).url})):
+        with pytest.raises(UnsoundBooks, match="queued without a hold"):
+            books.check(Jobs.TAKEN)
+    BOOKS.forget()  # this one's own books are unsound
+
+
+@pytest.mark.parametrize("damage", ["drop table jobs", "update alembic_version set version_num = '0001'"])
+async def test_books_that_cannot_be_read_are_not_taken_for_sound(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "dailies.db"
+    await migrate(f"sqlite:///{path}")
+    check_database(f"sqlite:///{path}")
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(damage)
+
+    with pytest.raises(NotLookedAt, match="was not looked at"):
+        check_database(f"sqlite:///{path}")
 
 
 def test_a_database_that_is_gone_has_no_books(tmp_path: Path) -> None:

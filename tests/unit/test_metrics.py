@@ -20,6 +20,7 @@ ROW = UsageRow(
     held_micro_usd=320_000,
     settled_micro_usd=1_240_000,
     released_micro_usd=0,
+    assumed_micro_usd=0,
     clips=3,
     as_final_micro_usd=1_800_000,
     compared_micro_usd=1_240_000,

@@ -1,17 +1,21 @@
 """Whatever people press and providers answer, in whatever order: the ledger stays sound, no cap is passed, and every
 balance is what a list kept by hand says.
 
-The real use-cases write: what people do goes through ``Intake`` and ``Presses``, what becomes of jobs through
-``Moves``. The list by hand knows nothing of rows: it says of each order what it was held at, and what it came to.
+The real use-cases write: what people do goes through ``Intake`` and ``Presses``, what becomes of jobs that wait through
+``Deciding``, and of all others through ``Moves``. The list by hand knows nothing of rows: it says of each order what it
+was held at, and what it came to.
 """
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
+import shutil
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, timedelta
 from itertools import product
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pytest
@@ -19,9 +23,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from bot.domain.budget import Cap, Caps, OverCap, Scope, caps_on
+from bot.domain.budget import Cap, Caps, Entry, OverCap, Scope, caps_on
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import AWAITS_PROVIDER, FINAL, Ask, Decision, Gate, Job, Ownership, State, Wish
+from bot.domain.job import AWAITS_PROVIDER, FINAL, Ask, Decision, Door, Gate, Job, State, Wish
 from bot.domain.ledger_check import unsound
 from bot.domain.lifecycle import (
     Accepted,
@@ -32,7 +36,6 @@ from bot.domain.lifecycle import (
     Kept,
     Lapsed,
     NotSent,
-    Opened,
     Overdue,
     Refused,
     Rendered,
@@ -48,23 +51,36 @@ from bot.domain.lifecycle import (
     WrittenOff,
 )
 from bot.domain.lineage import Changes
+from bot.domain.notice import Notice
+from bot.domain.pricing import PriceTable
 from bot.domain.trouble import Trouble
-from bot.ports import Fenced
+from bot.ports import Fenced, Storage
 from bot.services.answers import AlreadyTaken, Estimated, NothingToDo, NotPromotable, NotYours, Taken
-from bot.services.holds import hold
+from bot.services.bench import Bench, StepResult
+from bot.services.circuit import Circuit
+from bot.services.deciding import Deciding
+from bot.services.gatekeeper import Gatekeeper
+from bot.services.lease import Lease
 from bot.services.moving import Moves
+from bot.services.places import Places
 from bot.services.policy import Policy
+from bot.services.routing import Router
 from bot.services.taking import Sender
-from storage import MemoryStorage
+from storage import MemoryClips, MemoryStorage, migrate, open_storage
 from tests.support.clock import SettableClock
-from tests.support.counter import Counter
+from tests.support.counter import RATES, VENDOR, Counter, Everybody
 from tests.support.values import PRICE, at
 
 _T = TypeVar("_T")
 
 PEOPLE, CHANNELS = ("U1", "U2", "U3"), ("C1", "C2")
 CAPS = Caps(workspace_month_micro_usd=9 * PRICE, channel_month_micro_usd=7 * PRICE, person_day_micro_usd=5 * PRICE + 1)
-POLICY = Policy(caps=CAPS, confirm_above_micro_usd=2 * PRICE)
+POLICY = Policy(
+    caps=CAPS,
+    confirm_above_micro_usd=2 * PRICE,
+    undo=timedelta(seconds=1),
+    confirmation_valid=timedelta(seconds=5),  # so that whatever happens, it is still the same day
+)
 LATER = at(3600)
 WHY = Failure(kind=FailureKind.PROVIDER)
 PRESSES = ("confirm", "undo", "cancel", "check_again", "give_up", "order_again", "deliver_again")
@@ -103,26 +119,68 @@ class Order:
         )
 
 
+class Slack:
+    """Says who stands behind a reaction; nobody listens to what is told."""
+
+    def __init__(self) -> None:
+        self.standing: tuple[str, ...] = PEOPLE
+
+    async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
+        return self.standing
+
+    async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
+        return None
+
+
 class Money(RuleBasedStateMachine):
     """Three people, two channels, one runner that may not have seen yet what people pressed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
+        self.resources = AsyncExitStack()
         self.clock = SettableClock()
-        self.storage = MemoryStorage()
+        self.storage = self.run(self._open())
         self.counter = Counter.over(self.storage, POLICY, self.clock)
         self.moves = Moves(storage=self.storage, clock=self.clock, moved=lambda before, after: None)
+        self.slack = Slack()
+        self.lease = Lease(storage=self.storage, clock=self.clock, alone=True)
         self.events = 0
         self.orders: dict[tuple[str, int], Order] = {}
         self.seen: dict[str, Job] = {}
         """The runner's own copies."""
-        self.runner = self.run(self._register())
+        self.runner = self.run(self.lease.register())
+        self.deciding = Deciding(bench=self._bench())
+
+    async def _open(self) -> Storage:
+        return MemoryStorage()
+
+    def _bench(self) -> Bench:
+        router, people = Router({"hiapi": VENDOR}, PriceTable(RATES)), Everybody()
+        return Bench(
+            storage=self.storage,
+            clips=MemoryClips(),
+            fetcher=None,  # type: ignore[arg-type] # nothing is fetched while it is decided
+            chat=self.slack,  # type: ignore[arg-type] # of all that a chat can do, deciding needs these two
+            providers={},
+            router=router,
+            policy=POLICY,
+            policies=self.counter.policies,
+            gatekeeper=Gatekeeper(directory=people, clock=self.clock),
+            directory=people,
+            clock=self.clock,
+            lease=self.lease,
+            moves=self.moves,
+            places=Places(lambda job: None),
+            circuit=Circuit(self.clock),
+            ring=lambda: None,
+        )
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         return self.loop.run_until_complete(work)
 
     def teardown(self) -> None:
+        self.run(self.resources.aclose())
         self.loop.close()
 
     # --- people ------------------------------------------------------------------------------------------------------
@@ -132,6 +190,33 @@ class Money(RuleBasedStateMachine):
     def ask(self, person: str, channel: str, takes: int) -> None:
         changes = Changes(takes=takes)
         self._taken(person, channel, self.counter.intake.draft(self._sender(person, channel), "a fox", changes))
+
+    @precondition(lambda self: len(self.seen) < 6)
+    @rule(person=st.sampled_from(PEOPLE), channel=st.sampled_from(CHANNELS))
+    def get_a_clip(self, person: str, channel: str) -> None:
+        """Nothing goes wrong."""
+        known = set(self.seen)
+        self._taken(person, channel, self.counter.intake.draft(self._sender(person, channel), "a fox", Changes()))
+        for job in [job for name, job in self.seen.items() if name not in known and job.state is State.QUEUED]:
+            for event in (
+                SubmitIntended(),
+                Accepted(task_id=f"task of {job.id}", cost_micro_usd=None),
+                Rendered(url="https://clip.example", expires_at=LATER, cost_micro_usd=None),
+                Stored(key="clips/a.mp4", sha256="a", size=1),
+                Shared(message_ts=f"2.{job.id}"),
+            ):
+                before = self.seen[job.id]
+                self._moved(before, event, self.run(self.moves.move(before, self.runner, event)))
+
+    @precondition(lambda self: self._some(State.DELIVERED))
+    @rule(people=st.lists(st.sampled_from(PEOPLE), min_size=1, max_size=3, unique=True), which=st.integers(0, 63))
+    def react(self, people: list[str], which: int) -> None:
+        """Some people want the final of one clip."""
+        job = self._chosen(which, State.DELIVERED)
+        for person in people:
+            asking = self.counter.intake.promote_message(self._sender(person, job.channel), job.message_ts or "")
+            with suppress(NotPromotable):
+                self._taken(person, job.channel, asking)
 
     @precondition(lambda self: self._some(State.DELIVERING, State.DELIVERED))
     @rule(person=st.sampled_from(PEOPLE), which=st.integers(0, 63))
@@ -170,11 +255,21 @@ class Money(RuleBasedStateMachine):
             return
         if button == "confirm":
             for one in jobs:
-                self._held(one, person)
+                if one.state is State.WAITING:
+                    self._held(one, person)
         if button == "order_again":
             self._held(replace(job, attempt=self.run(self._now(job)).attempt + 1), person)
 
     # --- the runner --------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self._some(State.WAITING))
+    @rule(which=st.integers(0, 63), luck=LUCK)
+    def look_at_a_gate(self, which: int, luck: Random) -> None:
+        """The runner decides on what waits."""
+        job = self._chosen(which, State.WAITING)
+        self._refresh(job)
+        if self.seen[job.id].state is State.WAITING:
+            self._decide(self.seen[job.id], luck)
 
     @precondition(lambda self: self.seen)
     @rule(which=st.integers(0, 63), luck=LUCK)
@@ -190,8 +285,8 @@ class Money(RuleBasedStateMachine):
     def _step(self, job: Job, luck: Random) -> None:
         cost = luck.choice([None, 0, luck.randint(1, 3 * PRICE), job.price_micro_usd])
         try:
-            if job.state is State.WAITING:
-                self._decide(job)
+            if job.state is State.WAITING and luck.random() < 0.8:
+                self._decide(job, luck)
                 return
             possible = self._possible(job, cost)
             if possible:
@@ -217,6 +312,8 @@ class Money(RuleBasedStateMachine):
         uncertain: list[Event] = [Reordered(person=job.wish_by or "")] if again else [written_off, _hindered()]
         kept = Kept(key="clips/a.mp4", sha256="a", size=1)
         choices: dict[State, list[Event]] = {
+            # Slack takes no card of it, whatever was asked on it.
+            State.WAITING: [refused],
             State.QUEUED: [SubmitIntended(), SubmitIntended(), SubmitIntended(), Declined(), starved, refused],
             State.SUBMITTING: [
                 accepted,
@@ -238,50 +335,54 @@ class Money(RuleBasedStateMachine):
         }
         return choices.get(job.state, [])
 
-    def _decide(self, job: Job) -> None:
-        ask = self.run(self._ask(job.ask_id))
-        if job.cancel_by or ask.decision is Decision.STOP:
-            self._moved(job, Declined(), self.run(self.moves.move(job, self.runner, Declined())))
-        elif job.wait_reason in AWAITS_PROVIDER:
-            self._try_credit(job)
-        elif ask.decision is Decision.GO:
-            opened = Opened(person=ask.person)
-            self._moved(job, opened, self.run(self.moves.move(job, self.runner, opened)))
-        elif ask.gate is Gate.UNDO:
-            self._window_over(job)
+    def _decide(self, job: Job, luck: Random) -> None:
+        """What the runner does with a job that waits, and what follows from it for the list by hand."""
+        ask, jobs = self.run(self._ask(job.ask_id)), self.run(self._jobs_of(job.ask_id))
+        if ask.decide_by is not None and (ask.gate is Gate.UNDO or luck.random() < 0.1):
+            self.clock.advance(max(0.0, (ask.decide_by - self.clock.now()).total_seconds()))
+        self.slack.standing = tuple(person for person in PEOPLE if luck.random() < 0.7)
+        payers = self._payers(ask)
+        room = [payer for payer in payers if self._room(payer, [one for one in jobs if not one.finished])]
+        credit = job.wait_reason in AWAITS_PROVIDER and not (job.cancel_by or ask.decision is Decision.STOP)
 
-    def _try_credit(self, job: Job) -> None:
-        async def try_credit() -> Job:
-            async with self.storage.begin() as tx:
-                await hold(tx, [job], POLICY, self.clock.now())
-                return await self.moves.write(tx, job, self.runner, Opened(person=job.person))
+        after = self.run(self.deciding.decide(job, ask))
 
-        try:
-            after = self.run(try_credit())
-        except OverCap as over:
-            self._is_over(over, job.person, job.channel)
-            refused = Refused(failure=WHY)
-            self._moved(job, refused, self.run(self.moves.move(job, self.runner, refused)))
-        else:
+        decided = self.run(self._ask(job.ask_id))
+        for one in jobs:
+            self._refresh(one)
+            order = self.orders.get((one.id, one.attempt))
+            if order is not None and order.came_to is None and self.seen[one.id].finished:
+                order.comes_to(0)  # confirmed, and stopped before it was let into the queue
+        if credit:
+            self._credit_tried(job, after)
+        elif ask.decision is None and decided.decision is Decision.GO:
+            assert decided.person == room[0], "the first pays whose own allowance has room"
+            for one in jobs:
+                if not one.finished:
+                    self._held(one, decided.person)
+        elif isinstance(after, Job) and after.failure is not None and after.failure.kind is FailureKind.OVER_CAP:
+            assert payers, "nobody was to pay"
+            assert room == [], "it would have fitted"
+
+    def _credit_tried(self, job: Job, after: StepResult) -> None:
+        if isinstance(after, Job) and after.state is State.QUEUED:
             self._held(job, job.person)
-            self.seen[job.id] = after
+        elif isinstance(after, Job):
+            assert after.state is State.FAILED
+            assert not self._room(job.person, [job]), "it would have fitted"
 
-    def _window_over(self, job: Job) -> None:
-        jobs = self.run(self._jobs_of(job.ask_id))
-        paid = [one for one in jobs if not one.finished]
+    def _payers(self, ask: Ask) -> list[str]:
+        """Who may have to pay at the end of a window, in their order."""
+        if ask.gate is not Gate.UNDO:
+            return []
+        if ask.door is not Door.REACTION:
+            return [ask.person]
+        supporters = self.run(self._supporters(ask.id))
+        return [person for person in supporters if person in self.slack.standing]
 
-        async def go() -> None:
-            async with self.storage.begin() as tx:
-                await hold(tx, paid, POLICY, self.clock.now())
-                assert await tx.jobs.decide("T1", job.ask_id, Decision.GO, job.person)
-
-        try:
-            self.run(go())
-        except OverCap as over:
-            self._is_over(over, job.person, job.channel)
-        else:
-            for one in paid:
-                self._held(one, job.person)
+    def _room(self, payer: str, jobs: Sequence[Job]) -> bool:
+        price, channel = sum(job.price_micro_usd for job in jobs), jobs[0].channel if jobs else ""
+        return all(self._sum(scope, subject) + price <= limit for scope, subject, limit in _caps(payer, channel))
 
     # --- the list by hand --------------------------------------------------------------------------------------------
 
@@ -328,26 +429,24 @@ class Money(RuleBasedStateMachine):
 
     @invariant()
     def the_books_are_sound(self) -> None:
-        tables = self.storage._tables
-        breaches = unsound(tables.ledger.values(), tables.jobs.values())
+        entries, jobs = self.run(self._books())
+        breaches = unsound(entries, jobs)
         assert breaches == (), breaches
 
     @invariant()
     def balances_are_those_of_the_list(self) -> None:
-        rows = list(self.storage._tables.ledger.values())
+        rows, _ = self.run(self._books())
         assert sum(row.held_micro_usd for row in rows) == sum(
             order.held for order in self.orders.values() if order.came_to is None
         )
         assert sum(row.settled_micro_usd for row in rows) == sum(
             order.came_to for order in self.orders.values() if order.came_to is not None
         )
-        for person, channel in product(PEOPLE, CHANNELS):
-            for cap in caps_on(CAPS, workspace="T1", channel=channel, person=person, now=self.clock.now(), zone=UTC):
-                committed = self.run(self._committed(cap))
-                orders = [order for order in self.orders.values() if order.under(cap.scope, cap.subject)]
-                assert committed == sum(order.counts for order in orders)
-                # Past a cap only by what providers billed beyond what they said, or said again after giving it back.
-                assert committed - sum(order.counts - order.lowest for order in orders) <= (cap.limit_micro_usd or 0)
+        for cap, committed in self.run(self._balances()):
+            orders = [order for order in self.orders.values() if order.under(cap.scope, cap.subject)]
+            assert committed == sum(order.counts for order in orders)
+            # Past a cap only by what providers billed beyond what they said, or said again after giving it back.
+            assert committed - sum(order.counts - order.lowest for order in orders) <= (cap.limit_micro_usd or 0)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -355,7 +454,9 @@ class Money(RuleBasedStateMachine):
         self.events += 1
         return Sender(workspace="T1", channel=channel, person=person, key=f"event-{self.events}")
 
-    def _taken(self, person: str, channel: str, asking: Coroutine[Any, Any, Taken | Estimated | AlreadyTaken]) -> None:
+    def _taken(
+        self, person: str, channel: str, asking: Coroutine[Any, Any, Taken | Estimated | AlreadyTaken | None]
+    ) -> None:
         try:
             taken = self.run(asking)
         except OverCap as over:
@@ -378,10 +479,6 @@ class Money(RuleBasedStateMachine):
     def _refresh(self, job: Job) -> None:
         self.seen[job.id] = self.run(self._now(job))
 
-    async def _register(self) -> Ownership:
-        async with self.storage.begin() as tx:
-            return await tx.leases.register("process-1", self.clock.now(), at(10**7), alone=True)
-
     async def _claim(self) -> list[Job]:
         async with self.storage.begin() as tx:
             return await tx.jobs.claim(self.runner, 1_000, self.clock.now())
@@ -398,9 +495,35 @@ class Money(RuleBasedStateMachine):
         async with self.storage.read() as tx:
             return await tx.jobs.of_ask("T1", ask_id)
 
-    async def _committed(self, cap: Cap) -> int:
+    async def _supporters(self, ask_id: str) -> list[str]:
         async with self.storage.read() as tx:
-            return await tx.ledger.committed(cap, "T1")
+            return [supporter.person for supporter in await tx.jobs.supporters("T1", ask_id)]
+
+    async def _books(self) -> tuple[tuple[Entry, ...], list[Job]]:
+        async with self.storage.read() as tx:
+            return await tx.ledger.entries(), [job for job, _ in await tx.jobs.listing(state=None, limit=10_000)]
+
+    async def _balances(self) -> list[tuple[Cap, int]]:
+        """What counts under each cap of everybody in every channel."""
+        now = self.clock.now()
+        caps = {
+            cap
+            for person, channel in product(PEOPLE, CHANNELS)
+            for cap in caps_on(CAPS, workspace="T1", channel=channel, person=person, now=now, zone=UTC)
+        }
+        async with self.storage.read() as tx:
+            return [(cap, await tx.ledger.committed(cap, "T1")) for cap in caps]
+
+
+class MoneyOnFile(Money):
+    """The same over SQLite: each run on a copy of an empty database."""
+
+    template: Path
+
+    async def _open(self) -> Storage:
+        folder = Path(self.resources.enter_context(TemporaryDirectory()))
+        shutil.copyfile(self.template, folder / "dailies.db")
+        return await self.resources.enter_async_context(open_storage(f"sqlite:///{folder / 'dailies.db'}", alone=False))
 
 
 def _caps(person: str, channel: str) -> list[tuple[Scope, str, int]]:
@@ -415,12 +538,21 @@ def _hindered() -> Hindered:
     return Hindered(due_at=LATER, trouble=Trouble.NO_NEWS)
 
 
-def _run(examples: int, steps: int) -> None:
-    run_state_machine_as_test(Money, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None))
+def _run(examples: int, steps: int, machine: type[Money] = Money) -> None:
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+    )
 
 
 def test_the_ledger_is_sound_whatever_happens() -> None:
     _run(examples=60, steps=40)
+
+
+def test_the_ledger_is_sound_whatever_happens_on_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    template = tmp_path / "dailies.db"
+    asyncio.run(migrate(f"sqlite:///{template}"))
+    monkeypatch.setattr(MoneyOnFile, "template", template, raising=False)
+    _run(examples=5, steps=20, machine=MoneyOnFile)
 
 
 @pytest.mark.storm

@@ -268,7 +268,7 @@ async def test_money_that_a_failed_render_gives_back_is_counted_back(desk: Desk)
     job = await desk.moves.move(job, OURS, RenderFailed(failure=POLICY, cost_micro_usd=0))
     assert await desk.money() == RELEASED
     assert job.cost_micro_usd == 0
-    assert (await desk.audit())[-1] == (Act.RELEASED, PRICE, "tk-1")
+    assert (await desk.audit())[-1] == (Act.RELEASED, 2 * PRICE, "tk-1"), "what came back, not what it was held at"
 
 
 async def test_a_failed_render_that_is_charged_costs_what_was_said_before(desk: Desk) -> None:

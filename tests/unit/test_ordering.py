@@ -12,6 +12,7 @@ import pytest
 
 from bot.domain.access import Member
 from bot.domain.announcement import ADMINS, Announcement, Topic
+from bot.domain.audit import Act
 from bot.domain.budget import Caps, EntryKind, Stage
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Decision, EvidenceKind, Gate, Job, State, WaitReason, Wish
@@ -21,7 +22,11 @@ from bot.domain.notice import Notice
 from bot.domain.pricing import PriceTable
 from bot.domain.recipe import Recipe, Resolution
 from bot.ports import (
+    Card,
     ChatError,
+    ChatRefused,
+    ChatUnauthorized,
+    ChatUnknown,
     Order,
     OrderAccepted,
     OrderInFlight,
@@ -37,9 +42,10 @@ from bot.ports import (
     TaskUnreadable,
 )
 from bot.providers.hiapi import capabilities, encode
-from bot.services.answers import Taken
+from bot.services.answers import NothingToDo, Taken
 from bot.services.balances import Balances
 from bot.services.bench import Bench, Later
+from bot.services.cards import Cards
 from bot.services.circuit import RUN, Circuit, Lane
 from bot.services.deciding import Deciding
 from bot.services.doorbell import Doorbell
@@ -52,6 +58,7 @@ from bot.services.ordering import Ordering
 from bot.services.places import Places
 from bot.services.policies import Policies
 from bot.services.policy import Policy
+from bot.services.presses import Presses
 from bot.services.rendering import Rendering
 from bot.services.routing import Router
 from bot.services.taking import Sender, Taking
@@ -61,6 +68,8 @@ from tests.support.services import RATES
 from tests.support.vendors import Declared
 
 CHANNEL = "C1"
+PRICE = 570_000
+"""What each of these asks is held at: nobody has said what the provider charges."""
 SENDER = Sender(workspace="T1", channel=CHANNEL, person="U1", key="command:1")
 
 
@@ -94,6 +103,8 @@ class RecordingChat:
     told: list[tuple[str, Notice]] = field(default_factory=list)
     reacting: tuple[str, ...] = ()
     names: list[tuple[str, ...]] = field(default_factory=list)
+    no_card: ChatError | None = None
+    """Why Slack takes no card."""
 
     async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
         self.told.append((ask.id, notice))
@@ -101,6 +112,14 @@ class RecordingChat:
     async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
         self.names.append(tuple(names))
         return self.reacting
+
+    async def post_card(self, card: Card) -> str:
+        if self.no_card is not None:
+            raise self.no_card
+        return f"3.{card.ask.id}"
+
+    async def find_card(self, ask: Ask) -> str | None:
+        raise ChatUnauthorized("missing_scope")
 
 
 @dataclass
@@ -173,6 +192,19 @@ class Desk:
         async with self.storage.read() as tx:
             return await tx.jobs.job("T1", job.id)
 
+    async def drawn(self, *jobs: Job) -> None:
+        """The cards of these jobs show how things are."""
+        async with self.storage.begin() as tx:
+            for job in jobs:
+                ask = await tx.jobs.ask("T1", job.ask_id)
+                await tx.jobs.card_drawn("T1", ask.id, ask.version)
+
+    async def stale(self, *jobs: Job) -> list[Job]:
+        """Those of these jobs whose cards are to be drawn again."""
+        async with self.storage.read() as tx:
+            asks = [await tx.jobs.ask("T1", job.ask_id) for job in jobs]
+        return [job for job, ask in zip(jobs, asks, strict=True) if ask.version > ask.card_version]
+
     async def end(self, job: Job) -> None:
         """Its render fails, at no cost."""
         now = await self.now(job)
@@ -183,6 +215,22 @@ class Desk:
     async def news(self) -> list[Announcement]:
         async with self.storage.begin() as tx:
             return await tx.announcements.claim(self.lease.ownership, 10, self.clock.now())
+
+    @property
+    def presses(self) -> Presses:
+        bench = self.ordering.bench
+        return Presses(
+            storage=self.storage,
+            policies=bench.policies,
+            gatekeeper=bench.gatekeeper,
+            clock=self.clock,
+            wake=lambda: None,
+        )
+
+    async def entries(self) -> list[tuple[EntryKind, str]]:
+        """The whole ledger: what was booked, and who pays."""
+        async with self.storage.read() as tx:
+            return [(entry.kind, entry.person) for entry in await tx.ledger.entries()]
 
     async def claim(self) -> None:
         """Own what is new, as the runner does."""
@@ -363,6 +411,7 @@ async def test_a_key_is_not_relied_upon_longer_than_the_provider_remembers_it() 
         assert len(one.provider.orders) == 1
 
 
+@pytest.mark.jobs_set_by_hand(reason="the other clip is a copy, and nothing was held for it")
 async def test_a_task_that_another_clip_has_is_never_adopted() -> None:
     """Delivering one person's clip to another would be worse than asking people."""
     async with desk(TAKEN) as one:
@@ -427,6 +476,97 @@ async def test_an_ask_over_its_cap_at_the_end_of_its_window_ends_whole_and_is_to
         assert [job.failure and job.failure.kind for job in ended] == [FailureKind.OVER_CAP, FailureKind.OVER_CAP]
         assert [list(entries) for entries in held] == [[], []]
         assert one.chat.told == [(pair.ask.id, Notice.OVER_CAP)]
+        words = {job.failure.detail for job in ended if job.failure}
+        left = "This would cost $1.14 at an assumed price, and $0.86 of $2.00 is left for its payer for the day."
+        assert words == {f"{left} The cap renews 2026-11-21 00:00 UTC."}
+        async with one.storage.read() as tx:
+            over = await tx.jobs.ask("T1", pair.ask.id)
+        assert (over.decision, over.live) == (Decision.STOP, False)
+        with pytest.raises(NothingToDo):
+            await one.presses.undo(replace(sender, key="undo"), pair.ask.id)
+        async with one.storage.read() as tx:
+            assert Act.UNDONE not in {line.act for line in await tx.audit.entries()}
+
+
+@pytest.mark.parametrize(
+    ("refusals", "gate", "decision"),
+    [
+        ([ChatRefused("not_in_channel")], Gate.CONFIRMATION, Decision.STOP),
+        ([ChatUnknown("timeout"), ChatUnknown("timeout"), None], Gate.CONFIRMATION, Decision.STOP),
+        ([ChatRefused("not_in_channel")], None, None),
+    ],
+)
+async def test_an_ask_whose_card_stands_nowhere_is_over_with_its_question(
+    refusals: list[ChatError | None], gate: Gate | None, decision: Decision | None
+) -> None:
+    """Also where the posts of two cards had an unknown outcome, so that cards may stand which can still be pressed."""
+    async with desk(policy=Policy(confirm_above_micro_usd=600_000)) as one:
+        before = await one.entries()
+        sender = replace(SENDER, key="command:2")
+        taken = await one.intake.draft(sender, "a whale", Changes(takes=2 if gate else 1))
+        assert isinstance(taken, Taken)
+        assert taken.ask.gate is gate
+        await one.claim()
+        cards = Cards(bench=one.ordering.bench, posted=lambda jobs: None)
+        for refusal in refusals:
+            one.chat.no_card = refusal
+            await cards.step("T1", taken.ask.id)
+
+        ended = [await one.now(job) for job in taken.jobs]
+        async with one.storage.read() as tx:
+            ask = await tx.jobs.ask("T1", taken.ask.id)
+        assert {job.state for job in ended} == {State.FAILED}
+        assert (ask.decision, ask.live) == (decision, False)
+        with pytest.raises(NothingToDo):
+            await one.presses.confirm(replace(sender, key="press"), taken.ask.id)
+        booked = await one.entries()
+        fresh = [(EntryKind.HOLD, "U1"), (EntryKind.RELEASE, "U1")] if gate is None else []
+        assert sorted(booked) == sorted([*before, *fresh])
+
+
+async def test_who_has_nothing_left_does_not_keep_others_from_paying() -> None:
+    """Ben asked first and has spent his day; Chloé stands behind the final too, and has not."""
+    async with desk(policy=replace(CHEAP, caps=Caps(person_day_micro_usd=2_000_000))) as one:
+        final, ask = await promotion(one, "U2", "U3")
+        for number in range(2):
+            await one.another("U2", f"spent:{number}")
+
+        await one.deciding.decide(final, ask)
+
+        async with one.storage.read() as tx:
+            decided, paid = await tx.jobs.ask("T1", ask.id), await tx.ledger.entries(job_id=final.id)
+        assert (decided.decision, decided.person) == (Decision.GO, "U3")
+        assert [(entry.kind, entry.person) for entry in paid] == [(EntryKind.HOLD, "U3")]
+
+
+async def test_when_nobody_behind_a_final_has_enough_left_the_asker_is_told() -> None:
+    async with desk(policy=replace(CHEAP, caps=Caps(person_day_micro_usd=2_000_000))) as one:
+        final, ask = await promotion(one, "U2", "U3")
+        for number, person in enumerate(("U2", "U2", "U3", "U3")):
+            await one.another(person, f"spent:{number}")
+
+        await one.deciding.decide(final, ask)
+
+        ended = await one.now(final)
+        assert ended.failure is not None
+        assert (ended.state, ended.failure.kind) == (State.FAILED, FailureKind.OVER_CAP)
+        assert one.chat.told == [(ask.id, Notice.OVER_CAP)]
+
+
+async def test_money_that_is_gone_when_credit_is_back_says_when_there_is_some_again() -> None:
+    async with desk(STARVED, policy=Policy(caps=Caps(channel_month_micro_usd=600_000))) as one:
+        assert (await one.submit()).state is State.WAITING
+        await one.another("U2", "command:2")
+        one.clock.advance(3600)
+
+        await one.deciding.decide(await one.job(), await one.ask())
+
+        ended = await one.job()
+        assert ended.failure == Failure(
+            kind=FailureKind.OVER_CAP,
+            detail="This would cost $0.57 at an assumed price, and $0.03 of $0.60 is left for this channel for the "
+            "month. The cap renews 2026-12-01 00:00 UTC.",
+        )
 
 
 # --- who stands behind a promotion -----------------------------------------------------------------------------------
@@ -541,6 +681,32 @@ async def test_a_persons_further_jobs_wait_while_other_peoples_go_on() -> None:
         assert [(await one.order(job)).state for job in (third, second)] == [State.QUEUED, State.RENDERING]
 
 
+async def test_whoever_is_further_back_in_a_persons_line_moves_up_on_their_cards_too() -> None:
+    """One may run at once and four want to: the second is taken back, then the third begins; each time the cards of
+    all that still wait are drawn again."""
+    takes = [OrderAccepted(task_id=f"tk-{number}") for number in range(2)]
+    async with desk(*takes, policy=Policy(running_per_person=1)) as one:
+        first = await one.job()
+        more = [await one.another("U1", f"command:{number}") for number in (2, 3, 4)]
+        second, third, fourth = sorted(more, key=lambda job: job.id)
+        bens = await one.another("U2", "command:5")
+        for job in (first, second, third, fourth):
+            await one.order(job)
+        assert await one.stale(second, third, fourth, bens) == [second, third, fourth]
+        await one.drawn(first, second, third, fourth)
+
+        async with one.storage.begin() as tx:
+            await tx.jobs.request_cancel("T1", second.id, "U1")
+        assert (await one.order(second)).state is State.CANCELLED
+        one.ordering.bench.places.leave(second)  # as the runner does with what it hears of
+        assert await one.stale(third, fourth, bens) == [third, fourth]
+
+        await one.drawn(third, fourth)
+        await one.end(first)
+        assert (await one.order(third)).state is State.RENDERING
+        assert await one.stale(fourth, bens) == [fourth]
+
+
 async def test_an_uncertain_job_frees_its_persons_place() -> None:
     async with desk(LOST, TAKEN, idempotent=False, policy=Policy(running_per_person=1)) as one:
         second = await one.another("U1", "command:2")
@@ -550,6 +716,33 @@ async def test_an_uncertain_job_frees_its_persons_place() -> None:
 
 
 # --- money that is gone ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("caps", "later"),
+    [
+        (Caps(person_day_micro_usd=2 * PRICE), timedelta(days=1)),
+        (Caps(channel_month_micro_usd=2 * PRICE), timedelta(days=31)),
+    ],
+    ids=["day", "month"],
+)
+async def test_what_waits_over_midnight_is_measured_against_the_day_its_money_was_held_on(
+    caps: Caps, later: timedelta
+) -> None:
+    """Both fitted when they were asked for, and the first was billed double. A new day has room, but not for what the
+    day before has no money for."""
+    async with desk(OrderAccepted(task_id="tk-1", cost_micro_usd=2 * PRICE), TAKEN, policy=Policy(caps=caps)) as one:
+        second = await one.another("U1", "command:2")
+        assert (await one.submit()).state is State.RENDERING
+        one.clock.advance(later.total_seconds())
+
+        stopped = await one.order(second)
+
+        assert stopped.failure is not None
+        assert (stopped.state, stopped.failure.kind) == (State.FAILED, FailureKind.OVER_CAP)
+        assert len(one.provider.orders) == 1
+        third = await one.another("U1", "command:3")
+        assert (await one.now(third)).state is State.QUEUED, "asked for today, it has today's room"
 
 
 async def test_a_provider_that_bills_double_stops_what_is_queued_and_the_admins_are_told_once() -> None:
@@ -566,7 +759,10 @@ async def test_a_provider_that_bills_double_stops_what_is_queued_and_the_admins_
         assert ended.failure is not None
         assert ended.failure.kind is FailureKind.OVER_CAP
         assert "billed more than its price" in ended.failure.detail
-        assert "$2.97 is held and spent, and $2.50 is the cap for the channel this month." in ended.failure.detail
+        assert (
+            "This would cost $0.57 at an assumed price, and $0.10 of $2.50 is left for this channel for the month. "
+            "The cap renews 2026-12-01 00:00 UTC." in ended.failure.detail
+        )
         assert len(one.provider.orders) == 2
         async with one.storage.read() as tx:
             entries = await tx.ledger.entries()

@@ -74,8 +74,6 @@ def test_a_persons_jobs_go_in_their_order_as_places_of_theirs_become_free(places
     places.hold_back(first)
     assert [places.held_back(one) for one in (first, second, third)] == [False, True, True]
     assert not places.held_back(job("01D", person="U2"))
-    assert places.behind(first) == second
-    assert places.behind(second) == first
 
     places.freed(job("019"))
     places.freed(job("018", person="U2"))
@@ -83,7 +81,6 @@ def test_a_persons_jobs_go_in_their_order_as_places_of_theirs_become_free(places
     places.freed(first)
 
     assert offered == ["01A", "01B"]
-    assert places.behind(second) is None
 
 
 def test_a_job_that_another_pays_by_now_is_found_in_its_line_all_the_same(places: Places, offered: list[str]) -> None:

@@ -4,26 +4,25 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.domain.access import AccessRules, Why
+from bot.domain.access import AccessRules, Member, Why
 from bot.domain.audit import Act
 from bot.domain.budget import Caps, EntryKind, OverCap
 from bot.domain.job import Decision, Gate, State, WaitReason, Wish
 from bot.domain.lineage import Changes
 from bot.ports import Card
-from bot.services.answers import AlreadyTaken, NotAllowed, NothingToDo, NotYours, Taken
+from bot.services.answers import AlreadyTaken, NotAllowed, NothingToDo, NotYours, Taken, TooFew
 from bot.services.presses import Presses
 from bot.services.taking import Sender
 from handlers.blocks.answers import explain_error
 from handlers.blocks.card import card
 from storage import MemoryStorage, open_storage
 from tests.support.clock import START
-from tests.support.services import CLIP, DRAFT, FINAL, ROOT, House
+from tests.support.services import CLIP, DRAFT, FINAL, ROOT, House, People
 from tests.support.values import a_sender, at
-
-pytestmark = pytest.mark.jobs_set_by_hand(reason="clips are put in the state in which their buttons are drawn")
 
 
 @pytest.fixture
@@ -162,6 +161,62 @@ async def test_only_its_asker_confirms_a_costly_variant(house: House) -> None:
     assert (len(await house.held()), (await house.ask(taken.ask.id)).decision) == (1, None)
     await house.presses().confirm(a_sender("press-2", person="U2"), taken.ask.id)
     assert sorted(await house.held()) == [("hold", 1, "U1", DRAFT), *[("hold", 1, "U2", DRAFT)] * 8]
+
+
+async def test_only_what_still_waits_is_confirmed(house: House) -> None:
+    """What ended meanwhile, however it did, is paid by nobody."""
+    taken = await house.costly()
+    await house.moved(taken.jobs[0], state=State.FAILED)
+    await house.presses().confirm(a_sender("press"), taken.ask.id)
+    assert await house.held() == [("hold", 1, "U1", DRAFT)] * 3
+
+
+async def test_nothing_is_held_for_an_ask_of_which_nothing_waits(house: House) -> None:
+    taken = await house.costly()
+    for job in taken.jobs:
+        await house.moved(job, state=State.FAILED)
+    with pytest.raises(NothingToDo):
+        await house.presses().confirm(a_sender("press"), taken.ask.id)
+    assert (await house.held(), (await house.ask(taken.ask.id)).decision) == ([], None)
+
+
+QUORUM: dict[str, Any] = {"quorum": 3, "promote_emoji": ("ship",), "confirm_above_micro_usd": 0}
+
+
+async def test_a_costly_final_is_confirmed_only_when_enough_people_stand_behind_it(house: House) -> None:
+    """Whoever presses counts, with or without a reaction; who reacted and may spend no more does not."""
+    await house.clip()
+    taken = await house.promoted(**QUORUM)
+    await house.intake(**QUORUM).promote_message(a_sender("react-U9", person="U9"), CLIP)
+    house.people = People(Member(person="U9", guest=True))
+
+    with pytest.raises(TooFew) as caught:
+        await house.presses(**QUORUM).confirm(a_sender("press-1", person="U3"), taken.ask.id)
+    assert (caught.value.quorum, caught.value.there, caught.value.emoji) == (3, 2, "ship")
+    with pytest.raises(TooFew) as caught:
+        await house.presses(**QUORUM).confirm(a_sender("press-2", person="U2"), taken.ask.id)
+    assert caught.value.there == 1
+    assert (len(await house.held()), (await house.ask(taken.ask.id)).decision) == (1, None)
+
+    await house.intake(**QUORUM).promote_message(a_sender("react-U4", person="U4"), CLIP)
+    await house.presses(**QUORUM).confirm(a_sender("press-3", person="U3"), taken.ask.id)
+    assert ("hold", 1, "U3", FINAL) in await house.held()
+
+
+async def test_a_final_that_a_button_asked_for_needs_no_further_people(house: House) -> None:
+    job = await house.clip()
+    taken = await house.intake(**QUORUM).promote_job(a_sender("button", person="U2"), job.id)
+    assert isinstance(taken, Taken)
+    await house.presses(**QUORUM).confirm(a_sender("press", person="U3"), taken.ask.id)
+    assert ("hold", 1, "U3", FINAL) in await house.held()
+
+
+async def test_a_question_that_is_over_is_not_said_to_want_more_people(house: House) -> None:
+    await house.clip()
+    taken = await house.promoted(**QUORUM)
+    house.clock.advance(600)
+    with pytest.raises(NothingToDo):
+        await house.presses(**QUORUM).confirm(a_sender("press", person="U3"), taken.ask.id)
 
 
 # --- undo and cancel -------------------------------------------------------------------------------------------------
@@ -335,7 +390,7 @@ async def test_ordering_again_holds_once_an_attempt_and_the_presser_pays(house: 
     assert await house.held() == [("hold", 1, "U1", DRAFT), ("hold", 2, "U2", DRAFT)]
     async with house.storage.begin() as tx:
         await tx.ledger.settle("T1", job.id, 1, DRAFT, START)
-    await house.moved(job, attempt=2, state=State.UNCERTAIN)
+    await house.moved(job, attempt=2, person="U2", state=State.UNCERTAIN)
     await presses.order_again(a_sender("press-9", person="U3"), job.id)
     assert (await house.held())[-1] == ("hold", 3, "U3", DRAFT)
 
@@ -424,4 +479,4 @@ async def test_the_same_holds_on_a_file(tmp_path: Path) -> None:
         assert (await house.job(lost.id)).wish is Wish.ORDER_AGAIN
         async with house.storage.read() as tx:
             kinds = {entry.kind for entry in await tx.ledger.entries()}
-        assert kinds == {EntryKind.HOLD}
+        assert kinds == {EntryKind.HOLD, EntryKind.SETTLE}, "the clip that stands was charged, and nothing else"

@@ -11,7 +11,7 @@ import sys
 import threading
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -259,6 +259,62 @@ def test_ci_runs_what_the_readme_tells_people_to_run() -> None:
 
     assert script.stat().st_mode & 0o111
     assert joined_lines(script)[-1] == "exec make --no-print-directory test"
+
+
+# Chromium for the tests of the page
+
+
+def browser(place: Path, stubs: Mapping[str, str], *, user: int, chromium: str = "") -> tuple[int, str, str]:
+    """``make browser`` where only these commands exist beside the shell's own: exit code, output, errors. ``chromium``
+    is the variable of that name."""
+    path = place / "bin"
+    path.mkdir(parents=True)
+    for name, script in {"id": f"echo {user}", **stubs}.items():
+        (path / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        (path / name).chmod(0o755)
+    make = shutil.which("make")
+    assert make is not None
+    environment = {"PATH": str(path), "LC_ALL": "C", **({"CHROMIUM": chromium} if chromium else {})}
+    run = subprocess.run(
+        [make, "--silent", "browser"], cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+    )
+    return run.returncode, run.stdout, run.stderr
+
+
+@pytest.mark.parametrize("name", ["chromium", "google-chrome-stable"])
+def test_a_browser_that_is_there_is_taken_in_silence(tmp_path: Path, name: str) -> None:
+    assert browser(tmp_path, {name: "exit 0", "apt-get": "echo asked; exit 1"}, user=0) == (0, "", "")
+
+
+def test_without_a_browser_an_ordinary_user_is_told_the_one_command(tmp_path: Path) -> None:
+    code, out, err = browser(tmp_path, {"apt-get": "echo asked"}, user=1000)
+    assert (code, out) == (2, "")
+    assert err.startswith("The browser tests need Chromium: sudo apt-get install chromium (or set CHROMIUM=")
+
+
+def test_without_a_browser_root_installs_one(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    apt_get = f'echo "$@" >> "{asked}"; [ "$1" = update ] || echo much'
+    code, out, err = browser(tmp_path, {"apt-get": apt_get}, user=0)
+    assert (code, out, err) == (0, "Installing chromium for the browser tests (once)\n", "")
+    update, install = text(asked).splitlines()
+    assert update == "update -qq"
+    assert install == "install -qq --yes --no-install-recommends chromium"
+
+
+def test_an_installation_that_fails_is_no_success(tmp_path: Path) -> None:
+    code, _, err = browser(tmp_path, {"apt-get": 'echo "no network" >&2; exit 100'}, user=0)
+    assert code == 2
+    assert err.startswith("no network\n")
+
+
+def test_a_browser_that_was_named_is_the_one_that_has_to_run(tmp_path: Path) -> None:
+    mine = tmp_path / "there" / "bin" / "mine"
+    assert browser(tmp_path / "there", {"mine": "exit 0"}, user=1000, chromium=str(mine)) == (0, "", "")
+
+    code, out, err = browser(tmp_path / "away", {"chromium": "exit 0"}, user=1000, chromium="/nowhere/chromium")
+    assert (code, out) == (2, "")
+    assert err.startswith("CHROMIUM=/nowhere/chromium cannot be run\n")
 
 
 # Import contracts

@@ -9,17 +9,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 import yaml
+from typer.testing import CliRunner, Result
 
 from bot import report
+from bot.__main__ import cli
 from bot.domain.audit import Act, AuditEntry
 from bot.domain.budget import Caps, Stage
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.figures import NoMonth
+from bot.domain.figures import NoMonth, months_until
 from bot.domain.job import AskKind, Job, State, TimelineEntry
+from bot.domain.preferences import PreferencesVersion
 from bot.domain.recipe import MediaKind, MediaRole, Medium, Resolution
 from bot.domain.trouble import Trouble
 from bot.ports import Audit, Storage
@@ -27,6 +31,7 @@ from bot.report import Form, NotFound
 from bot.report.printing import as_csv
 from bot.services.holds import hold_for
 from bot.services.policy import Policy
+from bot.settings import BadSetting
 from storage import open_storage
 from tests.support.clock import START
 from tests.support.month import record
@@ -228,10 +233,16 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 async def usage(
-    url: str, form: Form, *, month: str | None = "2026-11", caps: Caps | None = None, now: datetime = START
+    url: str,
+    form: Form,
+    *,
+    month: str | None = "2026-11",
+    months: int = 1,
+    caps: Caps | None = None,
+    now: datetime = START,
 ) -> str:
     operator = Policy(caps=caps or Caps())
-    return await report.usage(url, month=month, form=form, operator=operator, now=now)
+    return await report.usage(url, month=month, months=months, form=form, operator=operator, now=now)
 
 
 async def test_usage_as_json_is_in_whole_micro_dollars(url: str) -> None:
@@ -253,13 +264,14 @@ async def test_usage_as_json_is_in_whole_micro_dollars(url: str) -> None:
         "as_final_micro_usd": AS_FINAL,
         "compared_micro_usd": 300_000,
         "compared_clips": 1,
+        "assumed_micro_usd": 0,
     }
 
 
 async def test_usage_as_csv_says_the_same(books: str) -> None:
     rows = list(csv.DictReader(io.StringIO(await usage(books, Form.CSV))))
     same = json.loads(await usage(books, Form.JSON))
-    assert len(rows) == len(same) == 7
+    assert len(rows) == len(same) == 8
     assert rows == [{name: str(value) for name, value in row.items()} for row in same]
 
 
@@ -282,18 +294,18 @@ async def test_usage_as_text_is_the_recorded_month_in_every_way_with_the_saving_
     assert month == "2026-11"
     assert [line.split() for line in figures.splitlines()] == [
         ["CLIPS", "SPENT", "HELD", "GIVEN", "BACK"],
-        ["all", "11", "$5.93", "$0.32", "$0.32"],
+        ["all", "12", "$6.83", "$0.32", "$0.32"],
         ["PASS", "drafts", "8", "$3.38", "$0.32", "$0.32"],
-        ["PASS", "finals", "2", "$1.80", "$0.00", "$0.00"],
+        ["PASS", "finals", "3", "$2.70", "$0.00", "$0.00"],
         ["PASS", "without", "a", "draft", "1", "$0.75", "$0.00", "$0.00"],
         ["CHANNEL", "CSHOTS", "7", "$4.04", "$0.00", "$0.32"],
-        ["CHANNEL", "CLAUNCH", "4", "$1.89", "$0.32", "$0.00"],
+        ["CHANNEL", "CLAUNCH", "5", "$2.79", "$0.32", "$0.00"],
         ["PERSON", "UBEN", "6", "$3.72", "$0.32", "$0.32"],
-        ["PERSON", "UMAYA", "5", "$2.21", "$0.00", "$0.00"],
-        ["PROVIDER", "hiapi", "8", "$4.54", "$0.32", "$0.32"],
+        ["PERSON", "UMAYA", "6", "$3.11", "$0.00", "$0.00"],
+        ["PROVIDER", "hiapi", "9", "$5.44", "$0.32", "$0.32"],
         ["PROVIDER", "muapi", "3", "$1.39", "$0.00", "$0.00"],
         ["TIER", "mini", "10", "$5.43", "$0.32", "$0.32"],
-        ["TIER", "standard", "1", "$0.50", "$0.00", "$0.00"],
+        ["TIER", "standard", "2", "$1.40", "$0.00", "$0.00"],
     ]
     sentence, pointer = saving.splitlines()
     assert sentence == (
@@ -307,14 +319,97 @@ async def test_usage_as_text_says_what_is_left_of_the_present_month_under_every_
     caps = Caps(workspace_month_micro_usd=10_000_000, channel_month_micro_usd=4_500_000, person_day_micro_usd=1_000_000)
     text = await usage(books, Form.TEXT, caps=caps)
     assert {" ".join(line.split()) for line in text.split("\n\n")[-1].splitlines()[1:]} == {
-        "$3.75 $10.00 workspace for the month: T1 2026-12-01 00:00 UTC",
+        "$2.85 $10.00 workspace for the month: T1 2026-12-01 00:00 UTC",
         "$0.46 $4.50 channel for the month: CSHOTS (T1) 2026-12-01 00:00 UTC",
-        "$2.29 $4.50 channel for the month: CLAUNCH (T1) 2026-12-01 00:00 UTC",
+        "$1.39 $4.50 channel for the month: CLAUNCH (T1) 2026-12-01 00:00 UTC",
         "$0.68 $1.00 person for the day: UBEN (T1) 2026-11-21 00:00 UTC",
         "$1.00 $1.00 person for the day: UMAYA (T1) 2026-11-21 00:00 UTC",
     }
     earlier = await usage(books, Form.TEXT, month="2026-10", caps=caps)
     assert "LEFT" not in earlier
+
+
+async def test_several_months_are_told_one_by_one_and_together(books: str) -> None:
+    text = await usage(books, Form.TEXT, months=3)
+    assert text.splitlines()[0] == "2026-09 to 2026-11"
+    assert [line.split()[:4] for line in text.splitlines() if line.startswith(("MONTH", " "))][1:] == [
+        ["all", "13", "$7.15", "$0.32"],
+        ["MONTH", "2026-10", "1", "$0.32"],
+        ["MONTH", "2026-11", "12", "$6.83"],
+    ]
+    rows = json.loads(await usage(books, Form.JSON, months=3))
+    assert [row["month"] for row in rows] == ["2026-10"] + 8 * ["2026-11"]
+    assert len(await usage(books, Form.CSV, months=3)) > len(await usage(books, Form.CSV))
+
+
+async def test_the_summary_is_an_object_with_each_month_the_saving_and_what_is_left(books: str) -> None:
+    found = json.loads(await usage(books, Form.SUMMARY, months=2, caps=Caps(channel_month_micro_usd=4_500_000)))
+    assert [(month["workspace"], month["month"], month["settled_micro_usd"]) for month in found["months"]] == [
+        ("T1", "2026-10", 320_000),
+        ("T1", "2026-11", 6_830_000),
+    ]
+    assert found["months"][1]["saving"] == {
+        "saved_micro_usd": 120_000,
+        "as_finals_micro_usd": 4_800_000,
+        "drafts_micro_usd": 2_880_000,
+        "finals_micro_usd": 1_800_000,
+        "left_out": 1,
+        "assumed": False,
+    }
+    assert found["left"][0] == {
+        "workspace": "T1",
+        "scope": "channel_month",
+        "subject": "CLAUNCH",
+        "period": "2026-11",
+        "limit_micro_usd": 4_500_000,
+        "committed_micro_usd": 3_110_000,
+        "left_micro_usd": 1_390_000,
+        "renews_at": "2026-12-01T00:00:00+00:00",
+    }
+    assert len(found["left"]) == 2
+    earlier = json.loads(await usage(books, Form.SUMMARY, month="2026-08", caps=Caps(channel_month_micro_usd=1)))
+    assert earlier == {"months": [], "left": []}
+
+
+async def test_a_month_without_spending_says_what_is_left_all_the_same(books: str) -> None:
+    caps = Caps(workspace_month_micro_usd=10_000_000, channel_month_micro_usd=4_500_000, person_day_micro_usd=1_000_000)
+    text = await usage(books, Form.TEXT, month=None, caps=caps, now=datetime(2027, 1, 5, tzinfo=UTC))
+    first, left = text.split("\n\n")
+    assert first == "Nothing was held or spent in 2027-01."
+    assert [" ".join(line.split()) for line in left.splitlines()[1:]] == [
+        "$10.00 $10.00 workspace for the month: T1 2027-02-01 00:00 UTC",
+        "$4.50 $4.50 channel for the month: CLAUNCH (T1) 2027-02-01 00:00 UTC",
+        "$4.50 $4.50 channel for the month: CSHOTS (T1) 2027-02-01 00:00 UTC",
+    ]
+
+
+async def test_a_channel_with_a_cap_of_its_own_is_told_of_before_anything_is_spent_there(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'dailies.db'}"
+    values = {"cap.channel.month": "2"}
+    async with open_storage(url, alone=True) as storage, storage.begin() as tx:
+        await tx.preferences.put(
+            PreferencesVersion(workspace="T1", subject="CNEW", version=1, values=values, changed_by="U1", at=START)
+        )
+        await tx.audit.add(AuditEntry(workspace="T1", at=START, act=Act.CONFIGURED, channel="CNEW"))
+    text = await usage(url, Form.TEXT, caps=Caps(workspace_month_micro_usd=10_000_000))
+    assert [line.split()[:6] for line in text.splitlines()[-2:]] == [
+        ["$10.00", "$10.00", "workspace", "for", "the", "month:"],
+        ["$2.00", "$2.00", "channel", "for", "the", "month:"],
+    ]
+
+
+async def test_what_rests_on_assumed_prices_has_a_column_and_a_field(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'dailies.db'}"
+    async with open_storage(url, alone=True) as storage, storage.begin() as tx:
+        await tx.ledger.hold([a_hold(price_assumed=True), a_hold(job_id="j2", provider="muapi")], ())
+        await tx.ledger.settle("T1", "j1", 1, PRICE, at(60))
+    lines = (await usage(url, Form.TEXT)).splitlines()
+    assert lines[2].split()[-1] == "ASSUMED"
+    assert [line.split()[-1] for line in lines if line.startswith("PROVIDER")] == ["$0.32", "$0.00"]
+    assert "Some of the prices are assumed." in "\n".join(lines)
+    assert [row["assumed_micro_usd"] for row in json.loads(await usage(url, Form.JSON))] == [PRICE, 0]
+    (month,) = json.loads(await usage(url, Form.SUMMARY))["months"]
+    assert (month["assumed_micro_usd"], month["saving"]["assumed"]) == (PRICE, True)
 
 
 async def test_several_workspaces_are_told_apart(books: str, tmp_path: Path) -> None:
@@ -323,8 +418,8 @@ async def test_several_workspaces_are_told_apart(books: str, tmp_path: Path) -> 
         await record(storage, "T2")
     text = await usage(books, Form.TEXT)
     assert [line.split()[1:4] for line in text.splitlines() if line.startswith("WORKSPACE")] == [
-        ["T1", "11", "$5.93"],
-        ["T2", "11", "$5.93"],
+        ["T1", "12", "$6.83"],
+        ["T2", "12", "$6.83"],
     ]
 
 
@@ -344,6 +439,42 @@ async def test_without_a_month_it_is_this_one(url: str) -> None:
     eve = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
     assert len(json.loads(await usage(url, Form.JSON, month=None, now=eve))) == 2
     assert json.loads(await usage(url, Form.JSON, month=None, now=datetime(2026, 12, 1, tzinfo=UTC))) == []
+
+
+def test_the_command_takes_months_and_a_summary(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    def run(*options: str) -> Result:
+        return CliRunner().invoke(cli, ["usage", "--month", "2026-11", *options])
+
+    found = json.loads(run("--months", "12", "--summary", "--json").output)
+    assert [month["settled_micro_usd"] for month in found["months"]] == [300_000 + PRICE]
+    assert len(json.loads(run("--json").output)) == 2
+    for other in ("--json", "--summary"):
+        assert isinstance(run("--csv", other).exception, BadSetting)
+    assert run("--months", "0").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("last", "count", "found"),
+    [
+        ("2026-11", 1, ("2026-11",)),
+        ("2026-02", 4, ("2025-11", "2025-12", "2026-01", "2026-02")),
+        ("2026-12", 2, ("2026-11", "2026-12")),
+    ],
+)
+def test_months_until_one(last: str, count: int, found: tuple[str, ...]) -> None:
+    assert months_until(last, count) == found
+
+
+async def test_the_audit_s_month_follows_the_operators_calendar(tmp_path: Path) -> None:
+    url, berlin = f"sqlite:///{tmp_path / 'dailies.db'}", ZoneInfo("Europe/Berlin")
+    late = datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
+    async with open_storage(url, alone=True) as storage, storage.begin() as tx:
+        await tx.audit.add(AuditEntry(workspace="T1", at=late, act=Act.ASKED, micro_usd=PRICE, price_assumed=True))
+    there = await report.audit(url, month="2026-11", limit=None, as_json=False, zone=berlin)
+    assert "$0.32 assumed" in there
+    assert "assumed" not in await report.audit(url, month="2026-10", limit=None, as_json=False, zone=berlin)
 
 
 async def test_what_is_no_month_is_refused(url: str) -> None:
@@ -400,6 +531,7 @@ async def test_the_audit_as_json_says_who_what_where_and_at_what_price(trail: st
         "act": "asked",
         "channel": "C1",
         "micro_usd": 2 * PRICE,
+        "price_assumed": False,
         "provider": "hiapi",
         "task_id": None,
         "ask": "a1",

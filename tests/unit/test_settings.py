@@ -4,7 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from pydantic import SecretStr, ValidationError
 
 from bot.configuration import make_policy, set_by_operator
 from bot.domain.access import AccessRules
-from bot.domain.budget import Caps
+from bot.domain.budget import Caps, month_of
 from bot.domain.preference_keys import KEYS, Replies
-from bot.settings import BadSetting, Settings, micro_usd, misspelt_settings, read_prices
+from bot.settings import BadSetting, Settings, micro_usd, misspelt_settings, read_prices, unread_lines
 
 A_RESOLUTION = "Use one of 480p, 720p, 1080p, or one of them with +video."
 
@@ -96,6 +96,9 @@ def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str
         ("CONFIRM_ABOVE_USD", "-0.01"),
         ("PROMOTE_UNDO_SECONDS", "-1"),
         ("REACTION_PROMOTE", ","),
+        ("ADMIN_USERS", "@maya"),
+        ("ADMIN_USERS", "U1,maya"),
+        ("ADMIN_USERS", "<@U1>"),
         ("THREAD_REPLIES", "sometimes"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
@@ -108,6 +111,8 @@ def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str
         ("HIAPI_BASE_URL", "https://api.example.com:65536"),
         ("HIAPI_BASE_URL", "https://[::1"),
         ("HIAPI_BASE_URL", "https://api.example.com:0"),
+        ("HIAPI_BASE_URL", "https://key@api.example.com"),
+        ("SLACK_API_URL", "https://me:pw@slack.com/api/"),
     ],
 )
 def test_a_setting_that_cannot_be_meant_is_refused_by_name(
@@ -116,6 +121,44 @@ def test_a_setting_that_cannot_be_meant_is_refused_by_name(
     with pytest.raises(ValidationError) as caught:
         read(monkeypatch, **{name: text})
     assert [fault["loc"] for fault in caught.value.errors()] == [(name.lower(),)]
+
+
+@pytest.mark.parametrize(
+    "reactions",
+    [
+        {"REACTION_PROMOTE": "x"},
+        {"REACTION_CANCEL": ":rocket:"},
+        {"REACTION_PROMOTE": "ship, no_entry", "REACTION_CANCEL": "wave,no_entry"},
+    ],
+)
+def test_a_reaction_that_would_order_and_cancel_at_once_is_refused(
+    monkeypatch: pytest.MonkeyPatch, reactions: dict[str, str]
+) -> None:
+    """One of the two may be the default, which nobody wrote."""
+    with pytest.raises(ValidationError) as caught:
+        read(monkeypatch, **reactions)
+    (fault,) = caught.value.errors()
+    assert fault["loc"] == ("reaction_cancel",)
+    assert fault["msg"] == "it and REACTION_PROMOTE (when unset: rocket) must not name the same reaction"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("HIAPI_API_KEY", "two words", "it holds characters that no key has"),
+        ("HIAPI_BASE_URL", "api.hiapi.ai", "it is no address such as https://"),
+        ("SLACK_API_URL", "https://me:pw@slack.com/api/", "it must not hold a user or a password"),
+        ("ADMIN_USERS", "@maya", "it takes member ids such as U024BE7LH, and no names"),
+    ],
+)
+def test_a_refusal_of_our_own_is_in_our_own_words_and_repeats_nothing(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, why: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(monkeypatch, **{name: text})
+    (fault,) = caught.value.errors()
+    assert fault["msg"].startswith(why)
+    assert text not in fault["msg"]
 
 
 def test_a_file_is_read_and_the_environment_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +246,33 @@ def test_names_that_are_nearly_a_settings_are_found(monkeypatch: pytest.MonkeyPa
         "MUAPI_API_KYE": "MUAPI_API_KEY",
         "SLACK_BOT_TOKN": "SLACK_BOT_TOKEN",
     }
+
+
+@pytest.mark.parametrize(
+    ("contents", "lines"),
+    [
+        ("", ()),
+        ("# a note\n\nHTTP_PORT=4000 # why\nexport LOG_LEVEL=info\nPRICE_FILE=\nOTHER='one\ntwo'\n", ()),
+        ("HTTP_PORT=4000\nHIAPI_API_KEY a-secret-word\n", (2,)),
+        ("\ufeffHIAPI_API_KEY: a-secret-word\r\n\r\n\r\nLOG_LEVEL\r\nHTTP_PORT=4000", (1, 4)),
+        ('HTTP_PORT=4000\nHIAPI_API_KEY="never closed\n', (2,)),
+    ],
+)
+def test_lines_that_set_nothing_are_found_and_nobody_else_speaks_of_them(
+    contents: str, lines: tuple[int, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    Path(".env").write_text(contents, encoding="utf-8", newline="")
+    Settings()
+    misspelt_settings()
+    assert unread_lines() == lines
+    assert caplog.records == []
+
+
+def test_without_a_file_no_line_is_found(tmp_path: Path) -> None:
+    """And a pipe is not read a second time, since what was read from it is gone."""
+    assert unread_lines() == ()
+    os.mkfifo(tmp_path / ".env")
+    assert unread_lines() == ()
 
 
 @pytest.mark.parametrize(
@@ -301,6 +371,25 @@ def test_the_policy_is_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert {name: getattr(policy, name) for name in facts} == facts
     assert (policy.places("hiapi"), policy.places("muapi")) == (2, 9)
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", ":Europe/Berlin", " Europe/Berlin "])
+def test_caps_follow_the_calendar_that_tz_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    policy = make_policy(read(monkeypatch, TZ=name))
+    assert month_of(datetime(2026, 10, 31, 23, tzinfo=UTC), policy.zone) == "2026-11"
+
+
+@pytest.mark.parametrize("name", ["", "UTC"])
+def test_without_tz_months_are_utc(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert make_policy(read(monkeypatch, TZ=name)).zone is UTC
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "/etc/passwd", "../UTC", "Europe", "CET-1CEST", "\x01"])
+def test_a_tz_that_is_no_zone_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        make_policy(read(monkeypatch, TZ=name))
+    assert "TZ" in caught.value.what
+    assert "Europe/Berlin" in caught.value.mend
 
 
 def test_without_settings_there_is_no_cap_and_a_question_above_a_dollar() -> None:

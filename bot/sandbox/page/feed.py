@@ -207,15 +207,18 @@ def _charges(snapshot: object) -> list[Charge]:
     """Every charge of a provider's account, as the verdict needs it."""
     if not isinstance(snapshot, dict):
         return []
-    return [
-        Charge(
-            job=job_of_key(charge["key"], otherwise=charge["task_id"]),
-            prompt=charge["prompt"],
-            is_at_work=charge["status"] == "charged",
-            is_refunded=charge["status"] == "refunded",
-        )
-        for charge in snapshot["ledger"]
-    ]
+    return [_charge(charge) for charge in snapshot["ledger"]]
+
+
+def _charge(entry: Mapping[str, Any]) -> Charge:
+    job = job_of_key(entry["key"])
+    return Charge(
+        job=job or entry["key"] or entry["task_id"],
+        names_job=job is not None,
+        prompt=entry["prompt"],
+        is_at_work=entry["status"] == "charged",
+        is_refunded=entry["status"] == "refunded",
+    )
 
 
 def _account(snapshot: object) -> Json:

@@ -1,7 +1,9 @@
 """The promise as a rule: what the providers' ledgers say, against what was delivered into the threads.
 
 Three things break it: an ask that was charged twice, a clip that stands twice, and a charge without its clip (or a clip
-without a charge) once nobody works on anything any more. Work in progress breaks nothing.
+without a charge) once nobody works on anything any more. Work in progress breaks nothing. What belongs together is told
+by the job that the order's key and the clip's file both name: an even count may hide a clip that came twice beside one
+that never came.
 """
 
 from __future__ import annotations
@@ -28,10 +30,13 @@ _KEY = re.compile(r"(?P<job>.+)-\d+")
 
 @dataclass(frozen=True, kw_only=True)
 class Charge:
-    """One charge of a provider. ``job`` says what it is for: two charges for one job are one too many."""
+    """One charge of a provider. ``job`` says what it is for: two charges for one job are one too many. ``names_job`` is
+    False when the order came without a key of the bot's: which clip it paid for is not known, only that it paid for
+    one."""
 
     job: str
     prompt: str
+    names_job: bool = True
     is_at_work: bool = False
     is_refunded: bool = False
 
@@ -64,10 +69,10 @@ class Verdict:
     wrongs: tuple[str, ...] = ()
 
 
-def job_of_key(key: str | None, *, otherwise: str) -> str:
-    """The job that an order's key names; ``otherwise`` when it came without a key."""
+def job_of_key(key: str | None) -> str | None:
+    """The job that an order's key names; None when it came without a key, or under one of another make."""
     found = _KEY.fullmatch(key or "")
-    return found["job"] if found else key or otherwise
+    return found["job"] if found else None
 
 
 def job_of_clip(filename: str) -> str | None:
@@ -79,23 +84,23 @@ def job_of_clip(filename: str) -> str | None:
 def judge(books: Books, *, quiet_seconds: float) -> Verdict:
     """The verdict on books that have not changed for so many seconds."""
     kept = [charge for charge in books.charges if not charge.is_refunded]
-    at_work = sum(charge.is_at_work for charge in kept)
-    delivered = {clip.name: clip for clip in books.clips}
-    is_over = at_work == 0 and not books.is_hindered and quiet_seconds >= GRACE_SECONDS
-    missing = len({charge.job for charge in kept}) - len(delivered)
+    at_work = {charge.job for charge in kept if charge.is_at_work}
+    delivered = {clip.job for clip in books.clips}
+    lost, unpaid = _unbalanced(kept, books.clips)
+    is_over = not at_work and not books.is_hindered and quiet_seconds >= GRACE_SECONDS
     wrongs = (
         *_charged_again(kept),
         *_standing_again(books.clips),
-        *(_unbalanced(kept, list(delivered.values()), missing) if is_over else ()),
+        *(_uneven(lost, unpaid) if is_over else ()),
     )
-    standing = {clip.name for clip in books.clips if clip.stands}
+    standing = {clip.job for clip in books.clips if clip.stands}
     return Verdict(
         words=f"{_counted(len(kept), 'charge')}, {_counted(len(delivered), 'clip')}",
         detail=_detail(
-            at_work=at_work,
-            on_the_way=0 if is_over else missing - at_work,
+            at_work=sum(charge.is_at_work for charge in kept),
+            on_the_way=0 if is_over else sum(charge.job not in at_work for charge in lost),
             refunded=len(books.charges) - len(kept),
-            deleted=len(delivered) - len(standing),
+            deleted=len(delivered - standing),
         ),
         wrongs=wrongs,
     )
@@ -108,21 +113,30 @@ def _charged_again(kept: Sequence[Charge]) -> list[str]:
 
 
 def _standing_again(clips: Sequence[Clip]) -> list[str]:
-    times = Counter(clip.name for clip in clips if clip.stands)
-    return [f"The clip {name} stands {_times(count)}." for name, count in times.items() if count > 1]
+    """By job, whatever the files are called."""
+    standing = [clip for clip in clips if clip.stands]
+    times = Counter(clip.job for clip in standing)
+    names = {clip.job: clip.name for clip in reversed(standing)}
+    return [f"The clip {names[job]} stands {_times(count)}." for job, count in times.items() if count > 1]
 
 
-def _unbalanced(kept: Sequence[Charge], delivered: Sequence[Clip], missing: int) -> list[str]:
-    """Charges for other things than clips are balanced by the count, so that the names only explain it."""
-    if missing > 0:
-        arrived = {clip.job for clip in delivered}
-        lost = list({charge.job: charge.prompt for charge in kept if charge.job not in arrived}.values())
-        return [f"Paid for, and no clip came: {_quoted(lost)}."]
-    if missing < 0:
-        paid = {charge.job for charge in kept}
-        unpaid = [clip.name for clip in delivered if clip.job not in paid]
-        return [f"Delivered without a charge: {_quoted(unpaid)}."]
-    return []
+def _unbalanced(kept: Sequence[Charge], clips: Sequence[Clip]) -> tuple[list[Charge], list[Clip]]:
+    """One charge of each job without a clip, and one clip of each job without a charge. A charge that names no job
+    balances one clip whose charge is not known."""
+    charges, delivered = {charge.job: charge for charge in kept}, {clip.job: clip for clip in clips}
+    lost = [charge for job, charge in charges.items() if job not in delivered]
+    unpaid = [clip for job, clip in delivered.items() if job not in charges]
+    nameless = [charge for charge in lost if not charge.names_job]
+    balanced = nameless[: len(unpaid)]
+    return [charge for charge in lost if charge not in balanced], unpaid[len(balanced) :]
+
+
+def _uneven(lost: Sequence[Charge], unpaid: Sequence[Clip]) -> list[str]:
+    sentences = (
+        (lost, f"Paid for, and no clip came: {_quoted([charge.prompt for charge in lost])}."),
+        (unpaid, f"Delivered without a charge: {_quoted([clip.name for clip in unpaid])}."),
+    )
+    return [sentence for found, sentence in sentences if found]
 
 
 def _detail(*, at_work: int, on_the_way: int, refunded: int, deleted: int) -> str:

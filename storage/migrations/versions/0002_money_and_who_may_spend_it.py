@@ -13,9 +13,16 @@ _ALIKE = (
     "held_micro_usd, settled_micro_usd, released_micro_usd, at"
 )
 _PROMOTED = "EXISTS (SELECT 1 FROM asks WHERE asks.workspace = {0}.workspace AND asks.id = {1} AND kind = 'promotion')"
-_ASK_OF_JOB = (
-    "(SELECT ask_id FROM jobs WHERE jobs.workspace = ledger_before.workspace AND jobs.id = ledger_before.job_id)"
-)
+_OF_JOB = "(SELECT {0} FROM jobs WHERE jobs.workspace = ledger_before.workspace AND jobs.id = ledger_before.job_id)"
+_NO = "(1 = 0)"
+"""False, as both engines write it."""
+_REFUSE_TO_CHANGE = """
+CREATE FUNCTION refuse_to_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END
+$$
+"""
 
 
 def upgrade() -> None:
@@ -34,6 +41,7 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(), nullable=True),
         sa.Column("task_id", sa.String(), nullable=True),
         sa.Column("micro_usd", sa.BigInteger(), nullable=True),
+        sa.Column("price_assumed", sa.Boolean(), nullable=False),
         sa.Column("detail", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_audit"),
     )
@@ -74,15 +82,36 @@ def upgrade() -> None:
         sqlite_where=sa.text("(posted_ts IS NULL AND NOT given_up)"),
         postgresql_where=sa.text("(posted_ts IS NULL AND NOT given_up)"),
     )
+    _guard("ledger", "audit", "preferences")
 
 
 def downgrade() -> None:
     for table in ("announcements", "preferences", "audit"):
         op.drop_table(table)
     _ledger_by_closing()
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION refuse_to_change()")
     op.drop_index("ix_jobs_payer", "jobs")
     op.drop_column("jobs", "as_final_micro_usd")
     op.drop_column("jobs", "stage")
+
+
+def _guard(*tables: str) -> None:
+    """From here on rows are only added. Tables take their triggers with them when they are dropped."""
+    if op.get_context().dialect.name == "postgresql":
+        op.execute(_REFUSE_TO_CHANGE)
+        for table in tables:
+            op.execute(
+                f"CREATE TRIGGER {table}_refuses_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change()"
+            )
+        return
+    for table in tables:
+        for verb in ("update", "delete"):
+            op.execute(
+                f"CREATE TRIGGER {table}_refuses_{verb} BEFORE {verb.upper()} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
 
 
 def _stages_of_jobs() -> None:
@@ -104,11 +133,13 @@ def _ledger_by_seq() -> None:
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("as_final_micro_usd", sa.BigInteger(), nullable=True),
+        sa.Column("price_assumed", sa.Boolean(), nullable=False),
     )
-    stage = f"CASE WHEN {_PROMOTED.format('ledger_before', _ASK_OF_JOB)} THEN 'final' ELSE 'draft' END"
+    stage = f"CASE WHEN {_PROMOTED.format('ledger_before', _OF_JOB.format('ask_id'))} THEN 'final' ELSE 'draft' END"
+    assumed = _OF_JOB.format("price_assumed")
     op.execute(
-        f"INSERT INTO ledger ({_ALIKE}, seq, stage) "  # noqa: S608 - constants
-        f"SELECT {_ALIKE}, CASE WHEN closing THEN 1 ELSE 0 END, {stage} FROM ledger_before"
+        f"INSERT INTO ledger ({_ALIKE}, seq, stage, price_assumed) "  # noqa: S608 - constants
+        f"SELECT {_ALIKE}, CASE WHEN closing THEN 1 ELSE 0 END, {stage}, COALESCE({assumed}, {_NO}) FROM ledger_before"
     )
     op.drop_table("ledger_before")
 

@@ -1,9 +1,11 @@
 /** What a newcomer can try, ticked off as it happens. */
 
+import { clipsByThread } from "./clips.js";
 import { h, icon, iconButton, Slot } from "./dom.js";
 import { recall, remember } from "./memory.js";
 import { store } from "./store.js";
 
+const DRAFT = "480p"; // what a draft is unless somebody asks for more
 const FIRST_LINE = "/clip a red panda surfing --takes 2";
 
 /** @typedef {import("./store.js").Channel} Channel */
@@ -69,14 +71,17 @@ function step(done, ...words) {
   return h("li", { class: done ? "done" : "" }, h("span", { class: "tick", role: "img", "aria-label": done ? "done" : "to do" }, done ? icon("check") : null), h("span", {}, words));
 }
 
-/** What of the three has happened in the channel. @param {Channel} channel @returns {boolean[]} */
+/**
+ * What of the three has happened in the channel: told by the clips that came, not by what was typed. An ask can be
+ * refused, a rocket taken back, and a reply may be talk.
+ * @param {Channel} channel
+ * @returns {boolean[]}
+ */
 function progress(channel) {
-  const done = [false, false, false];
-  for (const message of channel.messages.values()) {
-    if (message.user === store.bot) {
-      if (!message.thread_ts) done[0] = true;
-      if (message.reactions?.some((one) => one.name === "rocket" && one.users.some((id) => id !== store.bot))) done[1] = true;
-    } else if (message.thread_ts && channel.messages.get(message.thread_ts)?.user === store.bot) done[2] = true;
-  }
-  return done;
+  const threads = clipsByThread(channel);
+  return [
+    threads.some((clips) => clips.filter((clip) => !clip.origin && clip.resolution === DRAFT).length >= 2),
+    threads.some((clips) => clips.some((clip) => clip.origin === "Final")),
+    threads.some((clips) => new Set(clips.map((clip) => clip.ratio)).size >= 2),
+  ];
 }
