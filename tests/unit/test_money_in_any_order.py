@@ -346,6 +346,9 @@ class Money(RuleBasedStateMachine):
         decided = self.run(self._ask(job.ask_id))
         for one in jobs:
             self._refresh(one)
+            order = self.orders.get((one.id, one.attempt))
+            if order is not None and order.came_to is None and self.seen[one.id].finished:
+                order.comes_to(0)  # confirmed, and stopped before it was let into the queue
         if credit:
             self._credit_tried(job, after)
         elif ask.decision is None and decided.decision is Decision.GO:
