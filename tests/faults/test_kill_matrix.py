@@ -32,15 +32,8 @@ AFTER_MS = (0, 5, 20, 100)
 
 PHASES = ("before", "amid", "after")
 
-WEIGHTY = (
-    "slack:chat.postMessage",
-    "hiapi:create",
-    "hiapi:get",
-    "hiapi:download",
-    "slack:upload",
-    "slack:files.completeUploadExternal",
-)
-"""The calls that cost money, bring the clip, or are seen by people: every moment of them is in every run."""
+WEIGHTY = ("slack:chat.postMessage", "hiapi:create", "slack:files.completeUploadExternal")
+"""The calls that cost money or are seen by people: every moment of them is in every run."""
 
 EVERY_RUN = frozenset(product(WEIGHTY, PHASES)) | {(point, "amid") for point in POINTS}
 """Amid a call is where the two sides know different things: that is in every run for all calls. The moments before
