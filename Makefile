@@ -66,7 +66,7 @@ browser: ## a Chromium for the tests of the demo page: through apt as root, othe
 	else echo "The browser tests need Chromium: sudo apt-get install chromium (or set CHROMIUM=/path/to/it)" >&2; exit 1; fi
 
 unit: $(VENV)/.dev browser ## pytest alone (WORKERS=…)
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 storm: $(VENV)/.dev ## the long rest of the fault matrix: kill -9 and faults at every call (WORKERS=…)
 	$(BIN)/pytest -n $(WORKERS) -m storm

@@ -37,4 +37,4 @@ def stage(mode: Mode) -> MakeStage:
 HTTP_IN_THE_STORM = pytest.mark.parametrize(
     "mode", ["socket", pytest.param("http", marks=pytest.mark.storm)], indirect=True
 )
-"""For a long story in which Slack only sends a few commands: over HTTP it is told in `make storm`."""
+"""For a long story to which it matters little how Slack's few requests arrive: over HTTP it is told in `make storm`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.scenarios.conftest import MakeStage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 from tests.support.postgres import Postgres, running_postgres
 
 
@@ -25,6 +25,7 @@ def database(postgres: Postgres) -> Iterator[str]:
         yield url
 
 
+@HTTP_IN_THE_STORM
 async def test_drafts_a_final_and_a_restart_on_postgresql(stage: MakeStage, tmp_path: Path, database: str) -> None:
     """One clip, a final that is killed while it renders, and a second life of the bot that brings it."""
     async with stage(tmp_path, DATABASE_URL=database) as play:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.sandbox.driver import Json
 from tests.scenarios.bot import Stage
-from tests.scenarios.conftest import MakeStage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 
 OPENING = {
     "a Slack token": re.compile(r"xox[a-z]-|xapp-"),
@@ -32,6 +32,7 @@ PINGED = re.compile(r"<!(?:channel|here|everyone|subteam)|<@U0CHLOE003")
 """Chloe asks for nothing here, so that no message has a reason to name her."""
 
 
+@HTTP_IN_THE_STORM
 @pytest.mark.timeout(90)
 async def test_no_secret_leaves_by_any_door_however_much_goes_wrong(stage: MakeStage, tmp_path: Path) -> None:
     """Every step fails once, in the ways that put addresses into exceptions, with all there is in the log."""
@@ -61,6 +62,7 @@ async def test_no_secret_leaves_by_any_door_however_much_goes_wrong(stage: MakeS
             assert PINGED.findall(seen[where]) == [], where
 
 
+@HTTP_IN_THE_STORM
 @pytest.mark.timeout(60)
 async def test_a_refused_token_is_reported_without_being_repeated(stage: MakeStage, tmp_path: Path) -> None:
     async with stage(tmp_path, start=False, LOG_LEVEL="debug", LOG_FORMAT="text") as play:

@@ -7,12 +7,13 @@ import pytest
 
 from tests.sandbox.driver import root_of
 from tests.scenarios.bot import Stage
-from tests.scenarios.conftest import MakeStage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 from tests.scenarios.threads import DRAFT
 
 STOP_SECONDS = 10.0
 
 
+@HTTP_IN_THE_STORM
 @pytest.mark.timeout(120)
 async def test_a_polite_stop_in_the_midst_of_everything_loses_and_doubles_nothing(
     stage: MakeStage, tmp_path: Path
@@ -51,6 +52,7 @@ async def test_a_polite_stop_in_the_midst_of_everything_loses_and_doubles_nothin
         assert "Traceback" not in play.bot.log()
 
 
+@HTTP_IN_THE_STORM
 @pytest.mark.timeout(60)
 async def test_with_slack_away_at_the_start_the_bot_stays_up_and_connects_when_it_comes(
     stage: MakeStage, tmp_path: Path
