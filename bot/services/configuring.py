@@ -37,6 +37,9 @@ _TRIES = 5
 
 _EMOJI = frozenset({"emoji.promote", "emoji.cancel"})
 
+_ANY_PROMPT = "a red panda"
+"""A preset has no prompt of its own, and some providers read none that is shorter than a word."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Wanted:
@@ -189,10 +192,11 @@ class Configuring:
         touched = {one.name for one in done}
         if self._router is None:
             return
+        draft = replace(policy.draft, prompt=_ANY_PROMPT)
         if any(name.startswith("draft.") for name in touched):
-            self._router.route(policy.draft, None)
+            self._router.route(draft, None)
         if any(name.startswith("final.") for name in touched):
-            self._router.route(replace(promote(policy.draft, policy.final), seconds=policy.final_seconds), None)
+            self._router.route(replace(promote(draft, policy.final), seconds=policy.final_seconds), None)
 
     async def _check_emoji(self, tx: Transaction, wanted: _Wanted, done: Sequence[Difference]) -> None:
         """No emoji both promotes and cancels: where the change is made, and in the channels that it reaches."""

@@ -83,7 +83,9 @@ class Office:
     def __post_init__(self) -> None:
         self.policies = Policies(storage=self.storage, operator=OPERATOR)
         gatekeeper = Gatekeeper(directory=self.people, clock=self.clock)
-        router = Router({"hiapi": Declared(capabilities(), capabilities(tier="pro"))}, PriceTable(RATES))
+        # A preset has no prompt, and real providers read none that is empty.
+        tiers = [capabilities(tier=tier, shortest_prompt=3) for tier in ("mini", "pro")]
+        router = Router({"hiapi": Declared(*tiers)}, PriceTable(RATES))
         self.configuring = Configuring(
             storage=self.storage,
             policies=self.policies,
