@@ -125,7 +125,8 @@ async def _drop_only(call: Call, kind: object, response: web.StreamResponse) -> 
     if kind == "kill":
         await call.kill()
         kind = "reset"
-    if transport is not None:
+    # Who was killed may have closed its end meanwhile, and with it ours.
+    if transport is not None and not transport.is_closing():
         if kind == "reset":
             # Without lingering, closing a socket sends RST instead of FIN.
             connection = transport.get_extra_info("socket")

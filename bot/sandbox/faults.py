@@ -51,6 +51,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -148,6 +149,7 @@ class Faults:
         self._rules: dict[int, _Rule] = {}
         self._last_id = 0
         self._clearings = 0
+        self._clearing = asyncio.Event()
 
     @property
     def bot_pid(self) -> int | None:
@@ -177,6 +179,14 @@ class Faults:
         """Forget every rule and let go of the calls that a `hang` holds."""
         self._rules.clear()
         self._clearings += 1
+        self._clearing.set()
+        self._clearing = asyncio.Event()
+
+    async def cleared(self, *, within: float) -> None:
+        """Return when the rules are cleared next, or after so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._clearing.wait()
 
     def listing(self) -> list[dict[str, object]]:
         """Every rule with its `id`, what is left of `skip` and `times`, and how often it has `fired`."""

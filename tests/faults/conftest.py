@@ -1,12 +1,13 @@
 """A sandbox for all cases of a worker, and for each case a channel and a bot of its own."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from bot.sandbox.slack.settings import BOT_SCOPES
-from tests.faults.rig import Rig, Sandbox, next_case, running_sandbox
+from tests.faults.rig import PROVIDERS, Rig, Sandbox, next_case, running_sandbox
 from tests.sandbox.driver import Workspace
 from tests.scenarios.bot import QUICK, Bot, environment
 
@@ -17,8 +18,19 @@ PROVIDER = {
     "re_sign": False,
     "key_seconds": 86_400,
     "balance": 10_000,
+    "dialect": "document",
+    "bills": 1,
+    "tells_cost": "never",
+    "webhook_secret": None,
 }
-"""The pretend provider at the start of every case."""
+"""Every pretend provider at the start of every case."""
+
+
+class RigOf(Protocol):
+    """Makes a case whose bot has these providers alone; what is counted is counted at the first."""
+
+    def __call__(self, provider: str, *others: str) -> Awaitable[Rig]: ...
+
 
 SLACK = {**QUICK, "ack_timeout": 3.0, "rate_limits": {}, "posts_per_second": None}
 """The pretend Slack at the start of every case."""
@@ -38,22 +50,45 @@ async def studio(sandbox: Sandbox) -> AsyncIterator[Workspace]:
     await people.heal()
     await people.configure(**SLACK)
     await people.post("/token", refuse=None, scopes=list(BOT_SCOPES))
-    await people.post("/providers/hiapi/settings", **PROVIDER)
+    for provider in PROVIDERS:
+        await people.post(f"/providers/{provider}/settings", **PROVIDER)
     yield people
     await people.heal()
     await people.close()
 
 
 @pytest.fixture
-async def rig(sandbox: Sandbox, studio: Workspace, tmp_path: Path) -> AsyncIterator[Rig]:
-    """A case whose bot is not started yet; it is killed at the end."""
-    number = next_case()
-    bot_user = (await studio.state())["bot"]["user_id"]
-    name = f"case-{number}"
-    await studio.post("/channel", action="create", name=name, members=["maya", "ben", "chloe", bot_user])
-    home = tmp_path / "bot"
-    home.mkdir()
-    bot = Bot(place=home, environment=environment(home, studio.environment))
-    yield Rig(studio=studio, bot=bot, channel=f"#{name}", marker=f"case-{number}x", rendered=sandbox.rendered)
-    if bot.running():
-        await bot.kill()
+async def rig_of(sandbox: Sandbox, studio: Workspace, tmp_path: Path) -> AsyncIterator[RigOf]:
+    """Makes cases whose bots are not started yet; they are killed at the end."""
+    bots: list[Bot] = []
+
+    async def make(provider: str, *others: str) -> Rig:
+        number = next_case()
+        bot_user = (await studio.state())["bot"]["user_id"]
+        name = f"case-{number}"
+        await studio.post("/channel", action="create", name=name, members=["maya", "ben", "chloe", bot_user])
+        home = tmp_path / ("bot" if not bots else f"bot-{len(bots) + 1}")
+        home.mkdir()
+        bot = Bot(
+            place=home, environment=environment(home, studio.environment, PROVIDERS=",".join((provider, *others)))
+        )
+        bots.append(bot)
+        return Rig(
+            studio=studio,
+            bot=bot,
+            channel=f"#{name}",
+            marker=f"case-{number}x",
+            rendered=sandbox.rendered,
+            provider=provider,
+        )
+
+    yield make
+    for bot in bots:
+        if bot.running():
+            await bot.kill()
+
+
+@pytest.fixture
+async def rig(rig_of: RigOf) -> Rig:
+    """A case whose bot has HiAPI alone, and is not started yet."""
+    return await rig_of("hiapi")

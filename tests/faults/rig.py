@@ -1,7 +1,8 @@
 """One sandbox for many cases: each has its own channel, its own word in the prompt, and its own bot.
 
-rig = …                                              # the fixture of tests/faults/conftest.py
-await rig.studio.fault("hiapi:create", "amid", "kill")
+rig = …                                              # the fixtures of tests/faults/conftest.py: rig, or
+rig = await rig_of("muapi")                          # … one whose bot has another provider than HiAPI
+await rig.arm(rig.point("create"), "amid", "kill")
 await rig.ask()
 await rig.died()
 await rig.restart()
@@ -15,7 +16,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 Harm = tuple[str, str, Json]
 """A fault without its point: phase, kind, and the details of the kind."""
+
+PROVIDERS = ("hiapi", "apimart", "muapi", "seedanceapi", "empiriolabs")
+"""Every provider, by its name in settings."""
 
 PATIENCE_SECONDS = 40.0
 """How long a wait may last whose length is not the subject: machines that run tests are shared and slow."""
@@ -60,8 +64,8 @@ class Sandbox:
 
     @property
     def rendered(self) -> Path:
-        """Where the provider keeps what it rendered, by task."""
-        return self.folder / "hiapi"
+        """Where the providers keep what they rendered: a folder for each, files by task."""
+        return self.folder
 
 
 @contextmanager
@@ -82,13 +86,15 @@ def running_sandbox(folder: Path) -> Iterator[Sandbox]:
 
 @dataclass
 class Rig:
-    """A case: a channel with three people and the bot, and the bot as a process that may be killed."""
+    """A case: a channel with three people and the bot, and the bot as a process that may be killed. ``provider`` is
+    the one whose requests are counted and whose charges are waited for: the bot's only one, if nothing else is said."""
 
     studio: Workspace
     bot: Bot
     channel: str
     marker: str
     rendered: Path
+    provider: str = "hiapi"
 
     @property
     def play(self) -> Stage:
@@ -120,6 +126,19 @@ class Rig:
         await self.studio.bot_is(self.bot.pid)
         await self.studio.connected(1, timeout=PATIENCE_SECONDS)
 
+    def point(self, kind: str) -> str:
+        """The name of a fault point of the provider: of ``create``, ``get``, ``outcome``, ``download`` …"""
+        return f"{self.provider}:{kind}"
+
+    async def settings(self, **changes: Any) -> None:
+        """Change how the provider behaves: ``balance``, ``dialect``, ``render_seconds`` …"""
+        await self.studio.post(f"/providers/{self.provider}/settings", **changes)
+
+    async def requests(self) -> Mapping[str, int]:
+        """How many requests of each kind have reached the provider, eaten ones too: counted per sandbox, so only
+        differences mean anything."""
+        return await self.studio.get(f"/providers/{self.provider}/requests")
+
     async def arm(self, point: str, phase: str, kind: str = "kill", /, **action: Any) -> None:
         """Add a fault. Faults are counted per sandbox; only this case's bot runs."""
         await self.studio.fault(point, phase, kind, **action)
@@ -147,8 +166,7 @@ class Rig:
     async def _effects(self) -> tuple[int, int]:
         """Calls to Slack and to the provider so far that are about jobs."""
         calls = [call for call in await self.studio.calls() if call["method"] not in _GREETINGS]
-        requests: Json = await self.studio.get("/providers/hiapi/requests")
-        return len(calls), sum(requests.values())
+        return len(calls), sum((await self.requests()).values())
 
     async def _log_says(self, word: str, *, within: float = PATIENCE_SECONDS) -> float:
         deadline = time.monotonic() + within
@@ -291,7 +309,7 @@ class Rig:
         """Wait until the provider has charged so many orders of this case."""
 
         def look(state: Json) -> bool:
-            ledger = state["providers"]["hiapi"]["ledger"]
+            ledger = state["providers"][self.provider]["ledger"]
             return sum(self.marker in charge["prompt"] for charge in ledger) >= count
 
         await self._until(look, within=within, what=f"{count} orders are charged")
@@ -303,8 +321,7 @@ class Rig:
     async def posts(self) -> int:
         """Billed POSTs that reached the provider for this case's prompts, eaten ones too: counted per sandbox, so
         only differences mean anything."""
-        requests: Json = await self.studio.get("/providers/hiapi/requests")
-        return int(requests.get("create", 0))
+        return (await self.requests()).get("create", 0)
 
     async def posted(self, count: int, *, within: float = PATIENCE_SECONDS) -> None:
         """Wait until so many billed POSTs have reached the provider."""

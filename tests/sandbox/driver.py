@@ -163,9 +163,9 @@ class Workspace:
         rules: list[Json] = (await self.get("/faults"))["faults"]
         return rules
 
-    async def heal(self) -> None:
-        """Takes all faults away."""
-        _checked(await self._http.delete("/faults"))
+    async def heal(self, rule: int | None = None) -> None:
+        """Takes all faults away, or the one with this id."""
+        _checked(await self._http.delete("/faults" if rule is None else f"/faults/{rule}"))
 
     async def bot_is(self, pid: int | None) -> None:
         """Tells which process the faults may kill."""

@@ -781,6 +781,17 @@ async def test_a_stale_callback_is_signed_with_an_old_time(studio: Studio, ear: 
     assert int(ear.heard[0][0]["X-HiAPI-Timestamp"]) == pytest.approx(time.time() - 900, abs=5)
 
 
+async def test_a_late_callback_comes_when_the_rules_are_cleared_or_its_time_is_over(studio: Studio, ear: Ear) -> None:
+    studio.rule("hiapi:callback", "late")
+    late = await studio.begin(body=with_callback(ear))
+    await studio.until(late, "success")
+    studio.faults.add({"point": "hiapi:callback", "phase": "do", "action": {"kind": "late", "seconds": 0.05}})
+    second = await studio.begin(body=with_callback(ear))
+    assert [told["taskId"] for told in await ear.wait(1)] == [second]
+    studio.faults.clear()
+    assert [told["taskId"] for told in await ear.wait(2)] == [second, late]
+
+
 # Faults on the wire, and the back door
 
 

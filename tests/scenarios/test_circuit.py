@@ -4,7 +4,10 @@ nobody's choice is made elsewhere; and everything goes on by itself."""
 from pathlib import Path
 
 from tests.sandbox.driver import CHANNEL, Json
-from tests.scenarios.bot import Stage, stage
+from tests.scenarios.bot import Stage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
+
+pytestmark = HTTP_IN_THE_STORM
 
 
 async def told(play: Stage, words: str) -> list[Json]:
@@ -13,7 +16,9 @@ async def told(play: Stage, words: str) -> list[Json]:
     return [one for one in messages if words in one["text"] and not one.get("thread_ts")]
 
 
-async def test_an_empty_account_is_told_once_and_when_it_is_filled_every_clip_comes(tmp_path: Path) -> None:
+async def test_an_empty_account_is_told_once_and_when_it_is_filled_every_clip_comes(
+    stage: MakeStage, tmp_path: Path
+) -> None:
     async with stage(tmp_path, PROVIDERS="hiapi", CONFIRM_ABOVE_USD="9", ADMIN_USERS="") as play:
         await play.provider(balance=0)
         await play.studio.slash("maya", "/clip a red panda --takes 3")
@@ -33,12 +38,14 @@ async def test_an_empty_account_is_told_once_and_when_it_is_filled_every_clip_co
         await play.clips(4, timeout=40)
         await play.at_rest()
         await play.card("takes orders again")
-        assert len(await told(play, "HiAPI is empty. <https")) == 1
+        assert len(await told(play, "HiAPI is empty. Top up at HiAPI")) == 1
         assert len(await told(play, "takes orders again")) == 1
         assert len(await play.ledger()) == 4
 
 
-async def test_what_is_nobodys_choice_is_made_elsewhere_and_who_named_the_provider_is_asked(tmp_path: Path) -> None:
+async def test_what_is_nobodys_choice_is_made_elsewhere_and_who_named_the_provider_is_asked(
+    stage: MakeStage, tmp_path: Path
+) -> None:
     """Muapi asks the same price here and is second in the operator's order."""
     async with stage(tmp_path, PROVIDERS="hiapi,muapi") as play:
         await play.provider(balance=0)

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.bot import number_of, stage
+from tests.scenarios.bot import number_of
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
+
+pytestmark = HTTP_IN_THE_STORM
 
 FIVE = ("hiapi", "apimart", "muapi", "seedanceapi", "empiriolabs")
 
 
 @pytest.mark.timeout(120)
-async def test_a_team_tries_its_own_workspace_without_a_key_or_money(tmp_path: Path) -> None:
+async def test_a_team_tries_its_own_workspace_without_a_key_or_money(stage: MakeStage, tmp_path: Path) -> None:
     """Clips of all five stand in the thread, marked as pretended wherever money is spoken of; of the keys and addresses
     that are set, which here lead to the stage's own providers, none is used. The emulation ends with the bot."""
     async with stage(tmp_path, PROVIDERS="sandbox", PRICE_FILE="", CONFIRM_ABOVE_USD="5", PUBLIC_URL="") as play:

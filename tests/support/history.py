@@ -1,6 +1,6 @@
 """What really happened in a channel, and whether Dailies kept its promises there.
 
-Everything is read from the two outside parties: what Slack shows, and what the provider has charged. The bot's own
+Everything is read from the outside parties: what Slack shows, and what the providers have charged. The bot's own
 database is never asked, since a bot that lies to itself would find all well.
 
     history = await History.read(play.studio, channel="#dailies", marker="panda-17")
@@ -72,21 +72,25 @@ class History:
     cards: tuple[Card, ...]
     clips: tuple[Clip, ...]
     charges: tuple[Json, ...]
-    """All of them, refunded ones too."""
+    """All of them, at whichever provider, refunded ones too; ``provider`` says whose each is."""
 
     @classmethod
     async def read(cls, studio: Workspace, *, channel: str, marker: str) -> "History":
-        """Look at Slack and at the provider's ledger now."""
+        """Look at Slack and at every provider's ledger now."""
         state = await studio.state()
         messages = standing(state, channel)
         clips = [
             await _clip(studio, message, file["id"]) for message in messages for file in message.get("files") or []
         ]
-        ledger = state["providers"]["hiapi"]["ledger"]
         return cls(
             cards=tuple(cards_of(messages)),
             clips=tuple(clips),
-            charges=tuple(charge for charge in ledger if marker in charge["prompt"]),
+            charges=tuple(
+                {**charge, "provider": provider}
+                for provider, farm in state["providers"].items()
+                for charge in farm["ledger"]
+                if marker in charge["prompt"]
+            ),
         )
 
     @property
@@ -98,7 +102,7 @@ class History:
         """Raise PromisesBroken unless so many clips stand, each once and with the bytes of a task of its own that was
         charged; so many ``charges`` were made (as many as clips when not given: more only where a person said
         *again*, or the provider rendered nothing worth showing); and each of so many asks has one card that says how
-        it ended. ``rendered`` is the folder with the provider's files, to compare every byte with."""
+        it ended. ``rendered`` is the folder with the providers' files, to compare every byte with."""
         wanted = clips if charges is None else charges
         broken = [
             *_counted("clips stand", len(self.clips), clips),
@@ -156,8 +160,8 @@ class History:
 
     def _altered(self, rendered: Path) -> Iterator[str]:
         for clip in self.clips:
-            original = rendered / f"{clip.task_id}.mp4"
-            if not original.is_file() or original.read_bytes() != clip.content:
+            originals = rendered.rglob(f"{clip.task_id}.mp4")
+            if [one.read_bytes() for one in originals] != [clip.content]:
                 yield f"#{clip.number} differs from what the provider rendered"
 
 

@@ -8,6 +8,7 @@ Fault point ``<provider>:callback``, phase ``do``, taken when a task with a call
 ``forge``      {url = "http://127.0.0.1:9/forged.mp4"} at once, another's word: success, with this URL,
                falsely signed; the true one follows
 ``stale``      {age = 3600} signed, but so many seconds ago
+``late``       {seconds = 3600} sent so many seconds after the end; sooner when the rules are cleared
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import aiohttp
 
-KINDS = frozenset({"lose", "duplicate", "early", "forge", "stale"})
+KINDS = frozenset({"lose", "duplicate", "early", "forge", "stale", "late"})
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 

@@ -8,6 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import ClassVar
 
 import aiohttp
@@ -61,9 +62,18 @@ class Face(ABC):
         references.check_total(fetched)
         if not fetched or fetched[0].kind != "image":
             return None
-        picture = self.farm.folder / f"reference-{hashlib.sha256(fetched[0].data).hexdigest()[:32]}"
-        await asyncio.to_thread(picture.write_bytes, fetched[0].data)
-        return picture
+        return await asyncio.to_thread(_kept, self.farm.folder, fetched[0].data)
+
+
+def _kept(folder: Path, picture: bytes) -> Path:
+    """A picture as a file named by its contents, which is there only once it is whole: another clip that was given the
+    same one may just be drawn from it."""
+    path = folder / f"reference-{hashlib.sha256(picture).hexdigest()[:32]}"
+    if not path.exists():
+        with NamedTemporaryFile(dir=folder, prefix="unfinished-", delete=False) as unfinished:
+            unfinished.write(picture)
+        Path(unfinished.name).replace(path)
+    return path
 
 
 class CallingFace(Face):
@@ -107,6 +117,8 @@ class CallingFace(Face):
         fault = self._callback_faults.pop(task.id, {})
         if task.order.callback_url is None or fault.get("kind") == "lose":
             return
+        if fault.get("kind") == "late":
+            await self.farm.faults.cleared(within=float(str(fault.get("seconds", 3600))))
         age = float(str(fault.get("age", 3600))) if fault.get("kind") == "stale" else 0.0
         await callbacks.deliver(
             self.session(),
