@@ -210,11 +210,11 @@ async def test_a_second_page_takes_nothing_from_the_first(
             assert [one["text"] for one in (await news(socket, "messages"))["messages"]] == ["later"]
 
 
-async def test_a_change_among_thousands_of_messages_is_one_message_on_the_wire(
+async def test_a_change_among_hundreds_of_messages_is_one_message_on_the_wire(
     studio: Workspace, live: aiohttp.ClientWebSocketResponse
 ) -> None:
     async def talk() -> str:
-        for number in range(20):
+        for number in range(5):
             await asyncio.gather(*(studio.say("maya", f"{number}-{more}") for more in range(100)))
         return await studio.say("maya", "the last")
 
@@ -227,7 +227,7 @@ async def test_a_change_among_thousands_of_messages_is_one_message_on_the_wire(
     await studio.react("ben", last, "eyes")
     change = await news(live, "messages")
 
-    assert len(seen) == len(set(seen)) == 2001
+    assert len(seen) == len(set(seen)) == 501
     assert len(json.dumps(change)) < 2000
 
 

@@ -1,4 +1,4 @@
-"""Two hundred commands at once: twenty people in two channels, against caps of all three kinds that bind at once.
+"""A rush of commands at once: twenty people in two channels, against caps of all three kinds that bind at once.
 
 Each of the twenty has money for four drafts, one channel alone for thirty, the workspace for thirty-seven: so many are
 made, whoever they are.
@@ -17,7 +17,7 @@ OTHER_CHANNEL = "#dailies-two"
 CHANNELS = (CHANNEL, OTHER_CHANNEL)
 PEOPLE = tuple(f"player{number}" for number in range(20))
 PROMPT = "a lighthouse, number"
-ASKS, AFFORDABLE, EACH = 200, 37, 4
+AFFORDABLE, EACH = 37, 4
 
 CAPS = {"BUDGET_WORKSPACE_MONTH_USD": "11.90", "BUDGET_CHANNEL_MONTH_USD": "9.70", "BUDGET_USER_DAY_USD": "1.30"}
 LEFT_OF_CAP = re.compile(
@@ -41,12 +41,12 @@ async def arrive(play: Stage, *, times: int = 1) -> None:
             assert (await play.studio.slash(person, "/clip-usage"))["acked"]
 
 
-async def rush(play: Stage) -> list[str]:
-    """All at once; what each was answered with, privately."""
+async def rush(play: Stage, asks: int) -> list[str]:
+    """So many at once; what each was answered with, privately."""
     return await asyncio.gather(
         *(
             _until_answered(play, PEOPLE[number % 20], f"/clip {PROMPT} {number}", CHANNELS[number // 20 % 2])
-            for number in range(ASKS)
+            for number in range(asks)
         )
     )
 
@@ -55,7 +55,10 @@ def the_answers_are_right(answers: list[str]) -> None:
     """As many are accepted as there is room for; each refusal says what is left of a full cap, and when it renews."""
     refused = [answer for answer in answers if "This would cost $0.32, and" in answer]
     accepted = [answer for answer in answers if "is accepted" in answer]
-    assert (len(accepted), len(refused)) == (AFFORDABLE, ASKS - AFFORDABLE), set(answers) - {*refused, *accepted}
+    assert (len(accepted), len(refused)) == (AFFORDABLE, len(answers) - AFFORDABLE), set(answers) - {
+        *refused,
+        *accepted,
+    }
     named = Counter(found[1] if (found := LEFT_OF_CAP.search(answer)) else answer for answer in refused)
     assert any("workspace" in cap for cap in named), named
     for answer in refused:

@@ -109,7 +109,7 @@ async def test_of_two_hundred_asks_by_twenty_people_at_once_thirty_seven_are_mad
         await play.provider(fidelity="cached", render_seconds=[0.05, 0.1])
         await arrive(play)
 
-        the_answers_are_right(await rush(play))
+        the_answers_are_right(await rush(play, asks=200))
 
         await play.at_rest(timeout=120)
         await the_books_agree(play, PROMPT, clips=AFFORDABLE_IN_A_RUSH)
