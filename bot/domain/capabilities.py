@@ -82,10 +82,17 @@ class Capabilities:
     cancel: bool = False
     lists_tasks: bool = False
     balance: bool = False
+    requests_per_minute: int | None = None
+    """How many requests of every kind the account may send in a minute; None where the provider names no limit."""
     uploads: frozenset[MediaKind] = frozenset()
     """Kinds of files that the provider takes by upload."""
     output_lifetime: timedelta = timedelta(hours=24)
     """How long a finished clip's link lives when the answer does not say."""
+
+    @property
+    def takes_video(self) -> bool:
+        """Whether a video can be given, for which some ask another price."""
+        return bool(self.reference_videos or self.modes & {Mode.EDIT, Mode.EXTEND})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,8 @@ class FailureKind(StrEnum):
     """The provider would not read the request: ours to mend, not the person's."""
     KEY_REFUSED = "key_refused"
     OUT_OF_CREDIT = "out_of_credit"
+    NOT_CONFIGURED = "not_configured"
+    """The provider is not set up any more, and nothing was ordered there."""
     PROVIDER = "provider"
     """The provider tried and could not."""
     TIMEOUT = "timeout"

@@ -15,6 +15,7 @@
                                                                                         └───┘ Unshared: none stands
     Refused, RenderFailed, WrittenOff ──▶ FAILED        Kept ──▶ CANCELLED with a clip, DeliveryWished ──▶ DELIVERING
     Hindered: tried again in the same state             LinkRenewed: fetched again in the same state
+    Unhindered: what hindered it is over
     Rerouted: WAITING for one provider, QUEUED for another         Stopped: RENDERING or LATE ──▶ CANCELLED
 
 Every unfinished state has exactly one next action (``NEXT``), so a restart is the ordinary loop. Only the runner
@@ -209,6 +210,11 @@ class Hindered:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unhindered:
+    """What held the step up is over, and nothing else is known yet: take it now."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LinkRenewed:
     """The provider gave a fresh link to the same clip."""
 
@@ -280,6 +286,7 @@ Event = (
     | Stopped
     | WrittenOff
     | Hindered
+    | Unhindered
     | LinkRenewed
     | Stored
     | Kept
@@ -464,6 +471,10 @@ def _hindered(job: Job, event: Hindered, _: datetime) -> Job:
     return replace(job, tries=job.tries + 1, due_at=event.due_at, trouble=event.trouble)
 
 
+def _unhindered(job: Job, _: Unhindered, now: datetime) -> Job:
+    return replace(job, tries=0, due_at=now, trouble=None)
+
+
 def _link_renewed(job: Job, event: LinkRenewed, now: datetime) -> Job:
     return replace(job, output_url=event.url, output_expires_at=event.expires_at, due_at=now)
 
@@ -520,20 +531,27 @@ _TABLE: Mapping[tuple[State, type], _Change] = MappingProxyType(
         (State.SUBMITTING, Lapsed): _lapsed,
         (State.SUBMITTING, Accepted): _accepted,
         (State.SUBMITTING, Refused): _refused,
+        (State.SUBMITTING, Hindered): _hindered,
+        (State.SUBMITTING, Unhindered): _unhindered,
         (State.UNCERTAIN, Accepted): _accepted,
         (State.UNCERTAIN, Refused): _refused,
         (State.UNCERTAIN, Reordered): _reordered,
         (State.UNCERTAIN, Hindered): _hindered,
+        (State.UNCERTAIN, Unhindered): _unhindered,
         (State.UNCERTAIN, WrittenOff): _failed,
         (State.RENDERING, Overdue): _overdue,
         (State.RENDERING, Rendered): _rendered,
         (State.RENDERING, RenderFailed): _failed,
         (State.RENDERING, Stopped): _stopped,
         (State.RENDERING, WrittenOff): _failed,
+        (State.RENDERING, Hindered): _hindered,
+        (State.RENDERING, Unhindered): _unhindered,
         (State.LATE, Rendered): _rendered,
         (State.LATE, RenderFailed): _failed,
         (State.LATE, Stopped): _stopped,
         (State.LATE, WrittenOff): _failed,
+        (State.LATE, Hindered): _hindered,
+        (State.LATE, Unhindered): _unhindered,
         (State.DOWNLOADING, Hindered): _hindered,
         (State.DOWNLOADING, LinkRenewed): _link_renewed,
         (State.DOWNLOADING, Stored): _stored,

@@ -4,6 +4,7 @@ A provider that publishes no price is held at the dearest published price for th
 *assumed* wherever it is shown, until ``PRICE_FILE`` says better. Holding too much is safe; too little is not.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -24,6 +25,10 @@ class Rate:
     as_of: date
     assumed: bool = False
     step_micro_usd: int = 1
+
+    def of(self, seconds: int) -> int:
+        """What a clip of that length costs, in micro-dollars."""
+        return -(-self.per_second_micro_usd * seconds // self.step_micro_usd) * self.step_micro_usd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,11 @@ def _published(provider: str, tier: str, rates: Mapping[str, float], *, step: in
     }
 
 
+def _by_tokens(tokens: int, dollars_a_million: float, *, seconds: int) -> float:
+    """Dollars a second of a clip of that length that is so many tokens, rounded up to a hundredth of a cent."""
+    return math.ceil(tokens * dollars_a_million / seconds / 100) / 10_000
+
+
 def rate_name(name: str) -> tuple[Resolution, bool]:
     """``480p`` or ``480p+video`` as it stands in a key. Raises ValueError for anything else."""
     resolution, plus, kind = name.partition("+")
@@ -62,9 +72,12 @@ def rate_name(name: str) -> tuple[Resolution, bool]:
 
 PUBLISHED: Mapping[RateKey, Rate] = MappingProxyType(
     {
-        # APIMart's guide to Seedance 2 Mini: "$0.081 per second", the same at every resolution. With a video given it
-        # bills fewer dollars for more tokens, of a number that it does not say: held at the same rate.
+        # APIMart's guide to Seedance 2 Mini: "$0.081 per second". With a video given it bills fewer dollars for more
+        # tokens, of a number that it does not say: held at the same rate.
         **_published("apimart", MINI, dict.fromkeys(("480p", "720p", "480p+video", "720p+video"), 0.081)),
+        # The same guide prices one clip at 1080p by itself: 5 seconds are about 102,960 tokens, at $6.40 a million.
+        # That is more than its price per second, and so it is what is held.
+        **_published("apimart", MINI, dict.fromkeys(("1080p", "1080p+video"), _by_tokens(102_960, 6.40, seconds=5))),
         # APIMart's public price list of seedance-2.0, before discounts.
         **_published("apimart", STANDARD, {"480p": 0.0825, "720p": 0.1775, "1080p": 0.443}),
         **_published("apimart", STANDARD, dict.fromkeys(("480p+video",), 0.0825)),
@@ -133,8 +146,7 @@ class PriceTable:
     def quote(self, recipe: Recipe, provider: str) -> Price:
         """What one clip of this recipe is held at with this provider. Raises NoPrice."""
         rate = self.rate(provider, recipe.tier, recipe.resolution, video_input=recipe.video_input)
-        exact = rate.per_second_micro_usd * recipe.billable_seconds
-        return Price(micro_usd=-(-exact // rate.step_micro_usd) * rate.step_micro_usd, assumed=rate.assumed)
+        return Price(micro_usd=rate.of(recipe.billable_seconds), assumed=rate.assumed)
 
 
 def dollars(micro_usd: int) -> str:

@@ -11,6 +11,8 @@ class Trouble(StrEnum):
     """The order may or may not have arrived; it is asked again under the same key, which cannot charge twice."""
     PROVIDER_UNREACHABLE = "provider_unreachable"
     PROVIDER_BUSY = "provider_busy"
+    PROVIDER_ABSENT = "provider_absent"
+    """The order stands at a provider that is not set up any more, so that nobody can be asked about it."""
     NO_NEWS = "no_news"
     """Asked again, and nobody knows more about the order than before."""
     DOWNLOAD_FAILS = "download_fails"

@@ -74,6 +74,8 @@ class Card:
     """Of the ask's first queued clip; None unless its payer's limit of running clips is what it waits for."""
     balance: Balance | None = None
     """None where the clips' own prices and costs say as much."""
+    stoppable: frozenset[str] = frozenset()
+    """Ids of the clips whose provider can be asked to stop what is ordered."""
     promote_emoji: str | None = "rocket"
     """The reaction that makes a final in this channel; None where none does."""
 

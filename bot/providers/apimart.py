@@ -98,7 +98,8 @@ def capabilities(
 
     The guide: 480p to 1080p, 4–15 seconds or -1, seven ratios and ``adaptive`` with a first frame, sound on or off,
     a seed, 9 pictures, 3 videos and 3 sounds as references, 2,000 tokens of prompt, the last frame on wish, a webhook.
-    It reworks footage by a reference video and the prompt; the model behind goes on from one in the same way. The
+    It reworks footage by a reference video and the prompt ("swap objects or backgrounds"); of going on from a video it
+    says nothing, and chains clips by their last frames instead. The
     reference: first and last frame, 1080p at the standard tier, uploads of pictures. The model behind (its maker's
     reference) takes no sound by itself and no frames beside references. APIMart's own client: the idempotency key.
     """
@@ -114,7 +115,7 @@ def _tier(tier: str, model: str, dialect: Dialect, idempotent: bool, callbacks: 
         model=model,
         resolutions=frozenset(Resolution) - (set() if guide or tier == STANDARD else {Resolution.P1080}),
         ratios=frozenset(Ratio) - (set() if guide else {Ratio.PHOTO}),
-        modes=frozenset(Mode),
+        modes=frozenset(Mode) - {Mode.EXTEND},
         automatic_seconds=guide,
         adaptive_needs_picture=True,
         seed=True,
@@ -152,8 +153,8 @@ def encode(recipe: Recipe, model: str, dialect: Dialect = Dialect.GUIDE, callbac
     return json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
 
 
-_PURPOSES = {Mode.EDIT: "Edit @Video1: ", Mode.EXTEND: "Extend @Video1: "}
-"""What a video is for is said in the prompt: APIMart has no field for it."""
+_PURPOSES = {Mode.EDIT: "Edit @Video1: "}
+"""What a video is for is said in the prompt, which names it as the guide does: APIMart has no field for it."""
 
 _PICTURE_ROLES = {
     MediaRole.FIRST: "first_frame",

@@ -59,6 +59,8 @@ STANDARD_MODEL = "seedance-2-0"
 
 OUTPUT_LIFETIME = timedelta(hours=24)
 """Links are signed, for how long is not published: so long is assumed, as upstream has it."""
+REQUESTS_PER_MINUTE = 50
+"""Of an account. No page names a limit: this is what is kept to, and a slower pace loses nothing."""
 LIST_SIZE = 100
 """Jobs asked for at once, newest first: the most that EmpirioLabs' own tool allows."""
 
@@ -103,6 +105,7 @@ def capabilities(model: str = MINI_MODEL, *, paths: Paths | None = None) -> Capa
         cancel=where.cancel is not None,
         lists_tasks=where.jobs is not None,
         balance=where.usage is not None,
+        requests_per_minute=REQUESTS_PER_MINUTE,
         output_lifetime=OUTPUT_LIFETIME,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.domain.capabilities import Capabilities
 from bot.domain.job import AWAITS_PROVIDER, IN_FLIGHT, Job, State
+from bot.domain.pretend import is_pretend
 from bot.domain.pricing import NoPrice, PriceTable, Rate, dollars
 from bot.domain.recipe import MediaKind, Mode, Ratio, Resolution
 from bot.ports import Provider, StorageError
@@ -58,6 +59,7 @@ async def providers(
         {
             "name": name,
             "configured": name in configured,
+            "pretend": is_pretend(name),
             "concurrency": policy.places(name),
             "health": None if seen is None else _health(seen[name]),
             "balance_micro_usd": left.get(name),
@@ -129,6 +131,7 @@ def _tier(can: Capabilities, prices: PriceTable) -> dict[str, Any]:
         "cancel": can.cancel,
         "lists_tasks": can.lists_tasks,
         "balance": can.balance,
+        "requests_per_minute": can.requests_per_minute,
         "uploads": [kind.value for kind in MediaKind if kind in can.uploads],
         "output_lifetime_seconds": can.output_lifetime.total_seconds(),
         "prices": [
@@ -146,7 +149,7 @@ def _tier(can: Capabilities, prices: PriceTable) -> dict[str, Any]:
 
 def _rates(can: Capabilities, prices: PriceTable) -> list[tuple[Resolution, bool, Rate]]:
     """Those that are known, with and without a video given where that can be."""
-    kinds = (False, True) if can.reference_videos or can.modes & {Mode.EDIT, Mode.EXTEND} else (False,)
+    kinds = (False, True) if can.takes_video else (False,)
     found = []
     for resolution in (one for one in Resolution if one in can.resolutions):
         for video in kinds:
@@ -163,9 +166,10 @@ def _rates(can: Capabilities, prices: PriceTable) -> list[tuple[Resolution, bool
 def _text(rows: list[dict[str, Any]], seen: Mapping[str, Seen] | None, *, asked: bool) -> str:
     parts = []
     for row in rows:
-        key = "configured" if row["configured"] else "no key"
-        known = seen[row["name"]].words() if seen is not None else "nothing known: no database yet"
-        head = f"{row['name']}: {key}; {known if row['configured'] or seen is None else 'not used'}"
+        key, known = _standing(row), "nothing known: no database yet"
+        if seen is not None:
+            known = seen[row["name"]].words() if row["configured"] or row["pretend"] else "not used"
+        head = f"{row['name']}: {key}; {known}"
         if asked and row["configured"]:
             left = row["balance_micro_usd"]
             head += f"; balance {dollars(left) if left is not None else 'not told'}"
@@ -176,6 +180,13 @@ def _text(rows: list[dict[str, Any]], seen: Mapping[str, Seen] | None, *, asked:
     note = "* assumed: no price is published; held at the dearest known for the like, until PRICE_FILE says better."
     read = f"Prices of {dates[0]}." if len(dates) == 1 else f"Prices of {dates[0]} to {dates[-1]} (--json says which)."
     return "\n\n".join([*parts, f"{note}\n{read} With “+video”: when a video is given."])
+
+
+def _standing(row: dict[str, Any]) -> str:
+    """Whether clips are made there."""
+    if row["pretend"]:
+        return "pretended by `dailies run`, without a key; nothing is charged"
+    return "configured" if row["configured"] else "no key"
 
 
 def _line(tier: dict[str, Any]) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ log = structlog.get_logger(__name__)
 ASK_EVERY = timedelta(hours=1)
 """While a provider is used; a refusal for want of credit is a reason to ask at once."""
 
+_AGAIN = timedelta(minutes=1)
+
 LOW_CLIPS = 10
 """Little is left when it is less than so many of the dearest clips there cost."""
 
@@ -46,9 +48,10 @@ class Balances:
     def ask(self, job: Job, *, anew: bool = False) -> None:
         """An order of this job was answered: see what is left at its provider, unless that was asked within the hour,
         or (``anew``) within the minute."""
-        if not any(can.balance for can in self._providers[job.provider].capabilities):
+        provider = self._providers.get(job.provider)
+        if provider is None or not any(can.balance for can in provider.capabilities):
             return
-        now, gap = self._clock.monotonic(), timedelta(minutes=1) if anew else ASK_EVERY
+        now, gap = self._clock.monotonic(), _AGAIN if anew else ASK_EVERY
         if now - self._asked.get(job.provider, float("-inf")) < gap.total_seconds():
             return
         self._asked[job.provider] = now
@@ -60,6 +63,9 @@ class Balances:
         """Ask now, and tell the admins of the job's workspace when little is left."""
         credit = await self._providers[job.provider].balance()
         dearest = self._router.dearest(job.provider)
+        if credit is None:
+            # Not known now: it may be asked again in a minute.
+            self._asked[job.provider] = self._clock.monotonic() - (ASK_EVERY - _AGAIN).total_seconds()
         if credit is None or credit.micro_usd is None or dearest is None:
             return
         log.info("provider.balance", provider=job.provider, left_micro_usd=credit.micro_usd)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.domain.job import Job, Ownership
-from bot.ports import Chat, Clips, Clock, Directory, Fetcher, Provider, Storage
+from bot.ports import Chat, Clips, Clock, Directory, Fetcher, Provider, Storage, TaskReport, TaskUnreadable
 from bot.services.circuit import Circuit
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.lease import Lease
@@ -44,6 +44,16 @@ class Bench:
     def ownership(self) -> Ownership:
         """Under which this process moves jobs now."""
         return self.lease.ownership
+
+    def has(self, provider: str) -> bool:
+        """Whether the provider is set up: the one of a job from before may not be any more."""
+        return provider in self.providers
+
+    async def look(self, provider: str, task_id: str) -> TaskReport:
+        """Ask once how the task is; of a provider that is not set up there is no news."""
+        if not self.has(provider):
+            return TaskUnreadable(why="its provider is not set up")
+        return await self.providers[provider].look(task_id)
 
 
 @dataclass(frozen=True, kw_only=True)

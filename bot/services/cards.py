@@ -67,6 +67,7 @@ class Cards:
             now=self.bench.clock.now(),
             turn=turn,
             balance=balance,
+            stoppable=frozenset(job.id for job in jobs if self._can_stop(job)),
             promote_emoji=next(iter(policy.promoting), None),
         )
         try:
@@ -75,6 +76,10 @@ class Cards:
             return self._again(ask, error, first=5.0)
         except ChatError as error:
             return self._again(ask, error, first=0.5)
+
+    def _can_stop(self, job: Job) -> bool:
+        can = self.bench.router.capabilities(job.provider, job.recipe.tier)
+        return can.cancel and self.bench.has(job.provider)
 
     async def _post(self, card: Card) -> Later | None:
         ask = card.ask

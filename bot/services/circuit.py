@@ -1,8 +1,9 @@
 """How each provider is as this process sees it: whether it takes orders, and how long it asked to be left alone.
 
 A key that is refused, an empty account, and a run of orders that nobody answered properly pause a provider, for all its
-jobs: then one job at a time is tried, and the first order that goes through ends the pause. It is forgotten with the
-process; a job found waiting after a restart brings it back (``remember``).
+jobs: then one job at a time is tried, and the first order that goes through ends the pause. Where nobody waits for the
+provider, the next order that it would be chosen for is the try. A pause is forgotten with the process; a job found
+waiting after a restart brings it back (``remember``).
 """
 
 from dataclasses import dataclass, field
@@ -20,8 +21,16 @@ RUN = 5
 """So many orders in a row without a proper answer pause a provider. Each may have left a clip uncertain, and a
 provider that only restarts is back before."""
 
+DOUBTS = 6
+"""Of so many questions in a row that cost nothing and are not answered the last lets an order be sent all the same: it
+may be the question that the provider cannot answer."""
+
 Place = tuple[str, str]
 """A workspace and a channel of it."""
+
+
+_LEFT_ALONE = CREDIT_PROBE
+"""So long after a paused provider may be tried, whoever waits for it has tried it."""
 
 
 class Lane(StrEnum):
@@ -40,6 +49,8 @@ class Pause:
     probe_at: float
     """When the next job may be tried, on the monotonic clock."""
     prober: str | None = None
+    unanswered: int = 0
+    """Questions in a row that the provider did not answer properly either."""
     told: set[Place] = field(default_factory=set)
     """Where it was said, and its end is to be said."""
 
@@ -75,14 +86,34 @@ class Circuit:
             return self.refused(provider, Failure(kind=FailureKind.PROVIDER, detail=why))
         return False
 
-    def answered(self, provider: str) -> None:
-        """An order was answered, in whatever way: the run is over."""
-        self._stumbles.pop(provider, None)
+    def silent(self, provider: str, failure: Failure) -> bool:
+        """The provider is paused for not answering orders, and did not answer a question that costs nothing either;
+        True when no order is to be sent."""
+        pause = self._pauses.get(provider)
+        if pause is None:
+            return False
+        pause.unanswered += 1
+        if failure.kind is FailureKind.PROVIDER and pause.unanswered % DOUBTS == 0:
+            return False
+        self.refused(provider, failure)
+        return True
 
-    def accepted(self, provider: str) -> Pause | None:
-        """An order went through; the pause that this ends, if there was one."""
-        self.answered(provider)
+    def answered(self, provider: str) -> None:
+        """An order was answered, in whatever way: the run is over, and whoever waits for a provider that answered
+        none may be tried at once."""
+        self._stumbles.pop(provider, None)
+        pause = self._pauses.get(provider)
+        if pause is not None and pause.failure.kind is FailureKind.PROVIDER:
+            pause.prober, pause.probe_at = None, self._clock.monotonic()
+
+    def accepted(self, provider: str, sent_at: datetime) -> Pause | None:
+        """An order that was sent then went through; the pause that this ends, if there was one. What was on its way
+        before the pause began says nothing about it."""
         self._heard_of.add(provider)
+        pause = self._pauses.get(provider)
+        if pause is not None and sent_at < pause.since:
+            return None
+        self.answered(provider)
         return self._pauses.pop(provider, None)
 
     def remember(self, provider: str, failure: Failure, place: Place) -> None:
@@ -97,8 +128,10 @@ class Circuit:
     # --- what follows ------------------------------------------------------------------------------------------------
 
     def healthy(self, provider: str) -> bool:
-        """Whether the provider takes orders, as far as is known."""
-        return provider not in self._pauses
+        """Whether the provider takes orders, as far as is known. One that is paused while nobody waits for it, so that
+        nobody tries it, may be tried by whoever comes."""
+        pause = self._pauses.get(provider)
+        return pause is None or self._clock.monotonic() >= pause.probe_at + _LEFT_ALONE.total_seconds()
 
     def pause(self, provider: str) -> Pause | None:
         """The pause of the provider, if it takes no orders."""

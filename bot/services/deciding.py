@@ -177,7 +177,7 @@ class Deciding:
             moved = await (rerouting.wished_elsewhere(job) if wished else rerouting.elsewhere(job))
             if moved is not None:
                 return moved
-        if not circuit.may_probe(job.provider, job.id):
+        if await rerouting.in_vain(job) is not None:
             return Later(seconds=CREDIT_PROBE.total_seconds() / 4)
         now = self.bench.clock.now()
         try:

@@ -57,6 +57,8 @@ from bot.services.rerouting import Rerouting
 log = structlog.get_logger(__name__)
 
 _FULL = Later(seconds=5.0)
+_NOBODY_TO_ASK = Later(seconds=60.0)
+_NotAccepted = OrderNotSent | OrderRefused | OrderThrottled | OrderInFlight | OrderUnknown
 _OVERDRAWN = "A provider billed more than its price, or the cap was lowered."
 _DATABASE_AWAY = "the database was away right before the order"
 _MOST_CALLED = 5
@@ -86,7 +88,7 @@ class Ordering:
             return await self._move(job, Declined(), detail=job.cancel_by or "")
         if ask.card_ts is None:
             return Later(seconds=1.0)
-        if failure := self.bench.circuit.paused(job.provider, job.id):
+        if failure := await Rerouting(bench=self.bench).in_vain(job):
             return await Rerouting(bench=self.bench).starve(job, failure)
         if self.bench.places.held_back(job):
             return await self._hold_back(job)
@@ -180,6 +182,8 @@ class Ordering:
             return await self._accept(job, OrderAccepted(task_id=task_id))
         if attempt is None or not self._may_repeat(job, attempt):
             return await self._lapse(job, "found with an unknown outcome")
+        if not self.bench.has(job.provider):
+            return _NOBODY_TO_ASK
         return await self._send(job, attempt, first=False)
 
     def _may_repeat(self, job: Job, attempt: Attempt) -> bool:
@@ -188,11 +192,14 @@ class Ordering:
         return idempotency is not None and idempotency.verified and age < idempotency.window
 
     async def _send(self, job: Job, attempt: Attempt, *, first: bool) -> StepResult:
+        sent_at = self.bench.clock.now()
         try:
             outcome = await self._post(job, attempt)
         except asyncio.CancelledError:
             await asyncio.shield(self.bench.moves.learn(job, EvidenceKind.UNKNOWN, "stopped while waiting"))
             raise
+        if isinstance(outcome, OrderAccepted):
+            return await self.bench.moves.insist(lambda: self._accept(job, outcome, sent_at))
         return await self.bench.moves.insist(lambda: self._conclude(job, attempt, outcome, first=first))
 
     async def _post(self, job: Job, attempt: Attempt) -> OrderOutcome:
@@ -216,6 +223,8 @@ class Ordering:
                 paused = circuit.refused(job.provider, failure)
             case OrderRefused(failure=failure) if failure.kind is FailureKind.PROVIDER:
                 paused = circuit.stumbled(job.provider, failure.detail)
+            case OrderAccepted():
+                return
             case OrderThrottled(retry_after_seconds=wait):
                 circuit.answered(job.provider)
                 circuit.slow(job.provider, Lane.ORDERS, self._throttle(job, wait).total_seconds())
@@ -224,9 +233,7 @@ class Ordering:
         if paused:
             log.error("provider.paused", provider=job.provider, outcome=type(outcome).__name__)
 
-    async def _conclude(self, job: Job, attempt: Attempt, outcome: OrderOutcome, *, first: bool) -> Job:
-        if isinstance(outcome, OrderAccepted):
-            return await self._accept(job, outcome)
+    async def _conclude(self, job: Job, attempt: Attempt, outcome: _NotAccepted, *, first: bool) -> Job:
         if isinstance(outcome, OrderInFlight):
             due = self._after_throttle(job, outcome.retry_after_seconds)
             return await self._move(job, Unknown(due_at=due), detail="still in hand at the provider")
@@ -269,7 +276,9 @@ class Ordering:
             due = self._after_throttle(job, outcome.retry_after_seconds)
         return await self._move(job, Unknown(due_at=due), detail=type(outcome).__name__)
 
-    async def _accept(self, job: Job, outcome: OrderAccepted) -> Job:
+    async def _accept(self, job: Job, outcome: OrderAccepted, sent_at: datetime | None = None) -> Job:
+        """The order has a task. ``sent_at`` is when it was sent, where the provider has just answered it; None where
+        its task was found otherwise, which says nothing about whether orders are taken now."""
         try:
             async with self.bench.storage.begin() as tx:
                 other = await tx.jobs.by_task(job.provider, outcome.task_id)
@@ -290,7 +299,7 @@ class Ordering:
             log.error("order.foreign_task", job=job.id, other=other.id, task=outcome.task_id)
             return await self._lapse(job, "the provider named a task that another clip has")
         self.bench.moves.announce(job, moved)
-        if (pause := self.bench.circuit.accepted(job.provider)) is not None:
+        if sent_at is not None and (pause := self.bench.circuit.accepted(job.provider, sent_at)) is not None:
             await Rerouting(bench=self.bench).resumed(job.provider, pause)
         self.balances.ask(job)
         return moved
@@ -305,7 +314,7 @@ class Ordering:
             if other is not None and other.id != job.id:
                 log.warning("callback.foreign_task", job=job.id, other=other.id, task=task_id)
                 continue
-            report = await self.bench.providers[job.provider].look(task_id)
+            report = await self.bench.look(job.provider, task_id)
             if isinstance(report, TaskRunning | TaskFinished | TaskFailed):
                 return task_id
         return None

@@ -77,6 +77,9 @@ class Rendering:
             await self._ask_to_stop(job, watch)
         gap, alone, watch.called = poll_gap(timedelta(0), self.bench.policy.poll_interval), watch.called, False
         report = await self.looking.look(job, gap, alone=alone or watch.stop_asked)
+        if isinstance(report, Later):
+            watch.called = alone
+            return report
         result = await self._after_report(job, report, watch)
         if isinstance(result, Job) and result.state not in {State.RENDERING, State.LATE}:
             self._watches.pop(job.id, None)
@@ -91,8 +94,8 @@ class Rendering:
     async def _ask_to_stop(self, job: Job, watch: _Watch) -> None:
         """Ask the provider once to stop what nobody wants any more, where it can; what that costs is what a look says
         afterwards."""
-        provider = self.bench.providers[job.provider]
-        if not self.bench.router.capabilities(job.provider, job.recipe.tier).cancel:
+        can = self.bench.router.capabilities(job.provider, job.recipe.tier)
+        if not can.cancel or not self.bench.has(job.provider):
             return
         watch.stop_asked = True
         async with self.bench.storage.read() as tx:
@@ -100,7 +103,7 @@ class Rendering:
         if any(one.kind is EvidenceKind.STOP_ASKED and one.attempt == job.attempt for one in evidence):
             return
         await self.bench.moves.learn(job, EvidenceKind.STOP_ASKED, job.cancel_by or "")
-        stopped = await provider.cancel(job.task_id or "")
+        stopped = await self.bench.providers[job.provider].cancel(job.task_id or "")
         log.info("task.stop_asked", job=job.id, provider=job.provider, stopped=stopped)
 
     async def _after_report(self, job: Job, report: TaskReport, watch: _Watch) -> StepResult:
@@ -191,14 +194,15 @@ class Rendering:
     async def _renew_link(self, job: Job) -> StepResult:
         """The link is dead: a fresh look at the task may give a living one. Dead for good only when the output's own
         time is over."""
-        report = await self.bench.providers[job.provider].look(job.task_id or "")
+        report = await self.bench.look(job.provider, job.task_id or "")
         if isinstance(report, TaskFinished) and report.url != job.output_url:
             return await self._move(job, LinkRenewed(url=report.url, expires_at=self._expiry(job, report)))
         if self.bench.clock.now() >= self._end_of_output(job):
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
         if isinstance(report, TaskMissing | TaskFailed) and job.tries >= 3:
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
-        return await self._hindered(job, Trouble.DOWNLOAD_FAILS, "the link is dead, and no fresh one came yet")
+        trouble = Trouble.DOWNLOAD_FAILS if self.bench.has(job.provider) else Trouble.PROVIDER_ABSENT
+        return await self._hindered(job, trouble, "the link is dead, and no fresh one came yet")
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.domain.budget import OverCap
-from bot.domain.failure import Failure
+from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Job, Wish
 from bot.domain.lifecycle import Event, Rerouted, Starved, transition
 from bot.domain.patience import CREDIT_PROBE
@@ -27,6 +27,19 @@ class Rerouting:
     """For jobs of which it is proved that nothing was charged for their present order."""
 
     bench: Bench
+
+    async def in_vain(self, job: Job) -> Failure | None:
+        """Why an order of this job would be in vain now; None when it may be sent. Of those that wait for a paused
+        provider one at a time is tried. An order that is refused costs nothing; one that is not answered is uncertain,
+        so that a provider which did not answer is first asked something that costs nothing."""
+        circuit = self.bench.circuit
+        failure = circuit.paused(job.provider, job.id)
+        if failure is None or not circuit.may_probe(job.provider, job.id):
+            return failure
+        if failure.kind is not FailureKind.PROVIDER:
+            return None
+        found = await self.bench.providers[job.provider].check()
+        return found if found is not None and circuit.silent(job.provider, found) else None
 
     async def starve(self, job: Job, failure: Failure) -> Job:
         """The provider refuses orders for now, this one too. The router's choice is made anew among those that take
@@ -71,14 +84,15 @@ class Rerouting:
 
     async def _wait(self, job: Job, starved: Starved) -> Job:
         """It waits, with nothing held, and its channel hears why, once for the pause."""
-        pause = self.bench.circuit.pause(job.provider)
+        pause, place = self.bench.circuit.pause(job.provider), (job.workspace, job.channel)
         async with self.bench.storage.begin() as tx:
             waiting = await self.bench.moves.write(
                 tx, job, self.bench.ownership, starved, detail=starved.failure.detail
             )
-            if pause is not None:
-                pause.told.add((job.workspace, job.channel))
+            if pause is not None and place not in pause.told:
                 await tell_paused(tx, waiting, starved.failure, pause.since, self.bench.clock.now())
+        if pause is not None:
+            pause.told.add(place)
         self.bench.moves.announce(job, waiting)
         return waiting
 
@@ -102,7 +116,8 @@ class Rerouting:
                 moved = await self.bench.moves.write(
                     tx, waiting, self.bench.ownership, event, detail=f"{job.provider} → {route.can.provider}"
                 )
-                await tx.jobs.add_note(job.workspace, job.ask_id, _note(job, route))
+                note = _note(job, route, there=self.bench.has(job.provider))
+                await tx.jobs.add_note(job.workspace, job.ask_id, note)
         except OverCap as over:
             log.info("order.not_rerouted", job=job.id, why=str(over))
             return None
@@ -127,6 +142,7 @@ def _asks_first(job: Job, route: Route, policy: Policy) -> bool:
     return dearer and route.price.micro_usd * job.takes > policy.confirm_above_micro_usd
 
 
-def _note(job: Job, route: Route) -> str:
+def _note(job: Job, route: Route, *, there: bool) -> str:
+    why = "takes no orders now" if there else "is not set up here any more"
     price = dollars(route.price.micro_usd)
-    return f"{job.provider} takes no orders now and charged nothing: made by {route.can.provider} at {price} a clip."
+    return f"{job.provider} {why} and charged nothing: made by {route.can.provider} at {price} a clip."

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from bot.domain.capabilities import Capabilities, Misfit, fit
 from bot.domain.pretend import real_name
 from bot.domain.pricing import NoPrice, Price, PriceTable
-from bot.domain.recipe import MediaRole, Ratio, Recipe
+from bot.domain.recipe import MediaRole, Ratio, Recipe, Resolution
 from bot.ports import Provider
 from bot.services.answers import CannotMake, NoProvider
 
 AUTO = "auto"
+
+_UNKNOWN_LIFETIME = timedelta(days=7)
+"""As long as any provider is known to keep a clip."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +51,20 @@ class Router:
         self._healthy = healthy
 
     def capabilities(self, provider: str, tier: str) -> Capabilities:
-        """The declared capabilities of that tier; KeyError when the provider has none of it (any more)."""
-        for can in self._providers[provider].capabilities:
-            if can.tier == tier:
+        """The declared capabilities of that tier, also of a provider that is not set up (any more). Of one that this
+        release knows nothing of: nothing, but that its clips are waited for."""
+        for can in (*self._configured(), *self._foreign):
+            if (can.provider, can.tier) == (provider, tier):
                 return can
-        raise KeyError(tier)
+        return Capabilities(
+            provider=provider,
+            tier=tier,
+            model="",
+            resolutions=frozenset(),
+            ratios=frozenset(),
+            modes=frozenset(),
+            output_lifetime=_UNKNOWN_LIFETIME,
+        )
 
     def route(self, recipe: Recipe, wanted: str | None, *, free_ratio: bool = False) -> Route:
         """The cheapest that can do all that was asked and is healthy, assumed prices last, the operator's order on
@@ -76,12 +89,21 @@ class Router:
 
     def dearest(self, provider: str) -> int | None:
         """What the dearest clip there costs, in micro-dollars; None where no price is known."""
-        clips = [
-            Recipe(prompt="", tier=can.tier, resolution=resolution, seconds=can.longest_seconds)
+        prices = [
+            self._price(can, resolution, video_input=video)
             for can in self._providers[provider].capabilities
             for resolution in can.resolutions
+            for video in ((False, True) if can.takes_video else (False,))
         ]
-        return max((price for clip in clips if (price := self.price_at(clip, provider)) is not None), default=None)
+        return max((price for price in prices if price is not None), default=None)
+
+    def _price(self, can: Capabilities, resolution: Resolution, *, video_input: bool) -> int | None:
+        """What the longest clip costs there, in micro-dollars; None where no price is known."""
+        try:
+            rate = self._prices.rate(can.provider, can.tier, resolution, video_input=video_input)
+        except NoPrice:
+            return None
+        return rate.of(can.longest_seconds)
 
     def price_at(self, recipe: Recipe, provider: str) -> int | None:
         """What one clip would be held at with that provider, in micro-dollars; None where no price is known."""

@@ -13,6 +13,7 @@ from bot.domain.lifecycle import NEXT, Action
 from bot.domain.patience import backoff
 from bot.domain.trouble import Trouble
 from bot.ports import Chat, Clips, Clock, Directory, Fenced, Fetcher, Provider, Storage, StorageError
+from bot.services.absence import Absence
 from bot.services.agenda import Agenda, Key, Line
 from bot.services.announcing import Announcing
 from bot.services.balances import Balances
@@ -51,6 +52,7 @@ _LINES: Mapping[Action, Line] = {
     Action.FETCH: Line.FETCH,
     Action.DELIVER: Line.DELIVER,
 }
+_MENDED_BY_A_START = frozenset({Trouble.TOO_LARGE, Trouble.PROVIDER_ABSENT})
 _FENCED_SECONDS = 0.2
 _LONGEST_SLEEP_SECONDS = 60.0
 """A due time is looked at again at least this often, so that a stepped clock cannot put work to sleep."""
@@ -80,6 +82,7 @@ class Runner:
         public_url: str = "",
     ) -> None:
         self._storage = storage
+        self._providers = providers
         self._clock = clock
         self._lease = lease
         self._agenda = Agenda()
@@ -115,6 +118,7 @@ class Runner:
         deciding, ordering = Deciding(bench=bench), Ordering(bench=bench, balances=self._balances)
         rendering = Rendering(bench=bench, looking=Looking(providers=providers, clock=clock))
         self._called_about = rendering.called_about
+        self._absence = Absence(bench=bench)
         delivering = Delivering(bench=bench, promote=promote)
         self._cards = Cards(bench=bench, posted=self._card_posted)
         self._announcing = Announcing(bench=bench)
@@ -188,8 +192,10 @@ class Runner:
             flagged = await tx.jobs.flagged(self._lease.ownership, CLAIM_BATCH)
             news = await tx.announcements.claim(self._lease.ownership, NEWS_BATCH, now)
         for job in claimed:
-            # Since it was tried last, whoever starts us may have raised the limit: it is not waited for.
-            self._plan(replace(job, due_at=now) if job.trouble is Trouble.TOO_LARGE else job)
+            # Since it was tried last, whoever starts us may have raised the limit, or taken a provider away or set it
+            # up again: that is not waited for.
+            changed = job.trouble in _MENDED_BY_A_START or job.provider not in self._providers
+            self._plan(replace(job, due_at=now) if changed else job)
         for job in filter(_needs_attention, flagged):
             self._agenda.put(_job_key(job), _line(job), self._clock.monotonic())
         for ask in cards:
@@ -269,7 +275,7 @@ class Runner:
             self._places.leave(job)
             return None
         if job.state in NEXT:
-            result = await self._steps[NEXT[job.state]](job, ask)
+            result = await self._absence.step(job, ask) or await self._steps[NEXT[job.state]](job, ask)
         elif job.wish is Wish.DELIVER_AGAIN and job.state is State.CANCELLED:
             result = await self._revive(job, ask)
         elif job.wish is Wish.SEE_REACTIONS and job.state is State.DELIVERED:

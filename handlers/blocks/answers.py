@@ -40,8 +40,9 @@ from handlers.grammar import Help, UsageError
 _HELP_OPTIONS = (
     "Options: `--takes 1–8` `--dur 4–15|auto` `--res 480p|720p|1080p` "
     "`--ratio 16:9|9:16|1:1|4:3|3:4|21:9|3:2|adaptive` `--audio` `--no-audio` `--seed 7` `--no text, logos` `--hq` "
-    "`--tier mini|fast|standard|vip` `--provider auto|hiapi|muapi` `--final` `--estimate`. No provider has all of "
-    "them: who can do what was asked and is cheapest makes it, and what nobody here can is refused with the reason."
+    "`--tier mini|fast|standard|vip` `--provider auto|hiapi|apimart|muapi|seedanceapi|empiriolabs` `--final` "
+    "`--estimate`. No provider has all of them: who can do what was asked and is cheapest makes it, and what nobody "
+    "here can is refused with the reason."
 )
 _HELP_FILES = (
     "Files by https link: `--first` and `--last` for frames (`--loop`: the first frame is the last too), `--ref` for "

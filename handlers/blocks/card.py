@@ -36,7 +36,7 @@ LONGEST_PROMPT_IN_TEXT = 400
 STOPPABLE = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.RENDERING, State.LATE, State.DOWNLOADING})
 """Where *Cancel* still changes something. An uncertain clip has *Give up* instead."""
 
-_CHARGED_ANYWAY = STOPPABLE - {State.WAITING, State.QUEUED}
+_ORDERED = STOPPABLE - {State.WAITING, State.QUEUED}
 
 
 _HELD = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.RENDERING, State.LATE, State.UNCERTAIN})
@@ -57,7 +57,7 @@ def card(shown: Card) -> Message:
         *_gate(shown),
     ]
     for job in jobs:
-        blocks += _row(ask, job)
+        blocks += _row(shown, job)
     blocks += _ask_buttons(shown)
     if hint := _hint(shown, shown.promote_emoji):
         blocks.append(small(hint))
@@ -214,9 +214,13 @@ _EXPIRED = {
 }
 
 
-def _row_words(job: Job) -> str:
+def _row_words(shown: Card, job: Job) -> str:
     take = f" · take {job.take} of {job.takes}" if job.takes > 1 else ""
-    return f"*#{job.number}*{take} · *{job.state.value}*{_row_price(job)}\n{explain(job)}"
+    return f"*#{job.number}*{take} · *{job.state.value}*{_row_price(job)}\n{_explained(shown, job)}"
+
+
+def _explained(shown: Card, job: Job) -> str:
+    return explain(job, stoppable=job.id in shown.stoppable)
 
 
 def _row_price(job: Job) -> str:
@@ -226,8 +230,9 @@ def _row_price(job: Job) -> str:
     return f" · {price_words(job.cost_micro_usd, assumed=assumed, provider=job.provider)}"
 
 
-def _row(ask: Ask, job: Job) -> list[Block]:
-    return [mrkdwn(_row_words(job)), *_provider_words(job, job.failure), *buttons(_clip_buttons(ask, job))]
+def _row(shown: Card, job: Job) -> list[Block]:
+    words = [mrkdwn(_row_words(shown, job)), *_provider_words(job, job.failure)]
+    return [*words, *buttons(_clip_buttons(shown.ask, job))]
 
 
 def _provider_words(job: Job, failure: Failure | None) -> list[Block]:
@@ -302,7 +307,7 @@ def _ask_buttons(shown: Card) -> list[Block]:
         total = dollars(sum(job.price_micro_usd for job in shown.jobs))
         found.append(button("Confirm", value=value, says=f"Confirm: spend {total}", style="primary"))
     if cancellable(shown.jobs):
-        found.append(button("Cancel", value=value, says="Cancel this ask", confirm=_cancel_dialog(shown.jobs)))
+        found.append(button("Cancel", value=value, says="Cancel this ask", confirm=_cancel_dialog(shown)))
     return buttons(found)
 
 
@@ -311,14 +316,19 @@ def cancellable(jobs: tuple[Job, ...]) -> bool:
     return any(job.state in STOPPABLE and not job.cancel_by for job in jobs)
 
 
-def _cancel_dialog(jobs: tuple[Job, ...]) -> Block | None:
+def _cancel_dialog(shown: Card) -> Block | None:
     """Stopping what is free needs no question; stopping what is paid for does."""
-    charged = any(job.state in _CHARGED_ANYWAY for job in jobs)
-    uncertain = any(job.state is State.UNCERTAIN for job in jobs)
-    if not charged and not uncertain:
+    ordered = [job for job in shown.jobs if job.state in _ORDERED]
+    stoppable = [job for job in ordered if job.id in shown.stoppable and job.state is not State.DOWNLOADING]
+    uncertain = any(job.state is State.UNCERTAIN for job in shown.jobs)
+    if not ordered and not uncertain:
         return None
     parts = ["Clips that are not ordered yet are stopped for free."]
-    if charged:
+    if stoppable:
+        parts.append(
+            f"{provider_name(stoppable[0].provider)} is asked to stop what it is rendering, and may charge for it."
+        )
+    if len(stoppable) < len(ordered):
         parts.append("Clips that are ordered already are charged all the same; they are kept and not posted.")
     if uncertain:
         parts.append("Uncertain ones are counted as spent.")
@@ -348,6 +358,6 @@ def _text(shown: Card) -> str:
         _plan(shown.jobs) + ".",
         _money(shown).rstrip(".") + ".",
         _gate_words(shown),
-        *[_row_words(job).replace("\n", ": ") for job in shown.jobs],
+        *[_row_words(shown, job).replace("\n", ": ") for job in shown.jobs],
     ]
     return cut("\n".join(part for part in parts if part), MESSAGE_TEXT)

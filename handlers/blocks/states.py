@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from bot.domain.failure import FailureKind
 from bot.domain.job import Job, State, WaitReason
+from bot.domain.pretend import is_pretend
 from bot.domain.pricing import dollars
 from bot.domain.trouble import Trouble
 from handlers.blocks.kit import escape, local_time
@@ -22,6 +23,8 @@ TROUBLES: Mapping[Trouble, str] = MappingProxyType(
         "which cannot be charged twice.",
         Trouble.PROVIDER_UNREACHABLE: f"{{provider}} could not be reached. {_BY_ITSELF}",
         Trouble.PROVIDER_BUSY: f"{{provider}} is busy and asks us to wait. {_BY_ITSELF}",
+        Trouble.PROVIDER_ABSENT: "{paid}, and cannot be looked at until the key of {provider} is set again "
+        "({setting}): whoever runs Dailies has to do that. It then goes on by itself, while {provider} still has it.",
         Trouble.NO_NEWS: "Checked: nothing more is known about the order than before.",
         Trouble.DOWNLOAD_FAILS: "The clip is rendered and charged, and could not be downloaded from {provider} so far. "
         "It is tried again by itself until {provider} deletes it.",
@@ -62,6 +65,10 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
         ),
         FailureKind.KEY_REFUSED: ("{provider} refuses the key of Dailies.", "Whoever runs Dailies has to renew it."),
         FailureKind.OUT_OF_CREDIT: ("The account at {provider} is empty.", "Whoever runs Dailies has to top it up."),
+        FailureKind.NOT_CONFIGURED: (
+            "{provider} is not set up here any more, so this clip was not ordered there.",
+            "Ask again: another provider may make it, or whoever runs Dailies sets the key of this one again.",
+        ),
         FailureKind.PROVIDER: (
             "{provider} tried to render this clip and could not.",
             "Ask again; it often works then.",
@@ -102,9 +109,11 @@ OUR_WORDS = frozenset({FailureKind.OVER_CAP})
 """Here a failure's detail is a sentence of our own, with the figures; elsewhere it is the provider's."""
 
 
-def explain(job: Job) -> str:
-    """The sentences for a clip's row. Pure."""
-    return _SENTENCES[job.state](job)
+def explain(job: Job, *, stoppable: bool = False) -> str:
+    """The sentences for a clip's row; ``stoppable`` says whether its provider can be asked to stop what is ordered.
+    Pure."""
+    stopping = _stopping(job, stoppable=stoppable) if job.state in _RUNNING else ""
+    return _joined(_SENTENCES[job.state](job), stopping)
 
 
 def money_sentence(job: Job) -> str:
@@ -123,7 +132,16 @@ def _so_far(job: Job) -> str:
 
 
 def _trouble(job: Job) -> str:
-    return TROUBLES[job.trouble].format(provider=provider_name(job.provider)) if job.trouble else ""
+    if job.trouble is None:
+        return ""
+    provider = provider_name(job.provider)
+    paid = f"The clip is ordered from {provider} and paid for"
+    if job.state in _UNANSWERED:
+        paid = f"The order was sent to {provider} and may be paid for"
+    setting = f"`{job.provider.upper()}_API_KEY`, and `PROVIDERS` where that is used"
+    if is_pretend(job.provider):
+        setting = "`PROVIDERS=sandbox`"
+    return TROUBLES[job.trouble].format(provider=provider, paid=paid, setting=setting)
 
 
 def _joined(*sentences: str) -> str:
@@ -157,29 +175,36 @@ def _queued(job: Job) -> str:
 
 
 def _submitting(job: Job) -> str:
-    return _joined(_trouble(job) or f"The order is being sent to {provider_name(job.provider)}.", _stopping(job))
+    return _trouble(job) or f"The order is being sent to {provider_name(job.provider)}."
 
 
 def _rendering(job: Job) -> str:
     since = f" since {local_time(job.rendering_since)}" if job.rendering_since else ""
-    return _joined(f"{provider_name(job.provider)} is rendering{since}.", _stopping(job))
+    return _trouble(job) or f"{provider_name(job.provider)} is rendering{since}."
 
 
 def _late(job: Job) -> str:
-    provider = provider_name(job.provider)
-    sorry = (
-        f"{provider} takes longer than it should; sorry. It is asked every few minutes, and nothing needs to be done. "
-        "The money stays held until the outcome is known."
+    return _trouble(job) or (
+        f"{provider_name(job.provider)} takes longer than it should; sorry. It is asked every few minutes, and nothing "
+        "needs to be done. The money stays held until the outcome is known."
     )
-    return _joined(sorry, _stopping(job))
 
 
-def _stopping(job: Job) -> str:
-    if not job.cancel_by:
+def _stopping(job: Job, *, stoppable: bool) -> str:
+    """What becomes of a clip that somebody cancelled after it was ordered."""
+    if not job.cancel_by or job.file_id is not None:
         return ""
+    provider, cancelled = provider_name(job.provider), f"<@{job.cancel_by}> cancelled it"
+    if job.state in _RENDERED:
+        return f"{cancelled}, and it was ready all the same: it is charged. The clip will be kept and not posted."
+    if stoppable:
+        return (
+            f"{cancelled}, and {provider} is asked to stop it; what that costs is shown here when it is known. Should "
+            "it be ready before, it is charged, kept and not posted."
+        )
     return (
-        f"<@{job.cancel_by}> cancelled it after it was ordered: {provider_name(job.provider)} charges for it all the "
-        "same. The clip will be kept and not posted."
+        f"{cancelled} after it was ordered: {provider} charges for it all the same. The clip will be kept and not "
+        "posted."
     )
 
 
@@ -196,12 +221,11 @@ def _uncertain(job: Job) -> str:
 
 
 def _downloading(job: Job) -> str:
-    return _joined(_trouble(job) or "Rendered. The clip is being downloaded to our storage.", _stopping(job))
+    return _trouble(job) or "Rendered. The clip is being downloaded to our storage."
 
 
 def _delivering(job: Job) -> str:
-    posting = _trouble(job) or "Rendered and safe on our storage. It is being posted into the thread."
-    return posting if job.file_id else _joined(posting, _stopping(job))
+    return _trouble(job) or "Rendered and safe on our storage. It is being posted into the thread."
 
 
 def _delivered(job: Job) -> str:
@@ -216,16 +240,29 @@ def _failed(job: Job) -> str:
     return _joined(what.format(provider=provider_name(job.provider)), said, money_sentence(job), then)
 
 
+def _stopped_money(job: Job) -> str:
+    """What a clip cost that its provider stopped."""
+    if not job.cost_micro_usd:
+        return money_sentence(job)
+    return f"It does not say that this is free, so {dollars(job.cost_micro_usd)} is counted as spent."
+
+
 def _cancelled(job: Job) -> str:
     by = f" by <@{job.cancel_by}>" if job.cancel_by else ""
     if job.clip_key is None and job.task_id is not None:
-        return f"Stopped{by} after it was ordered, and {provider_name(job.provider)} stopped it. {money_sentence(job)}"
+        return f"Stopped{by} after it was ordered: {provider_name(job.provider)} stopped it. {_stopped_money(job)}"
     if job.clip_key is None:
         return f"Stopped{by} before it was ordered{' again' if job.cost_micro_usd else ''}. {money_sentence(job)}"
     return (
         f"Stopped{by} after it was ordered. {money_sentence(job)} The clip is kept: *Deliver again* posts it for free."
     )
 
+
+_UNANSWERED = frozenset({State.SUBMITTING, State.UNCERTAIN})
+"""Ordered, and nobody knows yet whether the order was taken."""
+_RENDERED = frozenset({State.DOWNLOADING, State.DELIVERING})
+_RUNNING = frozenset({State.SUBMITTING, State.RENDERING, State.LATE}) | _RENDERED
+"""Ordered and going on."""
 
 _SENTENCES: Mapping[State, Callable[[Job], str]] = MappingProxyType(
     {

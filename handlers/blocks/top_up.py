@@ -1,20 +1,12 @@
-"""Where money is put into an account at a provider: their public pages, for whoever runs Dailies."""
+"""Where money is put into an account at a provider, for whoever runs Dailies, as far as the provider names the page."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from handlers.blocks.words import provider_name
 
-_PAGES: Mapping[str, str] = MappingProxyType(
-    {
-        "apimart": "https://apimart.ai",
-        "empiriolabs": "https://platform.empiriolabs.ai",
-        "hiapi": "https://www.hiapi.ai",
-        "muapi": "https://muapi.ai/topup",
-        "seedanceapi": "https://seedanceapi.org",
-    }
-)
-"""Muapi's documentation names its page; of the others it is the site, where the account is."""
+_PAGES: Mapping[str, str] = MappingProxyType({"muapi": "https://muapi.ai/topup"})
+"""Muapi's guide names its page at error 402. The other documents name none, and none is guessed."""
 
 
 def top_up(provider: str) -> str:

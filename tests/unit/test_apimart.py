@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from bot.domain.capabilities import Callback, Capabilities, Idempotency, fit
 from bot.domain.failure import FailureKind
-from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Medium, Ratio, Recipe, Resolution
+from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Medium, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
     Credit,
     Order,
@@ -113,7 +113,7 @@ def body_of(recipe: Recipe, dialect: Dialect = Dialect.GUIDE) -> dict[str, Any]:
 
 def test_the_guides_text_example_is_sent_field_by_field() -> None:
     """Beside it goes the wish for the last frame, which the guide has on every shot of a sequence."""
-    example = loaded("request_guide_text")
+    example = loaded("documented_text")
     recipe = Recipe(prompt=example["prompt"], resolution=Resolution.P480, seconds=5, ratio=Ratio.WIDE, seed=12345)
     assert json.loads(encode(recipe, "seedance-2-0-fast")) == example | {"return_last_frame": True}
 
@@ -160,11 +160,15 @@ def test_references_keep_the_order_in_which_the_prompt_counts_them() -> None:
     assert [url[-5:] for url in body["audio_urls"]] == ["1.wav"]
 
 
-@pytest.mark.parametrize(("role", "says"), [(MediaRole.EDIT, "Edit @Video1: "), (MediaRole.EXTEND, "Extend @Video1: ")])
-def test_what_a_video_is_for_is_said_in_the_prompt(role: MediaRole, says: str) -> None:
-    recipe = a_recipe(prompt="make it night", media=(Medium(role=role, kind=MediaKind.VIDEO, url=FILM),))
+def test_what_a_video_is_for_is_said_in_the_prompt() -> None:
+    recipe = a_recipe(prompt="make it night", media=(Medium(role=MediaRole.EDIT, kind=MediaKind.VIDEO, url=FILM),))
     body = body_of(recipe)
-    assert (body["prompt"], body["video_urls"]) == (f"{says}make it night", [FILM])
+    assert (body["prompt"], body["video_urls"]) == ("Edit @Video1: make it night", [FILM])
+
+
+def test_going_on_from_a_video_is_not_to_be_had() -> None:
+    """Neither its guide nor its reference speaks of it."""
+    assert all(Mode.EXTEND not in can.modes for dialect in Dialect for can in capabilities(dialect))
 
 
 def test_an_automatic_length_is_minus_one_and_no_seed_is_no_field() -> None:

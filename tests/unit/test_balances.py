@@ -1,6 +1,7 @@
 """What is left at a provider is asked rarely, and is news when it is less than ten of its dearest clips."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -93,3 +94,27 @@ async def test_a_provider_that_cannot_say_it_is_not_asked() -> None:
 async def test_the_dearest_clip_is_that_of_the_longest_at_the_dearest_resolution() -> None:
     router = Router({"hiapi": Till(capabilities(resolutions=frozenset(Resolution)), 0)}, PriceTable(RATES))
     assert router.dearest("hiapi") == DEAREST, "no price is known for 1080p"
+
+
+async def test_the_dearest_clip_is_one_with_a_video_given_where_that_costs_more() -> None:
+    takes, rates = Till(capabilities(reference_videos=1), 0), dict(RATES)
+    rates["hiapi", "mini", Resolution.P480, True] = replace(
+        RATES["hiapi", "mini", Resolution.P720, False], per_second_micro_usd=400_000
+    )
+    assert Router({"hiapi": takes}, PriceTable(rates)).dearest("hiapi") == 15 * 400_000
+
+
+async def test_a_balance_that_could_not_be_asked_is_asked_again_in_a_minute() -> None:
+    class Mute(Till):
+        async def balance(self) -> Credit | None:
+            self.asked += 1
+            return None
+
+    house, till = House(storage=MemoryStorage()), Mute(capabilities(balance=True), None)
+    one = balances(house, till)
+    asked = []
+    for seconds in (0, 59, 1):
+        house.clock.advance(seconds)
+        await ordered(one, a_job())
+        asked.append(till.asked)
+    assert asked == [1, 1, 2]

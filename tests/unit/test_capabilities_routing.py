@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -454,8 +454,18 @@ def test_a_tier_is_chosen_within_a_provider() -> None:
     choose = Router({"both": both}, PriceTable(own))
     assert choose.route(a_recipe(tier="standard"), None).can.model == "seedance-2-0"
     assert choose.capabilities("both", "standard").model == "seedance-2-0"
-    with pytest.raises(KeyError):
-        choose.capabilities("both", "pro")
+
+
+def test_what_is_not_set_up_any_more_is_still_known_for_what_it_declares() -> None:
+    """A clip may have been ordered there before."""
+    gone = capabilities("gone", cancel=True)
+    choose = Router({"both": Declared(capabilities("both"))}, PriceTable(), known=(gone,))
+    assert choose.capabilities("gone", "mini") is gone
+    unknown = choose.capabilities("unheard-of", "mini")
+    assert (unknown.provider, unknown.tier, unknown.cancel, unknown.idempotency) == ("unheard-of", "mini", False, None)
+    assert unknown.output_lifetime == timedelta(days=7)
+    with pytest.raises(NoProvider):
+        choose.route(a_recipe(), "gone")
 
 
 @pytest.mark.parametrize("wanted", ["muapi", "HIAPI", ""])
@@ -472,9 +482,9 @@ def test_without_any_provider_nothing_is_made() -> None:
 
 
 def test_what_cannot_be_priced_is_not_made() -> None:
-    able = Declared(capabilities("able", resolutions=frozenset({Resolution.P1080})))
+    able = Declared(capabilities("able", tier="fast", resolutions=frozenset({Resolution.P1080})))
     with pytest.raises(NoPrice):
-        router(able).route(a_recipe(resolution=Resolution.P1080), None)
+        router(able).route(a_recipe(tier="fast", resolution=Resolution.P1080), None)
 
 
 def test_one_that_cannot_be_priced_does_not_stand_in_the_way_of_another() -> None:

@@ -106,7 +106,11 @@ def sunrise(**changes: Any) -> Recipe:
 
 def test_the_pages_example_is_sent_with_its_defaults_spelt_out() -> None:
     defaults = {"resolution": "720p", "aspect_ratio": "adaptive", "custom_duration": True, "generate_audio": True}
-    assert json.loads(encode(sunrise(), "seedance-2-0-mini")) == {**defaults, "mode": "t2v", **loaded("example")}
+    assert json.loads(encode(sunrise(), "seedance-2-0-mini")) == {
+        **defaults,
+        "mode": "t2v",
+        **loaded("documented_text"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def sent(recipe: Recipe, can: Capabilities = MINI, callback_url: str | None = No
 
 
 def test_the_documented_text_to_video_is_sent_field_by_field() -> None:
-    documented = json.loads(fixture("request_text"))
+    documented = json.loads(fixture("documented_text"))
     recipe = Recipe(
         prompt=documented["input"]["prompt"], resolution=Resolution.P720, seconds=5, ratio=Ratio.WIDE, audio=True
     )
@@ -142,7 +142,7 @@ def test_the_documented_text_to_video_is_sent_field_by_field() -> None:
 
 def test_the_documented_first_frame_is_sent_field_by_field() -> None:
     """And the ratio, which the example leaves out: HiAPI would take 16:9 for it, whatever the picture's shape is."""
-    documented = json.loads(fixture("request_first_frame"))
+    documented = json.loads(fixture("documented_first_frame"))
     recipe = Recipe(
         prompt=documented["input"]["prompt"],
         resolution=Resolution.P720,

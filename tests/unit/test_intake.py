@@ -164,15 +164,21 @@ async def test_many_at_once_pass_a_cap_only_as_far_as_the_money_goes(house: Hous
     [
         ({"changes": Changes(seed=7)}, CannotMake),
         ({"changes": Changes(), "provider": "muapi"}, NoProvider),
-        ({"changes": Changes(resolution=Resolution.P1080)}, NoPrice),
     ],
-    ids=["cannot", "no provider", "no price"],
+    ids=["cannot", "no provider"],
 )
 async def test_a_refusal_leaves_no_trace(house: House, ask: dict[str, Any], refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
         await house.intake().draft(a_sender("e1"), "x", **ask)
     assert (await house.asks(), await house.held(), house.wakes) == (set(), [], 0)
     assert isinstance(await house.intake().draft(a_sender("e1"), "x", Changes()), Taken)
+
+
+async def test_what_has_no_price_leaves_no_trace(house: House) -> None:
+    house.tier = replace(house.tier, tier="fast")
+    with pytest.raises(NoPrice):
+        await house.intake().draft(a_sender("e1"), "x", Changes(tier="fast", resolution=Resolution.P1080))
+    assert (await house.asks(), await house.held(), house.wakes) == (set(), [], 0)
 
 
 # --- promotion -------------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from bot.domain.lifecycle import (
     Stored,
     SubmitIntended,
     Throttled,
+    Unhindered,
     Unknown,
     Unshared,
     Uploaded,
@@ -73,6 +74,7 @@ EVENTS: tuple[Event, ...] = (
     Stopped(cost_micro_usd=300_000),
     WrittenOff(failure=POLICY, cost_micro_usd=320_000),
     Hindered(due_at=DUE, trouble=Trouble.DOWNLOAD_FAILS),
+    Unhindered(),
     LinkRenewed(url=URL, expires_at=EXPIRES),
     Stored(key="clips/abc.mp4", sha256="abc", size=9),
     Kept(key="clips/abc.mp4", sha256="abc", size=9),
@@ -126,6 +128,7 @@ ACCEPTED = {
     "wish_by": None,
 }
 HINDERED = {"tries": 3, "due_at": DUE, "trouble": Trouble.DOWNLOAD_FAILS}
+UNHINDERED = {"tries": 0, "due_at": NOW, "trouble": None}
 BYTES = {"clip_key": "clips/abc.mp4", "clip_sha256": "abc", "clip_bytes": 9}
 STORED = {**BYTES, "state": State.DELIVERING, "output_url": None, "due_at": NOW, "tries": 0, "trouble": None}
 
@@ -195,6 +198,8 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
         "wish_by": None,
     },
     (State.UNCERTAIN, Hindered): HINDERED,
+    **{(state, Hindered): HINDERED for state in sorted(IN_FLIGHT)},
+    **{(state, Unhindered): UNHINDERED for state in sorted(IN_FLIGHT | {State.UNCERTAIN})},
     (State.UNCERTAIN, WrittenOff): WRITTEN_OFF,
     (State.RENDERING, Overdue): {"state": State.LATE, "due_at": DUE},
     (State.RENDERING, Rendered): RENDERED,

@@ -70,6 +70,7 @@ from storage import MemoryClips, MemoryStorage, migrate, open_storage
 from tests.support.clock import SettableClock
 from tests.support.counter import RATES, VENDOR, Counter, Everybody
 from tests.support.values import PRICE, at
+from tests.support.vendors import Declared
 
 _T = TypeVar("_T")
 
@@ -132,6 +133,13 @@ class Slack:
         return None
 
 
+class Well(Declared):
+    """Whatever became of an order, it answers a question that costs nothing."""
+
+    async def check(self) -> Failure | None:
+        return None
+
+
 class Money(RuleBasedStateMachine):
     """Three people, two channels, one runner that may not have seen yet what people pressed."""
 
@@ -162,7 +170,7 @@ class Money(RuleBasedStateMachine):
             clips=MemoryClips(),
             fetcher=None,  # type: ignore[arg-type] # nothing is fetched while it is decided
             chat=self.slack,  # type: ignore[arg-type] # of all that a chat can do, deciding needs these two
-            providers={},
+            providers={"hiapi": Well(VENDOR.capabilities[0])},
             router=router,
             policy=POLICY,
             policies=self.counter.policies,

@@ -83,6 +83,12 @@ class ScriptedProvider(Declared):
         self.orders: list[Order] = []
         self.report: TaskReport = TaskRunning()
         self.looked: list[str] = []
+        self.health: Failure | None = None
+        self.checks = 0
+
+    async def check(self) -> Failure | None:
+        self.checks += 1
+        return self.health
 
     def order(self, recipe: Recipe, key: str, callback_url: str | None = None) -> Order:
         return Order(key=key, body=encode(recipe, self.capabilities[0], callback_url))
@@ -826,7 +832,7 @@ async def test_an_order_that_may_have_been_charged_never_goes_to_another_provide
     async with desk(LOST, idempotent=False, other=muapi) as one:
         for _ in range(RUN):
             one.ordering.bench.circuit.stumbled("hiapi", "HTTP 502")
-        one.ordering.bench.circuit.accepted("hiapi")
+        one.ordering.bench.circuit.accepted("hiapi", one.clock.now())
         job = await one.submit()
 
         assert (job.state, job.provider) == (State.UNCERTAIN, "hiapi")

@@ -39,7 +39,7 @@ async def test_a_clip_whose_length_the_provider_chooses_is_not_compared(house: H
 
 
 async def test_the_final_of_a_draft_that_is_not_compared_is_not_compared(house: House) -> None:
-    preset = FinalPreset(resolution=Resolution.P1080)  # which nobody publishes a price for
+    preset = FinalPreset(resolution=Resolution.P1080, tier="fast")  # which nobody publishes a price for
     taken = await house.intake(final=preset).draft(a_sender("draft"), "a red panda", Changes())
     assert isinstance(taken, Taken)
     await house.post_card(taken.ask)

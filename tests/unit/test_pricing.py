@@ -53,6 +53,8 @@ P480, P720, P1080 = Resolution.P480, Resolution.P720, Resolution.P1080
         ("apimart", MINI, P480, False, 81_000),
         ("apimart", MINI, P720, False, 81_000),
         ("apimart", MINI, P720, True, 81_000),
+        ("apimart", MINI, P1080, False, 131_800),
+        ("apimart", MINI, P1080, True, 131_800),
         ("apimart", STANDARD, P480, False, 82_500),
         ("apimart", STANDARD, P720, True, 177_500),
         ("apimart", STANDARD, P1080, False, 443_000),
@@ -152,7 +154,7 @@ def test_an_own_price_of_nothing_is_a_price() -> None:
     assert PriceTable(own).quote(a_recipe(), "hiapi") == Price(micro_usd=0, assumed=False)
 
 
-@pytest.mark.parametrize(("tier", "resolution"), [("mini", Resolution.P1080), ("vip", Resolution.P480), ("none", P480)])
+@pytest.mark.parametrize(("tier", "resolution"), [("fast", Resolution.P1080), ("vip", Resolution.P480), ("none", P480)])
 def test_what_nobody_prices_is_not_made(tier: str, resolution: Resolution) -> None:
     with pytest.raises(NoPrice) as caught:
         PriceTable().rate("hiapi", tier, resolution)

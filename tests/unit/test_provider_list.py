@@ -14,6 +14,7 @@ from bot.domain.job import State, WaitReason
 from bot.domain.pricing import PriceTable
 from bot.domain.recipe import Resolution
 from bot.ports import Credit, Provider
+from bot.pretend import pretend_capabilities, pretend_prices
 from bot.providers import apimart, hiapi, muapi
 from bot.services.policy import Policy
 from storage import migrate, open_storage
@@ -116,3 +117,19 @@ async def test_as_text_an_assumed_price_is_marked_and_every_tier_has_a_line(url:
     assert "480p $0.48*" in lines[3]
     assert "muapi: no key" in text
     assert "* assumed: no price is published" in text
+
+
+async def test_pretend_providers_are_said_to_be_pretended_and_not_to_lack_a_key(url: str) -> None:
+    text = await report.providers(
+        url,
+        tiers=pretend_capabilities((muapi.capabilities(),)),
+        configured={},
+        prices=pretend_prices({}),
+        policy=Policy(),
+        balance=True,
+        as_json=False,
+    )
+    first = text.splitlines()[0]
+    assert first.startswith("pretend-muapi: pretended by `dailies run`, without a key; nothing is charged; ")
+    assert "no key" not in first.replace("without a key", "")
+    assert "not used" not in text

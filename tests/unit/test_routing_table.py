@@ -3,6 +3,7 @@ and what was asked is what is ordered. The table is the documents', not the code
 
 import importlib
 import pkgutil
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,8 @@ from bot.domain.recipe import MediaKind, MediaRole, Medium, Ratio, Resolution
 from bot.ports import Provider
 from bot.services.answers import CannotMake
 from bot.services.routing import Router
+from bot.vendors import VENDORS as CONFIGURED
+from handlers.grammar.options import OPTIONS
 from tests.support.clock import SettableClock
 from tests.support.values import a_recipe
 
@@ -49,7 +52,13 @@ def references(kind: MediaKind, count: int) -> tuple[Medium, ...]:
 
 FIRST, LAST = file(MediaRole.FIRST), file(MediaRole.LAST)
 ADAPTIVE = {"ratio": Ratio.ADAPTIVE}
-IMAGE, VIDEO = MediaKind.IMAGE, MediaKind.VIDEO
+IMAGE, VIDEO, AUDIO = MediaKind.IMAGE, MediaKind.VIDEO, MediaKind.AUDIO
+FRAMING = frozenset({"apimart", "empiriolabs", "hiapi"})
+MIXING = frozenset({"apimart", "muapi", "empiriolabs"})
+HEARING = EVERYBODY - {"empiriolabs"}
+FULL_HD = EVERYBODY - {"muapi"}
+NOT_THE_PROVIDERS = {"takes", "audio", "provider", "final", "estimate"}
+"""Options that say how often, what is so anyway, who, in which preset, and whether at all."""
 
 TABLE: list[tuple[str, dict[str, Any], frozenset[str]]] = [
     ("nothing special", {}, EVERYBODY),
@@ -63,15 +72,52 @@ TABLE: list[tuple[str, dict[str, Any], frozenset[str]]] = [
     ("--seed", {"seed": 0}, frozenset({"apimart"})),
     ("--no", {"negative": "rain"}, frozenset({"empiriolabs"})),
     ("--hq", {"high_bitrate": True}, frozenset({"muapi"})),
-    ("--first --last", {"media": (FIRST, LAST), **ADAPTIVE}, frozenset({"apimart", "empiriolabs", "hiapi"})),
-    ("9 pictures", {"media": references(IMAGE, 9)}, frozenset({"apimart", "muapi", "hiapi"})),
-    ("10 pictures", {"media": references(IMAGE, 10)}, frozenset()),
+    ("--first", {"media": (FIRST,)}, EVERYBODY - {"seedanceapi"}),
+    ("--first --ratio adaptive", {"media": (FIRST,), **ADAPTIVE}, EVERYBODY - {"muapi"}),
+    ("--first --loop", {"media": (FIRST, replace(FIRST, role=MediaRole.LAST))}, FRAMING),
+    ("--first --last", {"media": (FIRST, LAST), **ADAPTIVE}, FRAMING),
+    ("--ref a picture", {"media": references(IMAGE, 1)}, EVERYBODY),
+    ("--ref 4 pictures", {"media": references(IMAGE, 4)}, EVERYBODY - {"empiriolabs"}),
+    ("--ref 5 pictures", {"media": references(IMAGE, 5)}, frozenset({"apimart", "muapi", "hiapi"})),
+    ("--ref 9 pictures", {"media": references(IMAGE, 9)}, frozenset({"apimart", "muapi", "hiapi"})),
+    ("--ref 10 pictures", {"media": references(IMAGE, 10)}, frozenset()),
+    ("--ref a video", {"media": references(VIDEO, 1)}, EVERYBODY),
+    ("--ref 3 videos", {"media": references(VIDEO, 3)}, EVERYBODY - {"empiriolabs"}),
+    ("--ref 4 videos", {"media": references(VIDEO, 4)}, frozenset()),
+    ("--ref a picture and a video", {"media": references(IMAGE, 1) + references(VIDEO, 1)}, MIXING),
+    ("--ref a picture and 3 sounds", {"media": references(IMAGE, 1) + references(AUDIO, 3)}, HEARING),
+    ("--ref a video and a sound", {"media": references(VIDEO, 1) + references(AUDIO, 1)}, HEARING),
+    ("--ref a picture and 4 sounds", {"media": references(IMAGE, 1) + references(AUDIO, 4)}, frozenset()),
+    ("--ref a sound", {"media": references(AUDIO, 1)}, frozenset({"hiapi"})),
+    ("--first --ref", {"media": (FIRST, *references(IMAGE, 1))}, frozenset()),
     ("--edit", {"media": (file(MediaRole.EDIT, VIDEO),)}, frozenset({"apimart", "empiriolabs"})),
-    ("--extend", {"media": (file(MediaRole.EXTEND, VIDEO),)}, frozenset({"apimart", "empiriolabs"})),
+    ("--extend", {"media": (file(MediaRole.EXTEND, VIDEO),)}, frozenset({"empiriolabs"})),
+    ("--extend --last", {"media": (LAST, file(MediaRole.EXTEND, VIDEO))}, frozenset({"empiriolabs"})),
+    ("--edit --extend", {"media": (file(MediaRole.EDIT, VIDEO), file(MediaRole.EXTEND, VIDEO))}, frozenset()),
+    ("--edit --ref", {"media": (file(MediaRole.EDIT, VIDEO), *references(IMAGE, 1))}, frozenset()),
     ("--seed with --no", {"seed": 7, "negative": "rain"}, frozenset()),
     ("a last frame alone", {"media": (LAST,)}, frozenset()),
+    ("2,001 characters", {"prompt": "a" * 2_001}, EVERYBODY - {"seedanceapi"}),
+    ("2,001 tokens", {"prompt": "虎" * 2_001}, EVERYBODY - {"seedanceapi", "apimart"}),
+    ("20,001 characters", {"prompt": "a" * 20_001}, frozenset({"empiriolabs"})),
+    ("a name without a file", {"prompt": "@Image1 waves"}, frozenset()),
+    ("--tier standard --res 720p", {"tier": "standard", "resolution": Resolution.P720, "seconds": 5}, EVERYBODY),
+    ("--tier standard --res 1080p", {"tier": "standard", "resolution": Resolution.P1080, "seconds": 5}, FULL_HD),
+    ("--tier standard --dur 4", {"tier": "standard", "resolution": Resolution.P720}, EVERYBODY - {"seedanceapi"}),
+    ("--tier standard --seed", {"tier": "standard", "seed": 7}, frozenset({"apimart", "hiapi"})),
+    ("--tier fast", {"tier": "fast"}, frozenset({"empiriolabs"})),
+    ("--tier vip", {"tier": "vip", "resolution": Resolution.P1080}, frozenset({"muapi"})),
     ("--tier none", {"tier": "none"}, frozenset()),
 ]
+
+
+def test_the_table_is_about_every_provider_and_every_option() -> None:
+    assert set(VENDORS) == EVERYBODY == set(CONFIGURED)
+    asked_for = {option for title, _, _ in TABLE for option in re.findall(r"--([a-z-]+)", title)}
+    assert asked_for == set(OPTIONS) - NOT_THE_PROVIDERS
+    refused = {name for _, _, able in TABLE for name in EVERYBODY - able}
+    chosen = {name for _, _, able in TABLE for name in able}
+    assert refused == chosen == EVERYBODY
 
 
 def who_can(able: frozenset[str], among: dict[str, Provider]) -> tuple[str, ...]:
@@ -87,7 +133,7 @@ def test_a_named_provider_is_obeyed_or_refused_with_who_could(
     router = Router(VENDORS, PriceTable())
     if name in able:
         route = router.route(recipe, name)
-        assert (route.can.provider, route.can.tier, route.recipe) == (name, "mini", recipe)
+        assert (route.can.provider, route.can.tier, route.recipe) == (name, recipe.tier, recipe)
         return
     with pytest.raises(CannotMake) as caught:
         router.route(recipe, name)

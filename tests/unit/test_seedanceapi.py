@@ -101,7 +101,7 @@ FIRST, LAST = medium(MediaRole.FIRST, "mug.png"), medium(MediaRole.LAST, "end.pn
     ("name", "recipe", "callback_url"),
     [
         (
-            "request_guide",
+            "documented_text",
             Recipe(
                 prompt="A compact product reveal with smooth camera motion",
                 seconds=8,
