@@ -15,9 +15,6 @@ from tests.sandbox.driver import Json
 KEYED = frozenset({"hiapi", "apimart"})
 """Providers that honour an idempotency key: an order whose answer was lost is repeated there, and nowhere else."""
 
-LISTING = frozenset({"hiapi", "empiriolabs"})
-"""Providers whose list tells of many tasks: of one of several tasks nothing is asked by itself."""
-
 FILLER = "z" * 5_000
 PLANT = f"<!channel> *x* {FILLER}"
 """Goes into the provider's words: a mention, formatting, and far too much."""
@@ -323,20 +320,21 @@ LOST = Trouble(
     charges=1,
     money=Money.SETTLED,
 )
-ENDLESS = tuple(
-    Trouble(
-        name=name,
-        point="outcome",
-        phase="do",
-        kind=kind,
-        action={},
-        ends="late",
-        says=("takes longer than it should; sorry", "The money stays held"),
-        charges=1,
-        money=Money.HELD,
-    )
-    for name, kind in (("no link for ever", "success_without_url"), ("unknown word for ever", "unknown_status"))
+NO_LINK_EVER = Trouble(
+    name="no link for ever",
+    point="outcome",
+    phase="do",
+    kind="success_without_url",
+    action={},
+    ends="late",
+    says=("takes longer than it should; sorry", "The money stays held"),
+    charges=1,
+    money=Money.HELD,
 )
+UNKNOWN_WORD_EVER = replace(
+    NO_LINK_EVER, name="unknown word for ever", kind="unknown_status", action={"word": ODD_WORD}
+)
+"""Of a task that stays at work: the word lasts as long as the work does."""
 
 
 # --- answers that do not come, or not as answers ----------------------------------------------------------------------
