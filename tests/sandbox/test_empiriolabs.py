@@ -36,7 +36,7 @@ from tests.support.backstage import Backstage, backstage, shelf, sound
 NAME = "empiriolabs"
 MINI, FAST, STANDARD = "seedance-2-0-mini", "seedance-2-0-fast", "seedance-2-0"
 BODY: dict[str, Any] = {"model": MINI, "prompt": "a red panda", "duration": 4, "resolution": "480p"}
-EXAMPLE = json.loads((Path(__file__).resolve().parents[1] / "fixtures" / NAME / "example.json").read_bytes())
+EXAMPLE = json.loads((Path(__file__).resolve().parents[1] / "fixtures" / NAME / "documented_text.json").read_bytes())
 FAR = "https://x.example"
 
 
