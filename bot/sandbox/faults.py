@@ -2,7 +2,7 @@
 
 A test adds rules, the emulators ask for them. A rule is a mapping::
 
-    {"point": "hiapi:create",      # which call; may end in "*"
+    {"point": "hiapi:create",      # which call; "*" stands for anything: "*:create"
      "phase": "amid",              # when, see below
      "action": {"kind": "kill"},   # what, see below
      "skip": 0,                    # so many matching calls pass unharmed first
@@ -53,6 +53,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from aiohttp import web
@@ -127,9 +128,7 @@ class _Rule:
     fired: int = 0
 
     def covers(self, point: str) -> bool:
-        if self.point.endswith("*"):
-            return point.startswith(self.point[:-1])
-        return point == self.point
+        return fnmatchcase(point, self.point)
 
     def fits(self, point: str, phase: str, facts: Mapping[str, object]) -> bool:
         return (

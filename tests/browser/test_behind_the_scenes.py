@@ -35,6 +35,7 @@ async def test_troubles_are_made_listed_and_healed(visitor: Visitor, studio: Wor
     await visitor.open_drawer()
     await expect(visitor.drawer).to_contain_text("None: everything works.")
     down = visitor.drawer.get_by_role("button", name="Is down")
+    await visitor.drawer.get_by_label("For").select_option("hiapi")
 
     await down.click()
     await expect(down).to_have_attribute("aria-pressed", "true")
@@ -51,9 +52,16 @@ async def test_troubles_are_made_listed_and_healed(visitor: Visitor, studio: Wor
         ("slack:event", "duplicate", -1),
     }
     assert (await studio.get("/providers/hiapi/ledger"))["balance_micro_usd"] == 0
+    assert (await studio.get("/providers/muapi/ledger"))["balance_micro_usd"] > 0
 
     await down.click()
     await expect(listed).to_have_count(3)
+    await visitor.drawer.get_by_label("For").select_option("Every provider")
+    await visitor.drawer.get_by_role("button", name="Loses the next answer").click()
+    await expect(visitor.drawer).to_contain_text("Every provider: loses the next answer (once)")
+    assert ("*:create", "reset", 1) in {
+        (rule["point"], rule["action"]["kind"], rule["times"]) for rule in await studio.faults()
+    }
     await visitor.drawer.get_by_role("button", name="Heal all").click()
     await expect(visitor.drawer).to_contain_text("None: everything works.")
     assert await studio.faults() == []

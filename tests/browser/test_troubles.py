@@ -83,7 +83,7 @@ async def test_a_dropped_share_and_an_empty_account_are_waited_out(tmp_path: Pat
 async def a_lost_answer_and_a_refusal(bench: Bench) -> None:
     """The one is asked again while the other is turned down."""
     await bench.maker("Loses the next answer").click()
-    await expect(bench.drawer).to_contain_text("The provider: loses the next answer (once)")
+    await expect(bench.drawer).to_contain_text("Every provider: loses the next answer (once)")
     await bench.ask("a mug")
     await expect(bench.drawer).to_contain_text(NOTHING, timeout=LONG)
 
@@ -102,7 +102,7 @@ async def a_provider_that_is_down(bench: Bench) -> None:
     await down.click()
     await bench.ask("a ferry")
     await expect(bench.card("a ferry")).to_contain_text("HiAPI has not confirmed the order.", timeout=LONG)
-    await expect(bench.drawer).to_contain_text(re.compile(r"The provider: is down \(happened \d+×\)"))
+    await expect(bench.drawer).to_contain_text(re.compile(r"hiapi: is down \(happened \d+×\)"))
     await expect(bench.verdict).to_have_text("1 charge, 1 clip")
     await down.click()
     await expect(bench.drawer).to_contain_text(NOTHING)
@@ -131,7 +131,7 @@ async def both_are_slow(bench: Bench) -> None:
     await bench.ask("a train")
     await expect(bench.drawer).to_contain_text("1 clip being rendered.", timeout=LONG)
     await expect(bench.drawer.get_by_role("listitem")).to_have_text(
-        [re.compile(r"The provider: is slow \(happened 1×\)"), re.compile(r"Slack: is slow \(happened \d+×\)")]
+        [re.compile(r"Every provider: is slow \(happened 1×\)"), re.compile(r"Slack: is slow \(happened \d+×\)")]
     )
 
     await bench.is_even(5)

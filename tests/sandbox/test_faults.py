@@ -337,6 +337,14 @@ def test_points_phases_and_facts_must_fit() -> None:
     assert faults.take("a:b", "do", {"prompt": "a red panda"}) == {"kind": "fail"}
 
 
+def test_a_star_stands_for_any_part_of_a_point() -> None:
+    faults = Faults()
+    faults.add({"point": "*:create", "phase": "do", "action": {"kind": "lose"}})
+    assert faults.take("one:get", "do") is None
+    assert faults.take("one:create", "do") == {"kind": "lose"}
+    assert faults.take("other:create", "do") is None, "once, whoever it hit"
+
+
 async def test_the_middleware_matches_on_facts_of_the_request(shop: Shop) -> None:
     shop.faults.add(
         {

@@ -5,9 +5,12 @@ import { confirmed } from "./dialog.js";
 import { h, iconButton, Slot } from "./dom.js";
 import { store } from "./store.js";
 import { clock } from "./time.js";
-import { emptyAccount, healAll, isEmpty, otherFaults, standing, toggle, topUp, TROUBLES } from "./troubles.js";
+import { emptyAccount, EVERY, healAll, isEmpty, providersOf, standing, toggle, topUp, troubleOf, TROUBLES } from "./troubles.js";
 
 const MICRO = 1_000_000;
+
+/** Whom trouble is made for: a provider's name, or every one. */
+let target = EVERY;
 
 export class Drawer {
   /** @param {HTMLElement} root @param {() => void} close */
@@ -32,7 +35,7 @@ export class Drawer {
     this.money.update([bench.verdict], money);
     this.connection.update([bench.connected, bench.delivery, bench.sockets, bench.can_kill], connection);
     this.active.update([bench.faults, emptyNames()], active);
-    this.makers.update([bench.faults, emptyNames(), Object.keys(bench.providers)], makers);
+    this.makers.update([bench.faults, emptyNames(), Object.keys(bench.providers), target], () => makers(() => this.update()));
     this.ledger.update([bench.providers], ledger);
   }
 }
@@ -82,15 +85,25 @@ function connection() {
 }
 
 function active() {
-  const made = TROUBLES.flatMap((trouble) => standing(trouble).map((fault) => `${trouble.where === "slack" ? "Slack" : "The provider"}: ${trouble.name.toLowerCase()}${left(fault)}`));
-  const empty = emptyNames().map((name) => `The account at ${name} is empty`);
-  const other = otherFaults().map((fault) => `${fault.point}, ${fault.phase}: ${fault.action.kind}${left(fault)}`);
-  const all = [...new Set([...made, ...empty, ...other])];
+  const faults = store.bench.faults.filter((fault) => fault.times !== 0);
+  const all = [...faults.map(faultWords), ...emptyNames().map((name) => `The account at ${name} is empty`)];
   return [
     h("h3", {}, "Active troubles"),
-    all.length === 0 ? h("p", { class: "hint" }, "None: everything works.") : h("ul", { class: "troubles" }, all.map((words) => h("li", {}, words))),
+    all.length === 0 ? h("p", { class: "hint" }, "None: everything works.") : h("ul", { class: "troubles" }, [...new Set(all)].map((words) => h("li", {}, words))),
     h("button", { type: "button", class: "button", disabled: all.length === 0, data: { key: "heal" }, onclick: () => told(healAll) }, "Heal all"),
   ];
+}
+
+/** @param {any} fault */
+function faultWords(fault) {
+  const trouble = troubleOf(fault);
+  if (!trouble) return `${fault.point}, ${fault.phase}: ${fault.action.kind}${left(fault)}`;
+  return `${nameOf(fault.point.split(":")[0])}: ${trouble.name.toLowerCase()}${left(fault)}`;
+}
+
+/** @param {string} whose the first part of a fault's point, or whom trouble is made for */
+function nameOf(whose) {
+  return whose === EVERY ? "Every provider" : whose === "slack" ? "Slack" : whose;
 }
 
 /** @param {any} fault */
@@ -99,44 +112,72 @@ function left(fault) {
   return fault.times === 1 ? " (once)" : ` (${fault.times}×)`;
 }
 
-function makers() {
-  const button = (/** @type {import("./troubles.js").Trouble} */ trouble) => {
-    const on = standing(trouble).length > 0;
-    return h(
-      "button",
-      { type: "button", class: "maker", "aria-pressed": String(on), data: { key: `${trouble.where}/${trouble.name}` }, onclick: () => told(() => toggle(trouble)) },
-      h("strong", {}, trouble.name),
-      h("small", {}, trouble.words),
-    );
-  };
-  const accounts = Object.keys(store.bench.providers).map((name) => {
-    const empty = isEmpty(name);
-    const words = empty ? "Top up by $100" : "Is out of credits";
-    const detail = empty ? "The account is empty. Asks wait, and go on by themselves." : "The account's balance becomes nothing.";
-    return h(
-      "button",
-      { type: "button", class: "maker", "aria-pressed": String(empty), data: { key: `balance/${name}` }, onclick: () => told(() => (empty ? topUp(name) : emptyAccount(name))) },
-      h("strong", {}, words),
-      h("small", {}, detail),
-    );
-  });
-  const of = (/** @type {string} */ where) => TROUBLES.filter((trouble) => trouble.where === where).map(button);
-  return [h("h3", {}, "Make trouble: the provider"), h("div", { class: "makers" }, of("provider"), accounts), h("h3", {}, "Make trouble: Slack"), h("div", { class: "makers" }, of("slack"))];
+/** @param {() => void} redraw */
+function makers(redraw) {
+  const of = (/** @type {string} */ where) => TROUBLES.filter((trouble) => trouble.where === where).map(maker);
+  return [
+    h("h3", {}, "Make trouble: providers"),
+    h("label", { class: "row" }, "For ", targets(redraw)),
+    h("div", { class: "makers" }, of("provider"), account()),
+    h("h3", {}, "Make trouble: Slack"),
+    h("div", { class: "makers" }, of("slack")),
+  ];
 }
 
+/** @param {() => void} redraw */
+function targets(redraw) {
+  const choose = (/** @type {any} */ event) => {
+    target = event.target.value;
+    redraw();
+  };
+  const option = (/** @type {string} */ name) => h("option", { value: name, selected: name === target }, nameOf(name));
+  return h("select", { data: { key: "target" }, onchange: choose }, [EVERY, ...Object.keys(store.bench.providers)].map(option));
+}
+
+/** @param {import("./troubles.js").Trouble} trouble */
+function maker(trouble) {
+  const on = standing(trouble, target).length > 0;
+  return makerButton(`${trouble.where}/${trouble.name}`, on, trouble.name, trouble.words, () => toggle(trouble, target));
+}
+
+/** The balances of those meant, made nothing or filled again. */
+function account() {
+  const names = providersOf(target);
+  const empty = names.filter(isEmpty);
+  if (empty.length === 0) return makerButton("balance", false, "Is out of credits", "The account's balance becomes nothing.", () => forEach(names, emptyAccount));
+  return makerButton("balance", true, "Top up by $100", "The account is empty. Asks wait, and go on by themselves.", () => forEach(empty, topUp));
+}
+
+/** @param {string[]} names @param {(name: string) => Promise<any>} act */
+async function forEach(names, act) {
+  for (const name of names) await act(name);
+  return {};
+}
+
+/** @param {string} key @param {boolean} pressed @param {string} name @param {string} words @param {() => Promise<any>} act */
+function makerButton(key, pressed, name, words, act) {
+  return h("button", { type: "button", class: "maker", "aria-pressed": String(pressed), data: { key }, onclick: () => told(act) }, h("strong", {}, name), h("small", {}, words));
+}
+
+/** Those that charged something, and in a line each those that did not. */
 function ledger() {
-  return Object.entries(store.bench.providers).map(([name, account]) => [
-    h("h3", {}, `Ledger of ${name}`),
-    h("p", { class: "hint" }, `Balance ${dollars(account.balance_micro_usd)} · charged ${dollars(account.charged_micro_usd)}`),
-    account.ledger.length === 0
-      ? h("p", { class: "hint" }, "No charges yet.")
-      : h(
-          "table",
-          { class: "ledger" },
-          h("thead", {}, h("tr", {}, ["Time", "What", "Price", ""].map((word) => h("th", { scope: "col" }, word || h("span", { class: "only-read" }, "State"))))),
-          h("tbody", {}, [...account.ledger].reverse().map(chargeRow)),
-        ),
-  ]);
+  const accounts = Object.entries(store.bench.providers);
+  const idle = accounts.filter(([, account]) => account.ledger.length === 0);
+  return [
+    ...accounts.filter(([, account]) => account.ledger.length > 0).map(([name, account]) => [
+      h("h3", {}, `Ledger of ${name}`),
+      h("p", { class: "hint" }, `Balance ${dollars(account.balance_micro_usd)} · charged ${dollars(account.charged_micro_usd)}`),
+      table(account.ledger),
+    ]),
+    idle.length > 0 ? h("h3", {}, "No charges yet") : null,
+    ...idle.map(([name, account]) => h("p", { class: "hint" }, `${name}: balance ${dollars(account.balance_micro_usd)}`)),
+  ];
+}
+
+/** @param {any[]} charges */
+function table(charges) {
+  const heads = ["Time", "What", "Price", ""].map((word) => h("th", { scope: "col" }, word || h("span", { class: "only-read" }, "State")));
+  return h("table", { class: "ledger" }, h("thead", {}, h("tr", {}, heads)), h("tbody", {}, [...charges].reverse().map(chargeRow)));
 }
 
 /** @param {any} charge */

@@ -6,9 +6,12 @@ import { store } from "./store.js";
 const EMPTY = 10_000; // micro-dollars: less than the cheapest clip
 const TOP_UP = 100; // dollars
 
+/** Instead of a provider's name: all of them. */
+export const EVERY = "*";
+
 /**
  * @typedef {{point: string, phase: string, action: Record<string, any>, times: number}} Rule
- * @typedef {{name: string, words: string, where: "provider" | "slack", once: boolean, rules: () => Rule[]}} Trouble
+ * @typedef {{name: string, words: string, where: "provider" | "slack", rules: (target: string) => Rule[]}} Trouble
  */
 
 /** @param {string} kind @param {Partial<Rule> & {point: string, phase: string}} rule @param {Record<string, any>} [details] @returns {Rule} */
@@ -16,9 +19,9 @@ function rule(kind, { point, phase, times = -1 }, details = {}) {
   return { point, phase, times, action: { kind, ...details } };
 }
 
-/** @param {(name: string) => Rule} make */
-function everyProvider(make) {
-  return Object.keys(store.bench.providers).map(make);
+/** @param {string} target a provider's name, or EVERY @returns {string[]} */
+export function providersOf(target) {
+  return target === EVERY ? Object.keys(store.bench.providers) : [target];
 }
 
 /** @type {Trouble[]} */
@@ -27,49 +30,42 @@ export const TROUBLES = [
     name: "Is slow",
     words: "Every new render takes eight times as long.",
     where: "provider",
-    once: false,
-    rules: () => everyProvider((name) => rule("slow", { point: `${name}:outcome`, phase: "do" }, { factor: 8 })),
+    rules: (target) => [rule("slow", { point: `${target}:outcome`, phase: "do" }, { factor: 8 })],
   },
   {
     name: "Is down",
     words: "Every call is answered with 503.",
     where: "provider",
-    once: false,
-    rules: () => everyProvider((name) => rule("status", { point: `${name}:*`, phase: "before" }, { status: 503 })),
+    rules: (target) => providersOf(target).map((name) => rule("status", { point: `${name}:*`, phase: "before" }, { status: 503 })),
   },
   {
     name: "Refuses the next prompt",
     words: "Its moderation turns one order down.",
     where: "provider",
-    once: true,
-    rules: () => everyProvider((name) => rule("fail", { point: `${name}:outcome`, phase: "do", times: 1 }, { reason: "policy" })),
+    rules: (target) => [rule("fail", { point: `${target}:outcome`, phase: "do", times: 1 }, { reason: "policy" })],
   },
   {
     name: "Loses the next answer",
     words: "It takes an order and charges, and the connection breaks before it says so.",
     where: "provider",
-    once: true,
-    rules: () => everyProvider((name) => rule("reset", { point: `${name}:create`, phase: "amid", times: 1 })),
+    rules: (target) => [rule("reset", { point: `${target}:create`, phase: "amid", times: 1 })],
   },
   {
     name: "Drops the next share",
     words: "It says that a file was posted, and nothing appears.",
     where: "slack",
-    once: true,
     rules: () => [rule("drop", { point: "slack:share", phase: "do", times: 1 })],
   },
   {
     name: "Delivers events twice",
     words: "Each message and reaction reaches the bot two times.",
     where: "slack",
-    once: false,
     rules: () => [rule("duplicate", { point: "slack:event", phase: "do" }, { times: 2 })],
   },
   {
     name: "Is slow",
     words: "Each of the bot's calls takes two seconds longer.",
     where: "slack",
-    once: false,
     rules: () => [rule("delay", { point: "slack:*", phase: "before" }, { seconds: 2 })],
   },
 ];
@@ -79,24 +75,24 @@ function matches(fault, wanted) {
   return fault.times !== 0 && fault.point === wanted.point && fault.phase === wanted.phase && fault.action.kind === wanted.action.kind;
 }
 
-/** @param {Trouble} trouble the standing rules that make it */
-export function standing(trouble) {
-  const wanted = trouble.rules();
+/** The standing rules that make it. @param {Trouble} trouble @param {string} target */
+export function standing(trouble, target) {
+  const wanted = trouble.rules(target);
   return store.bench.faults.filter((fault) => wanted.some((one) => matches(fault, one)));
 }
 
-/** Makes the trouble, or ends it. @param {Trouble} trouble */
-export async function toggle(trouble) {
-  const rules = standing(trouble);
-  if (rules.length === 0) for (const one of trouble.rules()) await control("POST", "/faults", one);
+/** Makes the trouble, or ends it. @param {Trouble} trouble @param {string} target */
+export async function toggle(trouble, target) {
+  const rules = standing(trouble, target);
+  if (rules.length === 0) for (const one of trouble.rules(target)) await control("POST", "/faults", one);
   else for (const one of rules) await control("DELETE", `/faults/${one.id}`);
   return {};
 }
 
-/** Faults that stand and that none of these buttons made. */
-export function otherFaults() {
-  const known = TROUBLES.flatMap(standing);
-  return store.bench.faults.filter((fault) => fault.times !== 0 && !known.includes(fault));
+/** The trouble that a fault is, whoever is meant; none for a fault that no button makes. @param {any} fault */
+export function troubleOf(fault) {
+  const whose = fault.point.split(":")[0];
+  return TROUBLES.find((trouble) => (whose === "slack") === (trouble.where === "slack") && trouble.rules(whose).some((one) => matches(fault, one)));
 }
 
 /** @param {string} name whether the account there is empty */
