@@ -1,9 +1,11 @@
 """``dailies``: the command line. What each command promises is in README.md."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +21,10 @@ from bot.configuration import make_policy
 from bot.domain.figures import NoMonth
 from bot.domain.preferences import PreferenceError
 from bot.emulation import EmulationFailed
-from bot.ports import ClipsUnavailable, StorageError
+from bot.ports import ClipsUnavailable, Provider, StorageError
 from bot.pretend import is_wanted
 from bot.settings import BadSetting, Settings
-from bot.vendors import known_tiers, make_prices, make_providers
+from bot.vendors import NoKey, keyed, known_tiers, make_prices, make_providers
 from bot.web.server import CannotListen
 from handlers.manifest import BadAddress
 from handlers.manifest import manifest as app_manifest
@@ -164,17 +166,17 @@ def providers(
 
 
 async def _providers(settings: Settings, *, balance: bool, as_json: bool) -> str:
-    """The pretend ones are reached by a running bot alone: of them only what they declare is known."""
-    try:
+    """The pretend ones are reached by a running bot alone: of them only what they declare is known. Without any key
+    what there is to choose from is to be seen all the same. Raises BadSetting for every other mistake."""
+    configured: Mapping[str, Provider] = {}
+    with contextlib.suppress(NoKey):
         configured = {} if is_wanted(settings) else make_providers(settings)
-    except BadSetting:
-        # None has a key yet: what there is to choose from is to be seen all the same.
-        configured = {}
     try:
         return await report.providers(
             settings.database_url.get_secret_value(),
             tiers=known_tiers(settings),
             configured=configured,
+            keyed=() if is_wanted(settings) else keyed(settings),
             prices=make_prices(settings),
             policy=make_policy(settings),
             balance=balance,

@@ -109,6 +109,8 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
     fetcher = GuardedFetcher(clock=clock, allowed_hosts=hosts.union(settings.allowed_fetch_hosts))
     stack.push_async_callback(fetcher.close)
     storage, lease = await _open_database(settings, policy, stack)
+    async with storage.read() as tx:
+        circuit.restore(await tx.outages.standing())
     clips = open_clips(settings.media_url)
     await clips.sweep()
     doorbell = Doorbell()
@@ -164,7 +166,9 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         intake=intake,
         presses=presses,
         runner=runner,
-        callbacks=Callbacks(storage=storage, providers=providers, clock=clock, called_about=runner.called_about),
+        callbacks=Callbacks(
+            storage=storage, providers=providers, policies=policies, clock=clock, called_about=runner.called_about
+        ),
     )
 
 

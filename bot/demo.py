@@ -20,6 +20,7 @@ import httpx
 
 from bot.domain.job import Job, State, WaitReason
 from bot.emulation import Emulation, clean_environment, emulation, end, tail
+from bot.providers import hiapi
 from handlers.blocks.states import explain
 from handlers.manifest import manifest
 from storage import open_storage
@@ -35,15 +36,9 @@ _MOURNING_SECONDS = 2.0
 _LABELLED = re.compile(r"<[^<>|]*\|([^<>]*)>")
 """A link or a time in mrkdwn, and the words that stand for it."""
 _GIVEN_UP = frozenset({State.FAILED, State.CANCELLED})
-_PRICES = """
-[hiapi.mini]
-"480p" = 0.08
-"720p" = 0.15
-[empiriolabs.mini]
-"480p" = 0.08
-"""
-"""What the pretend HiAPI charges; the real one publishes no price. EmpirioLabs is held at as much, so that of the five
-HiAPI comes first: its orders survive every trouble that the page can make without a person's word."""
+_HIAPI = {"480p": 0.07, "720p": 0.15}
+"""Dollars a second that the pretend HiAPI charges here; the real one publishes no price. Nobody's is lower, and of
+equals HiAPI comes first: its orders survive every trouble that the page can make without a person's word."""
 
 
 class DemoFailed(Exception):
@@ -235,6 +230,7 @@ async def studio() -> AsyncIterator[Studio]:
             http = await stack.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=30))
             demo = Studio(slack=sandbox.slack, http=http, bot=bot, sandbox=sandbox)
             await demo.post("/bot", pid=bot.pid)
+            await demo.post("/providers/hiapi/settings", prices={hiapi.MINI_MODEL: _HIAPI})
             await _connected(demo)
             yield demo
 
@@ -262,7 +258,8 @@ class _Bot:
 
     def __init__(self, place: Path, sandbox: Mapping[str, str]) -> None:
         prices = place / "prices.toml"
-        prices.write_text(_PRICES, encoding="utf-8")
+        rates = "".join(f'"{resolution}" = {price}\n' for resolution, price in _HIAPI.items())
+        prices.write_text(f"[hiapi.mini]\n{rates}", encoding="utf-8")
         self.log = place / "bot.log"
         self._place = place
         self._settings = {

@@ -12,7 +12,7 @@ from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure
 from bot.domain.pretend import pretend_name
 from bot.domain.pricing import PUBLISHED, PriceTable, Rate, RateKey
-from bot.domain.recipe import MINI, Recipe, Resolution
+from bot.domain.recipe import MINI, STANDARD, Recipe, Resolution
 from bot.ports import Credit, Order, OrderOutcome, Provider, TaskReport
 from bot.settings import PROVIDER_NAMES, Settings
 
@@ -21,8 +21,13 @@ SANDBOX = "sandbox"
 _NOWHERE = "http://127.0.0.1:9"
 """Where the pretend providers are while no emulation runs: never at a real provider's address."""
 _AS_OF = PUBLISHED["muapi", MINI, Resolution.P480, False].as_of
-_HIAPI = {Resolution.P480: 80_000, Resolution.P720: 150_000}
-"""Micro-dollars a second that the emulated HiAPI charges; the real one publishes no price."""
+_BILLED: Mapping[tuple[str, str], Mapping[Resolution, int]] = {
+    ("hiapi", MINI): {Resolution.P480: 80_000, Resolution.P720: 150_000},
+    ("hiapi", STANDARD): {Resolution.P480: 160_000, Resolution.P720: 300_000, Resolution.P1080: 600_000},
+    ("empiriolabs", STANDARD): {Resolution.P480: 140_000, Resolution.P720: 300_000, Resolution.P1080: 600_000},
+}
+"""Micro-dollars a second that the emulated providers charge where the real ones publish no price. With a video given
+they charge no more."""
 
 
 def is_wanted(settings: Settings) -> bool:
@@ -50,13 +55,14 @@ def pretend_capabilities(tiers: Iterable[Capabilities]) -> tuple[Capabilities, .
 
 
 def pretend_prices(own: Mapping[RateKey, Rate]) -> PriceTable:
-    """The prices under pretend names: the operator's own, those that are published, and the emulated HiAPI's."""
-    hiapi = {
-        ("hiapi", MINI, resolution, video): Rate(per_second_micro_usd=price, as_of=_AS_OF)
-        for resolution, price in _HIAPI.items()
+    """The prices under pretend names: the operator's own, those that are published, and what is billed without one."""
+    billed = {
+        (provider, tier, resolution, video): Rate(per_second_micro_usd=price, as_of=_AS_OF)
+        for (provider, tier), rates in _BILLED.items()
+        for resolution, price in rates.items()
         for video in (False, True)
     }
-    return PriceTable(_renamed(own), _renamed({**hiapi, **PUBLISHED}))
+    return PriceTable(_renamed(own), _renamed({**billed, **PUBLISHED}))
 
 
 def _renamed(rates: Mapping[RateKey, Rate]) -> dict[RateKey, Rate]:

@@ -35,13 +35,14 @@ PROVIDER_NAMES = ("hiapi", "apimart", "muapi", "seedanceapi", "empiriolabs")
 _KEYS = tuple(f"{name}_api_key" for name in PROVIDER_NAMES)
 _BASE_URLS = tuple(f"{name}_base_url" for name in PROVIDER_NAMES)
 _TIERS = (MINI, FAST, STANDARD, VIP)
+"""Tiers that a price may be named for, also before this release orders them."""
 
 logging.getLogger("dotenv").setLevel(logging.CRITICAL)
 """What it says of a line that it cannot read, once for every time it reads, ``unread_lines`` says better."""
 
 _MEMBER = re.compile(r"[UW][A-Z0-9]+")
 """Slack's id of a person: https://docs.slack.dev/reference/objects/user-object"""
-"""Tiers that a price may be named for, also before this release orders them."""
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ALIKE = 0.8
 """So alike (0–1, as difflib counts) are a setting's name and its misspelling at least."""
 _FAINTLY_ALIKE = 0.5
@@ -94,7 +95,7 @@ class Settings(BaseSettings):
     apimart_dialect: Literal["guide", "docs"] = "guide"
     apimart_idempotency: bool = True
     apimart_callbacks: bool = True
-    apimart_response_version: str | None = None
+    apimart_response_version: str = "2026-07-27"
     apimart_concurrency: Places = None
     muapi_api_key: SecretStr | None = None
     muapi_base_url: str = "https://muapi.ai"
@@ -124,7 +125,7 @@ class Settings(BaseSettings):
     empiriolabs_jobs_path: str = "/v1/jobs"
     empiriolabs_cancel_path: str = "/v1/jobs/{job_id}/cancel"
     empiriolabs_cancel_method: Literal["POST", "DELETE"] = "POST"
-    empiriolabs_usage_path: str = "/v1/account/usage"
+    empiriolabs_usage_path: str = "https://platform.empiriolabs.ai/api/v1/account/usage"
     empiriolabs_concurrency: Places = None
     provider_concurrency: int = Field(default=5, ge=1)
     poll_interval_seconds: float | None = Field(default=None, gt=0)
@@ -215,12 +216,24 @@ class Settings(BaseSettings):
             raise ValueError("it has to begin with https:// (http:// is for this machine's own 127.0.0.1 alone)")
         return text
 
+    @field_validator("apimart_response_version")
+    @classmethod
+    def _is_a_day(cls, value: str) -> str:
+        if value != NOWHERE and not _DAY.fullmatch(value):
+            raise _refused("it is no day such as 2026-07-27, nor none")
+        return value
+
     @field_validator(*(f"empiriolabs_{name}_path" for name in ("job", "jobs", "cancel", "usage")))
     @classmethod
     def _is_a_path(cls, value: str, info: ValidationInfo) -> str:
         needs_job = info.field_name in {"empiriolabs_job_path", "empiriolabs_cancel_path"}
         if value == NOWHERE and info.field_name != "empiriolabs_job_path":
             return value
+        if info.field_name == "empiriolabs_usage_path" and "://" in value:
+            # The account is kept on another host than the jobs.
+            if {"?", "#"} & set(value):
+                raise _refused("it must end with the path: what is asked there is added")
+            return cls._is_an_address(value)
         if not value.startswith("/") or needs_job != ("{job_id}" in value):
             raise ValueError(f"it is no path such as {cls.model_fields[str(info.field_name)].default}")
         return value

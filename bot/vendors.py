@@ -7,12 +7,22 @@ from pydantic import SecretStr
 
 from bot.clock import SystemClock
 from bot.domain.capabilities import Capabilities
+from bot.domain.pretend import pretend_name
 from bot.domain.pricing import PriceTable
 from bot.ports import Provider
 from bot.pretend import SANDBOX, Pretend, is_wanted, pretend_capabilities, pretend_prices, pretend_settings
 from bot.providers import apimart, empiriolabs, hiapi, muapi, seedanceapi
 from bot.providers._empiriolabs_paths import Paths
 from bot.settings import NOWHERE, BadSetting, Settings, read_prices
+
+
+class NoKey(BadSetting):
+    """Nobody set a key yet, nor named a provider: nothing is wrong but that."""
+
+    def __init__(self) -> None:
+        *others, last = (f"{name.upper()}_API_KEY" for name in VENDORS)
+        mend = f"Set {', '.join(others)} or {last}; PROVIDERS={SANDBOX} and `dailies demo` need none."
+        super().__init__("No provider has a key.", mend)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +35,7 @@ class Vendor:
 
 def make_providers(settings: Settings, emulation: Mapping[str, str] | None = None) -> Mapping[str, Provider]:
     """The configured providers by name, in the operator's order; ``emulation`` is where the pretend ones are, if these
-    are wanted. Raises BadSetting when there is none."""
+    are wanted. Raises BadSetting for one that cannot be had, NoKey when there is none."""
     if is_wanted(settings):
         pretended = pretend_settings(settings, emulation or {})
         made = [Pretend(vendor.make(pretended, _key(pretended, name))) for name, vendor in VENDORS.items()]
@@ -47,12 +57,18 @@ def make_prices(settings: Settings) -> PriceTable:
 
 def concurrency_of(settings: Settings) -> dict[str, int]:
     """Jobs in flight at the providers for which the operator set a number of their own."""
-    numbers = {name: getattr(settings, f"{name}_concurrency") for name in VENDORS}
+    named = pretend_name if is_wanted(settings) else str
+    numbers = {named(name): getattr(settings, f"{name}_concurrency") for name in VENDORS}
     return {name: int(number) for name, number in numbers.items() if number is not None}
 
 
+def keyed(settings: Settings) -> tuple[str, ...]:
+    """The providers with a key, used or not."""
+    return tuple(name for name in VENDORS if _key(settings, name))
+
+
 def _wanted(settings: Settings) -> tuple[str, ...]:
-    keyed = tuple(name for name in VENDORS if _key(settings, name))
+    with_key = keyed(settings)
     if SANDBOX in settings.providers:
         real = ", ".join(name for name in settings.providers if name != SANDBOX)
         mend = f"Leave either {SANDBOX} or the others: what is pretended must not stand beside what is charged."
@@ -61,15 +77,13 @@ def _wanted(settings: Settings) -> tuple[str, ...]:
         if name not in VENDORS:
             what = f"PROVIDERS names {name}, which this release does not have."
             raise BadSetting(what, f"Name only these, or leave PROVIDERS out: {', '.join(VENDORS)}.")
-        if name not in keyed:
+        if name not in with_key:
             variable = f"{name.upper()}_API_KEY"
             what = f"PROVIDERS names {name}, but {variable} is not set."
             raise BadSetting(what, f"Set {variable}, or take {name} out.")
-    if not settings.providers and not keyed:
-        *others, last = (f"{name.upper()}_API_KEY" for name in VENDORS)
-        mend = f"Set {', '.join(others)} or {last}; PROVIDERS={SANDBOX} and `dailies demo` need none."
-        raise BadSetting("No provider has a key.", mend)
-    return settings.providers or keyed
+    if not settings.providers and not with_key:
+        raise NoKey
+    return settings.providers or with_key
 
 
 def _key(settings: Settings, name: str) -> str:
@@ -101,7 +115,7 @@ def _apimart(settings: Settings, key: str) -> apimart.APIMart:
         dialect=apimart.Dialect(settings.apimart_dialect),
         idempotent=settings.apimart_idempotency,
         callbacks=settings.apimart_callbacks,
-        response_version=settings.apimart_response_version,
+        response_version=_unless_none(settings.apimart_response_version),
     )
 
 
@@ -146,17 +160,17 @@ def _empiriolabs(settings: Settings, key: str) -> empiriolabs.EmpirioLabs:
         api_key_header=settings.empiriolabs_auth == "x-api-key",
         paths=Paths(
             job=settings.empiriolabs_job_path,
-            jobs=_where(settings.empiriolabs_jobs_path),
-            cancel=_where(settings.empiriolabs_cancel_path),
+            jobs=_unless_none(settings.empiriolabs_jobs_path),
+            cancel=_unless_none(settings.empiriolabs_cancel_path),
             cancel_method=settings.empiriolabs_cancel_method,
-            usage=_where(settings.empiriolabs_usage_path),
+            usage=_unless_none(settings.empiriolabs_usage_path),
         ),
     )
 
 
-def _where(path: str) -> str | None:
-    """A path of the operator's, or that there is none."""
-    return None if path == NOWHERE else path
+def _unless_none(value: str) -> str | None:
+    """A value of the operator's, or that there is to be none."""
+    return None if value == NOWHERE else value
 
 
 VENDORS: Mapping[str, Vendor] = {

@@ -9,9 +9,18 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.services.answers import AlreadyTaken
 from bot.services.taking import Sender
 from handlers.blocks.answers import answer
+from handlers.blocks.card import OFFERED_AT
 from handlers.doors import Doors, Place
 
 Press = Callable[[Doors, Sender, str], Awaitable[object]]
+
+
+async def _send_elsewhere(doors: Doors, sender: Sender, offer: str) -> object:
+    """Have a clip made elsewhere, for no more than the price that its button showed."""
+    job_id, _, price = offer.partition(OFFERED_AT)
+    most = int(price) if price.isascii() and price.isdigit() else None
+    return await doors.presses.use_another_provider(sender, job_id, most)
+
 
 PRESSES: dict[str, Press] = {
     "clip.confirm": lambda doors, sender, ask_id: doors.presses.confirm(sender, ask_id),
@@ -21,7 +30,7 @@ PRESSES: dict[str, Press] = {
     "clip.check_again": lambda doors, sender, job_id: doors.presses.check_again(sender, job_id),
     "clip.order_again": lambda doors, sender, job_id: doors.presses.order_again(sender, job_id),
     "clip.give_up": lambda doors, sender, job_id: doors.presses.give_up(sender, job_id),
-    "clip.use_another_provider": lambda doors, sender, job_id: doors.presses.use_another_provider(sender, job_id),
+    "clip.use_another_provider": _send_elsewhere,
     "clip.deliver_again": lambda doors, sender, job_id: doors.presses.deliver_again(sender, job_id),
 }
 """Every ``action_id`` and what pressing it does."""

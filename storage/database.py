@@ -28,6 +28,7 @@ from storage.jobs import SqlJobs
 from storage.leases import SqlLeases
 from storage.ledger import SqlLedger
 from storage.lock import exclusive
+from storage.outages import SqlOutages
 from storage.preferences import SqlPreferences
 from storage.sql import Sql, opened
 
@@ -42,6 +43,7 @@ class SqlTransaction:
     audit: SqlAudit
     preferences: SqlPreferences
     announcements: SqlAnnouncements
+    outages: SqlOutages
     leases: SqlLeases
 
 
@@ -77,6 +79,7 @@ class Database:
             audit=SqlAudit(sql, self._zone),
             preferences=SqlPreferences(sql),
             announcements=SqlAnnouncements(sql),
+            outages=SqlOutages(sql),
             leases=SqlLeases(sql),
         )
 

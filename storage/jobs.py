@@ -95,15 +95,15 @@ class SqlJobs(SqlAsks, SqlAttempts):
         unasked = (*_job(workspace, job_id), col(JobRow.cancel_by).is_(None))
         await self._sql.run(update(JobRow).where(*unasked).values(cancel_by=person))
 
-    async def wish(self, workspace: str, job_id: str, wish: Wish, person: str) -> None:
-        flag: dict[str, object] = {"wish": wish.value, "wish_by": person}
+    async def wish(self, workspace: str, job_id: str, wish: Wish, person: str, micro_usd: int | None = None) -> None:
+        flag: dict[str, object] = {"wish": wish.value, "wish_by": person, "wish_micro_usd": micro_usd}
         if wish is Wish.ORDER_AGAIN:
             flag["version"] = col(JobRow.version) + 1
         await self._sql.run(update(JobRow).where(*_job(workspace, job_id)).values(**flag))
 
     async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
         seen = (*_job(workspace, job_id), col(JobRow.wish) == wish.value)
-        cleared: dict[str, None] = {"wish": None, "wish_by": None}
+        cleared: dict[str, None] = {"wish": None, "wish_by": None, "wish_micro_usd": None}
         if wish is Wish.DELIVER_AGAIN:
             cleared["cancel_by"] = None
         await self._sql.run(update(JobRow).where(*seen).values(**cleared))

@@ -44,7 +44,7 @@ from storage.tables import (
 )
 
 JOB_KEY = frozenset({"workspace", "id"})
-JOB_FLAGS = frozenset({"cancel_by", "wish", "wish_by"})
+JOB_FLAGS = frozenset({"cancel_by", "wish", "wish_by", "wish_micro_usd"})
 """Written by people, never by a save."""
 
 
@@ -123,6 +123,7 @@ def job_to_row(job: Job) -> JobRow:
             "recipe": recipe_to_json(job.recipe),
             "state": job.state.value,
             "stage": job.stage.value,
+            "free_ratio": job.free_ratio and job.free_ratio.value,
             "wait_reason": job.wait_reason and job.wait_reason.value,
             "failure_kind": job.failure and job.failure.kind.value,
             "failure_detail": job.failure and job.failure.detail,
@@ -141,6 +142,7 @@ def job_from_row(row: JobRow) -> Job:
             "recipe": recipe_from_json(row.recipe),
             "state": State(row.state),
             "stage": Stage(row.stage),
+            "free_ratio": row.free_ratio and Ratio(row.free_ratio),
             "wait_reason": row.wait_reason and WaitReason(row.wait_reason),
             "failure": row.failure_kind
             and Failure(kind=FailureKind(row.failure_kind), detail=row.failure_detail or ""),

@@ -167,6 +167,7 @@ class JobRow(Row, table=True):
     updated_at: datetime
     due_at: datetime
     named: bool
+    free_ratio: str | None
     wait_reason: str | None
     attempt: int
     tries: int
@@ -178,6 +179,7 @@ class JobRow(Row, table=True):
     output_url: str | None
     output_expires_at: datetime | None
     cost_micro_usd: int | None = Field(sa_type=BigInteger)
+    reordered: bool
     clip_key: str | None
     clip_sha256: str | None
     clip_bytes: int | None = Field(sa_type=BigInteger)
@@ -193,6 +195,7 @@ class JobRow(Row, table=True):
     cancel_by: str | None
     wish: str | None
     wish_by: str | None
+    wish_micro_usd: int | None = Field(sa_type=BigInteger)
 
 
 class AttemptRow(Row, table=True):
@@ -349,6 +352,17 @@ class AnnouncementRow(Row, table=True):
     tries: int
     owner: str | None
     epoch: int
+
+
+class OutageRow(Row, table=True):
+    """``bot.domain.outage.Outage``. Providers belong to no workspace."""
+
+    __tablename__ = "outages"
+
+    provider: str = Field(primary_key=True)
+    kind: str
+    detail: str
+    since: datetime
 
 
 class LeaseRow(Row, table=True):

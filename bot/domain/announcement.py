@@ -25,6 +25,9 @@ class Topic(StrEnum):
     OVERBILLED = "overbilled"
     """A provider charged more than the price it was held at: to the admins. ``provider``, ``tier``, ``resolution``,
     ``held_micro_usd``, ``charged_micro_usd``, ``channel``, ``number``."""
+    TAKEN_ANEW = "taken_anew"
+    """A provider took a repeated order for a new one, which may be charged twice: to the admins. ``provider``,
+    ``task_id``, ``price_micro_usd``, ``price_assumed``, ``channel``, ``number``."""
     PROVIDER_PAUSED = "provider_paused"
     """A provider takes no orders: to each channel whose clips wait for it, and where it takes whoever administers
     Dailies to mend it, to the admins. ``provider``, ``kind`` (``FailureKind``), ``channel``."""

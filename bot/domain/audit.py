@@ -16,6 +16,8 @@ class Act(StrEnum):
     VARIED = "varied"
     ORDERED = "ordered"
     """The billed order was taken by the provider; the line names its task."""
+    TAKEN_ANEW = "taken_anew"
+    """An order was repeated under its key, and the provider says that it is no replay: perhaps it is charged twice."""
     CHARGED = "charged"
     """What counts as spent for one order is known, or known anew: ``micro_usd`` is the new figure."""
     RELEASED = "released"

@@ -32,6 +32,9 @@ class FailureKind(StrEnum):
     NOT_IN_CHANNEL = "not_in_channel"
     COUNTED_AS_SPENT = "counted_as_spent"
     """Nobody could find out whether it was charged: given up, and counted as if it had been."""
+    NOBODY_WAITED = "nobody_waited"
+    """No failure of the clip: it is that of an order which was given up or ordered again, and taken after all. The
+    detail is the number of the clip that it was ordered for (``#3``)."""
 
 
 @dataclass(frozen=True, kw_only=True)

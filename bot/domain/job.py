@@ -7,7 +7,7 @@ from enum import StrEnum
 from bot.domain.budget import Stage
 from bot.domain.failure import Failure
 from bot.domain.lineage import Method
-from bot.domain.recipe import Recipe
+from bot.domain.recipe import Ratio, Recipe
 from bot.domain.trouble import Trouble
 
 
@@ -178,13 +178,16 @@ class Job:
     price_assumed: bool
     stage: Stage
     as_final_micro_usd: int | None
-    """For a draft: what the same clip would have been held at as a final when it was accepted; None where that is not
-    known. For the final of a draft where it is: its own price. None for what has no draft."""
+    """For a draft: what the same clip would have been held at as a final when it was accepted, or when another
+    provider took it over; None where that is not known. For the final of a draft where it is: its own price. None for
+    what has no draft."""
     created_at: datetime
     updated_at: datetime
     due_at: datetime
     named: bool = False
     """Its provider was named, by a person or by the draft it is the final of: another one is a person's decision."""
+    free_ratio: Ratio | None = None
+    """The ratio that it has unless a first frame may lead it, since nobody asked for one; None where somebody did."""
     wait_reason: WaitReason | None = None
     attempt: int = 1
     tries: int = 0
@@ -198,6 +201,8 @@ class Job:
     output_expires_at: datetime | None = None
     cost_micro_usd: int | None = None
     """What counts as spent for this clip so far, over all its orders; None while nothing does."""
+    reordered: bool = False
+    """A person pressed *Order again*: what the order before cost nobody knows, and it is counted in full."""
     clip_key: str | None = None
     clip_sha256: str | None = None
     clip_bytes: int | None = None
@@ -216,6 +221,8 @@ class Job:
     """Who asked to stop. A flag set by people, read by the runner."""
     wish: Wish | None = None
     wish_by: str | None = None
+    wish_micro_usd: int | None = None
+    """What that may cost at most, where it was shown to who pressed."""
 
     @property
     def finished(self) -> bool:

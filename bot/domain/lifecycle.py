@@ -100,6 +100,8 @@ class Rerouted:
     """As before, with the ratio that this provider is to be given."""
     price_micro_usd: int
     price_assumed: bool
+    as_final_micro_usd: int | None
+    """As ``Job`` has it, at this provider."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -357,6 +359,7 @@ def _rerouted(job: Job, event: Rerouted, now: datetime) -> Job:
         recipe=event.recipe,
         price_micro_usd=event.price_micro_usd,
         price_assumed=event.price_assumed,
+        as_final_micro_usd=event.as_final_micro_usd,
         wait_reason=None,
         failure=None,
         due_at=now,
@@ -416,6 +419,7 @@ def _reordered(job: Job, event: Reordered, now: datetime) -> Job:
         person=event.person,
         attempt=job.attempt + 1,
         cost_micro_usd=_spent(job) + job.price_micro_usd,
+        reordered=True,
         submitted_at=None,
         due_at=now,
         tries=0,

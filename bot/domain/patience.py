@@ -49,11 +49,16 @@ def backoff(tries: int, chance: float, *, first: float = 0.5, ceiling: float = 6
     return timedelta(seconds=whole * (1 - 0.25 * chance))
 
 
+_LONGEST_THROTTLE = timedelta(hours=1)
+"""More than that cannot be meant for an order that people wait for: another unit, or no number of seconds at all. Then
+it is asked again with growing gaps, which costs nothing."""
+
+
 def throttle_wait(retry_after_seconds: float | None, tries: int, chance: float) -> timedelta:
-    """The wait after a 429: what the provider said if that is between 0 and 10 minutes, else a backoff."""
-    if retry_after_seconds is not None and 0 <= retry_after_seconds <= 600:
-        return timedelta(seconds=max(0.2, retry_after_seconds))
-    return backoff(max(1, tries), chance, first=2.0)
+    """The wait after a 429: what the provider said, up to an hour; a backoff where that cannot be meant."""
+    if retry_after_seconds is None or not 0 <= retry_after_seconds <= _LONGEST_THROTTLE.total_seconds():
+        return backoff(max(1, tries), chance, first=2.0)
+    return timedelta(seconds=max(0.2, retry_after_seconds))
 
 
 def poll_gap(waited: timedelta, fixed: timedelta | None = None) -> timedelta:

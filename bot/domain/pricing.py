@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
-from bot.domain.recipe import FAST, MINI, STANDARD, VIP, Recipe, Resolution
+from bot.domain.recipe import FAST, LONGEST_SECONDS, MINI, SHORTEST_SECONDS, STANDARD, VIP, Recipe, Resolution
 
 MICRO = 1_000_000
 """Micro-dollars in a dollar. Money is integers everywhere."""
@@ -19,16 +19,19 @@ MICRO = 1_000_000
 @dataclass(frozen=True, kw_only=True)
 class Rate:
     """Micro-dollars per second of output, on the day it was read. ``step_micro_usd`` is what a clip's price is rounded
-    up to, for providers that count in whole credits."""
+    up to, for providers that count in whole credits. ``input_seconds`` are billed like seconds of output: the longest
+    video that may be given, where a provider bills that too, since how long the given one is nobody knows before."""
 
     per_second_micro_usd: int
     as_of: date
     assumed: bool = False
     step_micro_usd: int = 1
+    input_seconds: int = 0
 
     def of(self, seconds: int) -> int:
-        """What a clip of that length costs, in micro-dollars."""
-        return -(-self.per_second_micro_usd * seconds // self.step_micro_usd) * self.step_micro_usd
+        """What a clip of that length costs at most, in micro-dollars."""
+        exact = self.per_second_micro_usd * (seconds + self.input_seconds)
+        return -(-exact // self.step_micro_usd) * self.step_micro_usd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +50,20 @@ _CREDIT = 10_000
 """Micro-dollars in a credit of seedanceapi.org."""
 
 
-def _published(provider: str, tier: str, rates: Mapping[str, float], *, step: int = 1) -> dict[RateKey, Rate]:
+def _published(
+    provider: str, tier: str, rates: Mapping[str, float], *, step: int = 1, input_seconds: int = 0
+) -> dict[RateKey, Rate]:
     """Rates as ``PRICE_FILE`` writes them: dollars a second by resolution, ``480p+video`` with a video given."""
     return {
         (provider, tier, *rate_name(name)): Rate(
-            per_second_micro_usd=round(price * MICRO), as_of=_READ, step_micro_usd=step
+            per_second_micro_usd=round(price * MICRO), as_of=_READ, step_micro_usd=step, input_seconds=input_seconds
         )
         for name, price in rates.items()
     }
+
+
+_GUIDE_TOKENS = 102_960
+"""What APIMart's guide reckons 5 seconds as."""
 
 
 def _by_tokens(tokens: int, dollars_a_million: float, *, seconds: int) -> float:
@@ -72,20 +81,31 @@ def rate_name(name: str) -> tuple[Resolution, bool]:
 
 PUBLISHED: Mapping[RateKey, Rate] = MappingProxyType(
     {
-        # APIMart's guide to Seedance 2 Mini: "$0.081 per second". With a video given it bills fewer dollars for more
-        # tokens, of a number that it does not say: held at the same rate.
-        **_published("apimart", MINI, dict.fromkeys(("480p", "720p", "480p+video", "720p+video"), 0.081)),
+        # APIMart's guide to Seedance 2 Mini: "$0.081 per second".
+        **_published("apimart", MINI, {"480p": 0.081, "720p": 0.081}),
         # The same guide prices one clip at 1080p by itself: 5 seconds are about 102,960 tokens, at $6.40 a million.
         # That is more than its price per second, and so it is what is held.
-        **_published("apimart", MINI, dict.fromkeys(("1080p", "1080p+video"), _by_tokens(102_960, 6.40, seconds=5))),
-        # APIMart's public price list of seedance-2.0, before discounts.
+        **_published("apimart", MINI, {"1080p": _by_tokens(_GUIDE_TOKENS, 6.40, seconds=5)}),
+        # With a video given the guide bills fewer dollars, $3.90, for a million tokens, of which the seconds of the
+        # given video are as many as those of the clip. It names one number of tokens, and so that is held at any size.
+        **_published(
+            "apimart",
+            MINI,
+            dict.fromkeys(("480p+video", "720p+video", "1080p+video"), _by_tokens(_GUIDE_TOKENS, 3.90, seconds=5)),
+            input_seconds=LONGEST_SECONDS,
+        ),
+        # APIMart's public price list of seedance-2.0, before discounts; with a video given by the second of both.
         **_published("apimart", STANDARD, {"480p": 0.0825, "720p": 0.1775, "1080p": 0.443}),
-        **_published("apimart", STANDARD, dict.fromkeys(("480p+video",), 0.0825)),
-        **_published("apimart", STANDARD, {"720p+video": 0.1775, "1080p+video": 0.443}),
+        **_published(
+            "apimart",
+            STANDARD,
+            {"480p+video": 0.05, "720p+video": 0.1073, "1080p+video": 0.2696},
+            input_seconds=LONGEST_SECONDS,
+        ),
         # Muapi's guide, table "Pricing and Cost Planning"; references cost the same.
         **_published("muapi", MINI, {"480p": 0.08, "720p": 0.15, "480p+video": 0.08, "720p+video": 0.15}),
         # The same guide: the "Standard" tier is about $0.30 a second.
-        **_published("muapi", STANDARD, {"480p": 0.30, "720p": 0.30}),
+        **_published("muapi", STANDARD, {"720p": 0.30}),
         **_published("muapi", VIP, {"1080p": 0.675}),
         # seedanceapi.org's documentation: 14.25 and 30.75 credits a second (9 and 18.75 with a video), rounded up to
         # whole credits, of which a dollar has 100.
@@ -124,13 +144,22 @@ class PriceTable:
         self._own = dict(own or {})
         self._published = dict(published)
 
-    def rate(self, provider: str, tier: str, resolution: Resolution, *, video_input: bool = False) -> Rate:
-        """The rate to hold at. Raises NoPrice when nobody publishes one for that tier and resolution."""
+    def rate(
+        self,
+        provider: str,
+        tier: str,
+        resolution: Resolution,
+        *,
+        video_input: bool = False,
+        seconds: int = SHORTEST_SECONDS,
+    ) -> Rate:
+        """The rate to hold a clip of that length at, which changes nothing but who is the dearest where it is assumed.
+        Raises NoPrice when nobody publishes one for that tier and resolution."""
         key = (provider, tier, resolution, video_input)
         known = self._own.get(key) or self._published.get(key)
-        return known or self._assumed(*key)
+        return known or self._assumed(*key, seconds)
 
-    def _assumed(self, provider: str, tier: str, resolution: Resolution, video_input: bool) -> Rate:
+    def _assumed(self, provider: str, tier: str, resolution: Resolution, video_input: bool, seconds: int) -> Rate:
         """The dearest that anybody is known to ask for the like. With a video given some providers ask more and some
         less, so that prices without one are looked at too."""
         rates = [*self._published.items(), *((key, rate) for key, rate in self._own.items() if key[0] == provider)]
@@ -139,14 +168,15 @@ class PriceTable:
         ]
         if not rivals:
             raise NoPrice(provider, tier, resolution)
-        dearest = max(rivals, key=lambda rate: rate.per_second_micro_usd)
+        dearest = max(rivals, key=lambda rate: replace(rate, step_micro_usd=1).of(seconds))
         # Rounded up as coarsely as anybody does: or else a cheaper one would ask more for some lengths.
         return replace(dearest, assumed=True, step_micro_usd=max(rate.step_micro_usd for rate in rivals))
 
     def quote(self, recipe: Recipe, provider: str) -> Price:
         """What one clip of this recipe is held at with this provider. Raises NoPrice."""
-        rate = self.rate(provider, recipe.tier, recipe.resolution, video_input=recipe.video_input)
-        return Price(micro_usd=rate.of(recipe.billable_seconds), assumed=rate.assumed)
+        seconds = recipe.billable_seconds
+        rate = self.rate(provider, recipe.tier, recipe.resolution, video_input=recipe.video_input, seconds=seconds)
+        return Price(micro_usd=rate.of(seconds), assumed=rate.assumed)
 
 
 def dollars(micro_usd: int) -> str:

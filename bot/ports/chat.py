@@ -1,6 +1,6 @@
 """Slack, outgoing."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -61,6 +61,15 @@ class Balance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Elsewhere:
+    """Another provider that would make a clip now, and what it is held at there."""
+
+    provider: str
+    price_micro_usd: int
+    price_assumed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """All that a card shows: it is a pure function of this."""
 
@@ -76,6 +85,8 @@ class Card:
     """None where the clips' own prices and costs say as much."""
     stoppable: frozenset[str] = frozenset()
     """Ids of the clips whose provider can be asked to stop what is ordered."""
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)
+    """By the id of a clip whose provider takes no orders, where another one would make it."""
     promote_emoji: str | None = "rocket"
     """The reaction that makes a final in this channel; None where none does."""
 

@@ -26,6 +26,9 @@ class OrderAccepted:
 
     task_id: str
     cost_micro_usd: int | None = None
+    replayed: bool | None = None
+    """Whether it is the provider's answer from before to a POST with this very key; None where it does not say. A
+    repeat that is no replay may be charged beside the first, if the key was not honoured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +91,17 @@ class TaskFinished:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskFailed:
-    """The render failed. ``charged`` says whether the provider keeps the money."""
+    """The render failed. ``charged`` says whether the provider keeps the money, and ``cost_micro_usd`` how much, where
+    it says so."""
 
     failure: Failure
     charged: bool
+    cost_micro_usd: int | None = None
+
+    @property
+    def kept_micro_usd(self) -> int | None:
+        """What stays charged; None where the provider keeps money and does not say how much."""
+        return self.cost_micro_usd if self.charged else 0
 
 
 @dataclass(frozen=True, kw_only=True)

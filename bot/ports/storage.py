@@ -21,6 +21,7 @@ from bot.domain.job import (
     TimelineEntry,
     Wish,
 )
+from bot.domain.outage import Outage
 from bot.domain.preferences import PreferencesVersion
 
 
@@ -168,15 +169,16 @@ class Jobs(Protocol):
 
     async def save(self, job: Job, ownership: Ownership, entry: TimelineEntry) -> Job:
         """Write a moved job and a line of its timeline; returns it with its new version. Raises Fenced unless the
-        stored row has this owner, this epoch and the version that was read. The flags ``cancel_by``, ``wish`` and
-        ``wish_by`` belong to people and are not written."""
+        stored row has this owner, this epoch and the version that was read. The flags ``cancel_by``, ``wish``,
+        ``wish_by`` and ``wish_micro_usd`` belong to people and are not written."""
 
     async def request_cancel(self, workspace: str, job_id: str, person: str) -> None:
         """Flag that a person asked to stop; the first stays."""
 
-    async def wish(self, workspace: str, job_id: str, wish: Wish, person: str) -> None:
-        """Flag what a person pressed; a later press replaces an earlier one. ORDER_AGAIN, for which money is held, also
-        counts up the job's version: who has not seen it can no longer end the job and leave that money behind."""
+    async def wish(self, workspace: str, job_id: str, wish: Wish, person: str, micro_usd: int | None = None) -> None:
+        """Flag what a person pressed, and what it may cost; a later press replaces an earlier one. ORDER_AGAIN, for
+        which money is held, also counts up the job's version: who has not seen it can no longer end the job and leave
+        that money behind."""
 
     async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
         """That wish was acted upon; another one pressed meanwhile stays. A clip that is to be delivered after all is
@@ -322,6 +324,19 @@ class Announcements(Protocol):
         """It will never be posted."""
 
 
+class Outages(Protocol):
+    """Providers that take no orders, as whichever process saw it last wrote it down. At most one a provider."""
+
+    async def note(self, outage: Outage) -> None:
+        """Record it. Of one that stands the reason is replaced; it began when it began."""
+
+    async def end(self, provider: str, sent_at: datetime) -> None:
+        """The provider took an order that was sent then: an outage that had begun by then is over."""
+
+    async def standing(self) -> tuple[Outage, ...]:
+        """All that stand, by the provider's name."""
+
+
 class Leases(Protocol):
     """One row a process: who may move jobs, until when."""
 
@@ -354,6 +369,8 @@ class Transaction(Protocol):
     def preferences(self) -> Preferences: ...
     @property
     def announcements(self) -> Announcements: ...
+    @property
+    def outages(self) -> Outages: ...
     @property
     def leases(self) -> Leases: ...
 

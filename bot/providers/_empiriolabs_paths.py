@@ -6,6 +6,9 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bot.providers._http import as_text
 
+USAGE = "https://platform.empiriolabs.ai/api/v1/account/usage"
+"""The account's usage and what is left, by the same key."""
+
 _JOB = "{job_id}"
 _LONGEST_PATH = 500
 """Characters: a longer one is no address of a job."""
@@ -15,8 +18,8 @@ _LONGEST_PATH = 500
 class Paths:
     """Where things are, below the base address; ``{job_id}`` stands for a job. None: not to be had.
 
-    ``generations`` and ``model`` are the model page's, ``job`` the reference's, ``usage`` the account pages'; ``jobs``
-    and ``cancel`` are inferred from the tools ``list_jobs`` and ``cancel_job``."""
+    ``generations`` and ``model`` are the model page's, ``job`` the reference's, ``usage`` the account pages', which
+    have it on another host; ``jobs`` and ``cancel`` are inferred from the tools ``list_jobs`` and ``cancel_job``."""
 
     generations: str = "/v1/videos/generations"
     model: str = "/v1/models/"
@@ -24,12 +27,21 @@ class Paths:
     jobs: str | None = "/v1/jobs"
     cancel: str | None = "/v1/jobs/{job_id}/cancel"
     cancel_method: str = "POST"
-    usage: str | None = "/v1/account/usage"
+    usage: str | None = USAGE
 
 
 def filled(template: str, job_id: str) -> str:
     """An address of ``Paths`` for that job."""
     return template.replace(_JOB, quote(job_id, safe=""))
+
+
+def usage_address(root: str, usage: str | None, *, public: str) -> str | None:
+    """Where to ask for the usage. The documented host goes with the ``public`` base address alone: at any other the key
+    is to stay, so that the usage is asked for below that one, unless the operator names a whole address."""
+    if usage is None:
+        return None
+    path = urlsplit(USAGE).path if usage == USAGE and root.lower() != public else usage
+    return root + path if path.startswith("/") else path
 
 
 def handle_of(said: Mapping[str, object], *, root: str, paths: Paths) -> str:

@@ -16,7 +16,7 @@ from bot.ports import OrderNotSent, OrderUnknown
 LARGEST_ANSWER = 1_000_000
 """Bytes read of an API answer; an endless one must not fill the memory."""
 
-_LINK = re.compile(r"(\b[a-z][a-z0-9+.-]*://)(?:[^\s/@]*@)?([^\s/?#]+)[/?#]\S*", re.IGNORECASE)
+_LINK = re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}://)(?:[^\s/@]*@)?([^\s/?#]+)[/?#]\S*", re.IGNORECASE)
 """Scheme, whoever may stand before the host, host; and a path or a query behind it."""
 
 READ_DEADLINE_SECONDS = 20.0

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from bot.domain.failure import Failure, FailureKind
 from bot.providers._http import as_mapping, as_text, failure_text
-from bot.providers._words import kind_by_words
+from bot.providers._words import is_about_money, kind_by_words, kind_of_refusal, plain
 
 _STATUS_OF = {
     "authentication_error": 401,
@@ -21,8 +21,8 @@ _STATUS_OF = {
 
 
 def effective_status(http_status: int, envelope: Mapping[str, object]) -> int:
-    """HTTP's status, or the error's own where HTTP says that all is well and it does not: ``error.code``, ``code``, or
-    what the ``type`` means."""
+    """HTTP's status, or the error's own where HTTP says that all is well and it does not: ``error.code``, ``code``,
+    what the ``type`` means, or what the words do beside ``"success": false``."""
     if not 200 <= http_status < 300:
         return http_status
     error = as_mapping(envelope.get("error"))
@@ -31,7 +31,24 @@ def effective_status(http_status: int, envelope: Mapping[str, object]) -> int:
         status = int(word) if len(word) == 3 and word.isdecimal() else _STATUS_OF.get(word, 0)
         if 400 <= status < 600:
             return status
-    return http_status
+    return _status_by_words(envelope) if envelope.get("success") is False else http_status
+
+
+def _status_by_words(envelope: Mapping[str, object]) -> int:
+    """The status that an error without one would have: a refusal, unless its words speak of something else."""
+    words = " ".join(error_words(envelope))
+    if is_about_money(words):
+        return 402
+    said = plain(words)
+    return next((status for status, spoken in _WORDS_OF.items() if any(one in said for one in spoken)), 400)
+
+
+_WORDS_OF = {
+    429: ("too many", "rate limit"),
+    500: ("internal", "server error", "timeout", "timed out", "unavailable", "overloaded", "try again"),
+    401: ("api key", "unauthorized", "authentication"),
+}
+"""The first that fits counts. What may have been taken all the same counts as the server's own trouble."""
 
 
 def error_words(place: Mapping[str, object]) -> tuple[str, str]:
@@ -48,10 +65,13 @@ def refusal(status: int, envelope: Mapping[str, object]) -> Failure:
     """The class of a 4xx by its status, its words and the field that it is about."""
     message, code = error_words(envelope)
     param = as_text(as_mapping(envelope.get("error")).get("param"))
-    detail, lowered = failure_text(message, code), f"{message} {code} {param}".lower()
-    if status == 402 or (status == 403 and any(word in lowered for word in ("quota", "balance", "credit"))):
-        return Failure(kind=FailureKind.OUT_OF_CREDIT, detail=detail)
-    kind = kind_by_words(lowered)
-    if status == 401 or (status == 403 and kind is None):
-        return Failure(kind=FailureKind.KEY_REFUSED, detail=detail)
-    return Failure(kind=kind or FailureKind.INVALID, detail=detail)
+    detail, words = failure_text(message, code), f"{message} {code} {param}"
+    return Failure(kind=kind_of_refusal(status, words) or FailureKind.INVALID, detail=detail)
+
+
+def classify(code: str, message: str) -> Failure:
+    """The class of a task that failed, by its code and the words of its message."""
+    words = f"{message} {code}"
+    late = FailureKind.TIMEOUT if any(word in words.lower() for word in ("timed out", "timeout")) else None
+    kind = kind_by_words(words) or late or FailureKind.PROVIDER
+    return Failure(kind=kind, detail=failure_text(message, code))

@@ -28,6 +28,12 @@ def micro_usd(value: object, *, worth_micro_usd: int = _MICRO) -> int | None:
     return None if amount is None or not 0 <= amount <= _MOST_USD else round(amount * worth_micro_usd)
 
 
+def left_micro_usd(value: object) -> int | None:
+    """Whole micro-dollars for the dollars that are left; an account in debt has none left."""
+    amount = number(value)
+    return None if amount is None else micro_usd(max(Decimal(0), amount))
+
+
 def moment(value: object) -> datetime | None:
     """A time: Unix seconds or milliseconds, as a number or as text, or ISO 8601 (UTC where it names no zone)."""
     read = number(value)
@@ -47,6 +53,7 @@ def objects(value: object) -> list[Mapping[str, object]]:
 
 
 def address(value: object) -> str:
-    """An address, or the first in a list of them; empty when there is none."""
+    """An http or https address, or the first in a list of them; empty when there is none."""
     candidates = value if isinstance(value, list) else [value]
-    return next((found for one in candidates if isinstance(one, str) and (found := one.strip())), "")
+    found = (one.strip() for one in candidates if isinstance(one, str))
+    return next((one for one in found if one.lower().startswith(("https://", "http://"))), "")

@@ -7,14 +7,12 @@ the shapes of both. A repeat under an ``Idempotency-Key`` is told by ``Idempoten
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote
 
 import httpx
-import structlog
 
 from bot.domain.capabilities import Callback, Capabilities, Idempotency
 from bot.domain.failure import Failure, FailureKind
@@ -25,6 +23,7 @@ from bot.ports import (
     Order,
     OrderAccepted,
     OrderInFlight,
+    OrderNotSent,
     OrderOutcome,
     OrderRefused,
     OrderThrottled,
@@ -47,11 +46,9 @@ from bot.providers._http import (
     reading_client,
     retry_after,
 )
-from bot.providers._openai import effective_status, error_words, refusal
-from bot.providers._values import address, micro_usd, moment, number, objects
-from bot.providers._words import kind_by_words
-
-log = structlog.get_logger(__name__)
+from bot.providers._openai import classify, effective_status, error_words, refusal
+from bot.providers._values import address, left_micro_usd, micro_usd, moment, objects
+from bot.providers._words import of_the_account
 
 NAME = "apimart"
 PUBLIC_BASE = "https://api.apimart.ai"
@@ -61,6 +58,8 @@ KEY_WINDOW = timedelta(minutes=10)
 OUTPUT_LIFETIME = timedelta(hours=24)
 """The guide: links expire after 24 hours. ``expires_at`` says it exactly."""
 AUTOMATIC_SECONDS = -1
+RESPONSE_VERSION = "2026-07-27"
+"""The day of whose answers APIMart's own client asks for: what says that an answer is a replay comes with these."""
 
 RUNNING_WORDS = frozenset({"submitted", "pending", "processing"})
 FINISHED_WORDS = frozenset({"completed", "success", "succeeded"})
@@ -185,7 +184,7 @@ def decode_order(answer: Answer, now: datetime) -> OrderOutcome:
     task_id = _task_id(envelope)
     if task_id and 200 <= answer.status < 300:
         # Whatever else it says: a task that has a name may be charged.
-        return OrderAccepted(task_id=task_id, cost_micro_usd=_cost(_data(envelope)))
+        return OrderAccepted(task_id=task_id, cost_micro_usd=_cost(_data(envelope)) or None, replayed=replayed(answer))
     status = effective_status(answer.status, envelope)
     if 200 <= status < 300:
         return OrderUnknown(why=f"HTTP {answer.status} without a task id")
@@ -226,10 +225,13 @@ def _data(envelope: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
-    """What ``GET /v1/tasks/{id}`` says. Status words outside the document count as running."""
+    """What ``GET /v1/tasks/{id}`` says. Status words outside the document count as running; an error that names no task
+    is about the question."""
     envelope = as_mapping(answer.json())
     data = _data(envelope) or envelope
     word = as_text(data.get("status")).lower()
+    if word in FAILED_WORDS and not (_task_id(envelope) or data.get("id")):
+        word = ""
     status = answer.status if word else effective_status(answer.status, envelope)
     if status == 404:
         return TaskMissing()
@@ -256,23 +258,18 @@ def _finished(data: Mapping[str, object]) -> TaskReport:
     return TaskFinished(
         url=address(video.get("url")),
         expires_at=moment(video.get("expires_at")),
-        cost_micro_usd=_cost(data),
+        cost_micro_usd=_cost(data) or None,
         last_frame_url=next((found for one in last_frames if (found := address(one))), None),
     )
 
 
 def _failed(word: str, data: Mapping[str, object]) -> TaskFailed:
-    """A failed task is charged where it says what it cost."""
+    """A failed task is charged where it says what it cost. What becomes of the money of one that was stopped is not
+    documented: it counts as spent where it does not say that it cost nothing."""
     message, code = error_words(data)
-    return TaskFailed(failure=classify(code, message or ("" if word == "failed" else word)), charged=bool(_cost(data)))
-
-
-def classify(code: str, message: str) -> Failure:
-    """The class of a failed task by its words."""
-    lowered = f"{message} {code}".lower()
-    late = FailureKind.TIMEOUT if any(word in lowered for word in ("timed out", "timeout")) else None
-    kind = kind_by_words(lowered) or late or FailureKind.PROVIDER
-    return Failure(kind=kind, detail=failure_text(message, code))
+    failure, cost = classify(code, message or ("" if word == "failed" else word)), _cost(data)
+    charged = word == "cancelled" if cost is None else cost > 0
+    return TaskFailed(failure=failure, charged=charged, cost_micro_usd=cost or None)
 
 
 def _cost(data: Mapping[str, object]) -> int | None:
@@ -289,8 +286,8 @@ def decode_balance(answer: Answer) -> Credit | None:
         return None
     if envelope.get("unlimited_quota") is True:
         return Credit(micro_usd=None)
-    left = number(envelope.get("remain_balance"))
-    return None if left is None else Credit(micro_usd=micro_usd(max(0, left)))
+    left = left_micro_usd(envelope.get("remain_balance"))
+    return None if left is None else Credit(micro_usd=left)
 
 
 class APIMart:
@@ -311,7 +308,7 @@ class APIMart:
         dialect: Dialect = Dialect.GUIDE,
         idempotent: bool = True,
         callbacks: bool = True,
-        response_version: str | None = None,
+        response_version: str | None = RESPONSE_VERSION,
     ) -> None:
         self._base = base_url.rstrip("/").removesuffix("/v1") + "/v1"
         self._key = key
@@ -325,7 +322,6 @@ class APIMart:
             dialect, models, idempotent=idempotent, callbacks=callbacks
         )
         self._models = {one.tier: one.model for one in self.capabilities}
-        self._in_doubt: deque[str] = deque(maxlen=1_000)
         self._billing: httpx.AsyncClient = billing_client()
         self._reading: httpx.AsyncClient = reading_client()
 
@@ -338,16 +334,9 @@ class APIMart:
         """Send the billed POST once."""
         headers = {**self._headers, **self._version, "Content-Type": "application/json", "Idempotency-Key": order.key}
         posted = await post_billed(self._billing, f"{self._base}/videos/generations", body=order.body, headers=headers)
-        if isinstance(posted, Answer):
-            outcome, known = decode_order(posted.without(self._key), self._clock.now()), replayed(posted)
-        else:
-            outcome, known = posted, False
-        if isinstance(outcome, OrderUnknown):
-            self._in_doubt.append(order.key)
-        elif isinstance(outcome, OrderAccepted) and order.key in self._in_doubt and not known:
-            # Either the first never came, or it was charged too: the operator can look.
-            log.warning("order_repeated_not_replayed", provider=NAME, key=order.key, task_id=outcome.task_id)
-        return outcome
+        if isinstance(posted, OrderNotSent | OrderUnknown):
+            return posted
+        return decode_order(posted.without(self._key), self._clock.now())
 
     async def look(self, task_id: str) -> TaskReport:
         """Ask once how the task is, in English."""
@@ -379,7 +368,7 @@ class APIMart:
         envelope = as_mapping(answer.json())
         status = effective_status(answer.status, envelope)
         if status in {401, 402, 403}:
-            return refusal(status, envelope)
+            return of_the_account(refusal(status, envelope))
         if status != 200 or not envelope or envelope.get("success") is False:
             words = failure_text(*error_words(envelope)) or f"it answered HTTP {answer.status}"
             return Failure(kind=FailureKind.PROVIDER, detail=words)

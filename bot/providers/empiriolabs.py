@@ -34,21 +34,20 @@ from bot.ports import (
     TaskRunning,
     TaskUnreadable,
 )
-from bot.providers._empiriolabs_paths import Paths, filled, handle_of, job_of
+from bot.providers._empiriolabs_paths import Paths, filled, handle_of, job_of, usage_address
 from bot.providers._http import (
     Answer,
     as_mapping,
     as_text,
     billing_client,
-    failure_text,
     post_billed,
     reading_client,
     retry_after,
     send,
 )
-from bot.providers._openai import effective_status, error_words, refusal
-from bot.providers._values import micro_usd, number, objects
-from bot.providers._words import kind_by_words
+from bot.providers._openai import classify, effective_status, error_words, refusal
+from bot.providers._values import address, left_micro_usd, objects
+from bot.providers._words import of_the_account
 
 NAME = "empiriolabs"
 PUBLIC_BASE = "https://api.empiriolabs.ai"
@@ -81,6 +80,7 @@ _MODES = {
 }
 _FILES = frozenset({"image", "image_end", "video"})
 """Fields that hold an address of a file."""
+_OUR_MISTAKES = {"missing", "extra_forbidden"}
 
 
 def capabilities(model: str = MINI_MODEL, *, paths: Paths | None = None) -> Capabilities:
@@ -164,7 +164,8 @@ def decode_order(answer: Answer, now: datetime, *, root: str = PUBLIC_BASE, path
 
 
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
-    """What ``GET /v1/jobs/{job_id}`` says. Status words outside all that is known count as running."""
+    """What ``GET /v1/jobs/{job_id}`` says. Status words outside all that is known count as running; an error that names
+    no job is about the question."""
     if answer.status == 404:
         return TaskMissing()
     if not 200 <= answer.status < 300:
@@ -200,6 +201,8 @@ def _report(job: Mapping[str, object]) -> TaskReport:
     word = _word_of(job)
     if word in FINISHED_WORDS:
         return _finished(as_mapping(job.get("result")))
+    if word in FAILED_WORDS and not _id_of(job):
+        return TaskUnreadable(why="an error that names no job")
     if word in FAILED_WORDS:
         message, code = error_words(job)
         failure = classify(code, message or ("" if word == "failed" else word))
@@ -222,19 +225,9 @@ def _links(result: Mapping[str, object]) -> Iterator[str]:
     """``result.data[].url``; clients also know ``result.output[].url``, ``result.url`` and one more ``result``
     around ``data``."""
     for place in (result, as_mapping(result.get("result"))):
-        items = [*objects(place.get("data")), *objects(place.get("output")), place]
-        for item in items:
-            link = as_text(item.get("url"))
-            if link.lower().startswith(("https://", "http://")):
+        for item in (*objects(place.get("data")), *objects(place.get("output")), place):
+            if link := address(item.get("url")):
                 yield link
-
-
-def classify(code: str, message: str) -> Failure:
-    """The class of a failed job, by its code and the words of its message."""
-    lowered = f"{message} {code}".lower()
-    late = FailureKind.TIMEOUT if any(word in lowered for word in ("timed out", "timeout")) else None
-    kind = kind_by_words(lowered) or late or FailureKind.PROVIDER
-    return Failure(kind=kind, detail=failure_text(message, code))
 
 
 def _worded(answer: Answer) -> Mapping[str, object]:
@@ -259,8 +252,7 @@ def _refusal(status: int, said: Mapping[str, object]) -> Failure:
 
 def _fields(said: Mapping[str, object]) -> set[str]:
     """The fields that a refusal is about. One that should not be there, or is missing, is our own mistake."""
-    ours = {"missing", "extra_forbidden"}
-    found = {"" if one.get("type") in ours else _field(one) for one in objects(said.get("detail"))}
+    found = {"" if one.get("type") in _OUR_MISTAKES else _field(one) for one in objects(said.get("detail"))}
     param = as_text(as_mapping(said.get("error")).get("param"))
     return found | {param} if param else found
 
@@ -272,18 +264,30 @@ def _field(entry: Mapping[str, object]) -> str:
 
 
 def decode_balance(answer: Answer) -> Credit | None:
-    """What ``GET /v1/account/usage`` says is left, in dollars. Its page names no field for that: it is looked for
+    """What the account's usage says is left, in dollars. Its page names no field for that: it is looked for
     where such answers have it, as a figure or as ``{"amount", "currency"}``. None when it is not there."""
-    said = as_mapping(answer.json())
-    if answer.status != 200:
-        return None
+    said = as_mapping(answer.json()) if answer.status == 200 else {}
     for place in (said, as_mapping(said.get("account"))):
         for name in ("balance", "credit_balance", "current_balance"):
             amount = as_mapping(place.get(name)) or {"amount": place.get(name), "currency": place.get("currency")}
-            left = number(amount.get("amount"))
+            left = left_micro_usd(amount.get("amount"))
             if left is not None and (as_text(amount.get("currency")) or "USD").upper() in {"USD", "CREDITS"}:
-                return Credit(micro_usd=micro_usd(max(0, left)))
+                return Credit(micro_usd=left)
     return None
+
+
+def _verdict(answer: Answer | str) -> Failure | None:
+    """What speaks against ordering, by an answer to something free; None when nothing does."""
+    if isinstance(answer, str):
+        return Failure(kind=FailureKind.PROVIDER, detail=f"it cannot be reached ({answer})")
+    said = _worded(answer)
+    status = effective_status(answer.status, said)
+    if status in {401, 402, 403}:
+        return of_the_account(_refusal(status, said))
+    if status != 200 or not said:
+        return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {status}")
+    broke = decode_balance(answer) == Credit(micro_usd=0)
+    return Failure(kind=FailureKind.OUT_OF_CREDIT, detail="the balance is used up") if broke else None
 
 
 class EmpirioLabs:
@@ -306,6 +310,7 @@ class EmpirioLabs:
     ) -> None:
         self._root = base_url.rstrip("/").removesuffix("/v1")
         self._paths = paths or Paths()
+        self._usage_url = usage_address(self._root, self._paths.usage, public=PUBLIC_BASE)
         self._key = key
         proof = {"x-api-key": key} if api_key_header else {"Authorization": f"Bearer {key}"}
         self._headers = {**proof, "Accept": "application/json"}
@@ -356,9 +361,8 @@ class EmpirioLabs:
         if self._paths.cancel is None:
             return False
         answer = await self._ask(self._paths.cancel_method, filled(self._paths.cancel, job_of(task_id)))
-        if isinstance(answer, str) or not 200 <= answer.status < 300:
-            return False
-        return _word_of(as_mapping(answer.json())) in STOPPED_WORDS
+        said = as_mapping(answer.json()) if isinstance(answer, Answer) and 200 <= answer.status < 300 else {}
+        return _word_of(said) in STOPPED_WORDS
 
     async def balance(self) -> Credit | None:
         """What is left on the account."""
@@ -366,21 +370,14 @@ class EmpirioLabs:
         return decode_balance(answer) if isinstance(answer, Answer) else None
 
     async def check(self) -> Failure | None:
-        """Ask what is left; where that is not served, for the model's own page."""
-        answer = await self._usage()
-        if answer is None or (isinstance(answer, Answer) and answer.status in {404, 405}):
-            answer = await self._ask("GET", self._paths.model + quote(self._models[MINI], safe=""))
-        if isinstance(answer, str):
-            return Failure(kind=FailureKind.PROVIDER, detail=f"it cannot be reached ({answer})")
-        said = _worded(answer)
-        status = effective_status(answer.status, said)
-        if status in {401, 402, 403}:
-            return _refusal(status, said)
-        if status != 200 or not said:
-            return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {status}")
-        left = decode_balance(answer)
-        broke = left is not None and left.micro_usd == 0
-        return Failure(kind=FailureKind.OUT_OF_CREDIT, detail="the balance is used up") if broke else None
+        """Ask what is left; where that is not served, or by another host than the API, for the model's page too."""
+        usage = await self._usage()
+        verdict = None if usage is None else _verdict(usage)
+        served = not isinstance(usage, Answer) or usage.status not in {404, 405}
+        ours = served and (self._usage_url or "").startswith(f"{self._root}/")
+        if ours or (verdict is not None and verdict.kind is not FailureKind.PROVIDER):
+            return verdict
+        return _verdict(await self._ask("GET", self._paths.model + quote(self._models[MINI], safe="")))
 
     def told(self, headers: Mapping[str, str], body: bytes) -> str | None:  # noqa: ARG002 - there are no callbacks
         """Nothing: EmpirioLabs sends no callbacks, so that whatever comes is not from there."""
@@ -393,8 +390,10 @@ class EmpirioLabs:
 
     async def _usage(self) -> Answer | str | None:
         """The account's usage; None where it is not to be had."""
-        return None if self._paths.usage is None else await self._ask("GET", f"{self._paths.usage}?limit=1")
+        return None if self._usage_url is None else await self._ask("GET", f"{self._usage_url}?source=api&limit=25")
 
-    async def _ask(self, method: str, path: str) -> Answer | str:
-        answer = await send(self._reading, method, self._root + path, headers=self._headers)
+    async def _ask(self, method: str, where: str) -> Answer | str:
+        """``where`` is a path below the root, or a whole address."""
+        url = self._root + where if where.startswith("/") else where
+        answer = await send(self._reading, method, url, headers=self._headers)
         return answer if isinstance(answer, str) else answer.without(self._key)

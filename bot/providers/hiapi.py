@@ -12,14 +12,13 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 import httpx
 
 from bot.domain.capabilities import Callback, Capabilities, Idempotency
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.pricing import MICRO
 from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
     Clock,
@@ -51,7 +50,8 @@ from bot.providers._http import (
     reading_client,
     retry_after,
 )
-from bot.providers._words import kind_by_words
+from bot.providers._values import address, micro_usd, moment, objects
+from bot.providers._words import kind_by_words, kind_of_refusal, of_the_account
 
 NAME = "hiapi"
 PUBLIC_BASE = "https://api.hiapi.ai"
@@ -64,8 +64,6 @@ KEY_WINDOW = timedelta(hours=23)
 """HiAPI remembers a key for about 24 hours; an hour less is relied upon."""
 OUTPUT_LIFETIME = timedelta(days=7)
 """Outputs live about 7 days; ``expireAt`` says it exactly."""
-_ABSURD_USD = 1_000_000
-"""No clip costs that much: not an amount, but a mistake."""
 LONGEST_PROMPT = 20_000
 """Characters: documented for the standard model of the same family; none is named for mini."""
 SIGNATURE_TOLERANCE = timedelta(minutes=5)
@@ -86,8 +84,8 @@ def capabilities(
     """What HiAPI's page says of Seedance 2.0 Mini. ``signed`` says that the account has a signing key.
 
     The page calls the first frame, reference pictures and reference videos "mutually exclusive modes"; of sounds beside
-    a first frame it says nothing, and they are not offered. HiAPI's own clients send pictures and videos together all
-    the same: ``mixed_references`` believes them."""
+    a first frame it says nothing, and they are not offered. That a sound cannot stand alone is Seedance's own rule.
+    HiAPI's own clients send pictures and videos together all the same: ``mixed_references`` believes them."""
     return Capabilities(
         provider=NAME,
         tier=MINI,
@@ -99,6 +97,7 @@ def capabilities(
         reference_videos=3,
         reference_audios=3,
         images_with_videos=mixed_references,
+        audio_needs_picture=True,
         shortest_prompt=1,
         longest_prompt=LONGEST_PROMPT,
         idempotency=Idempotency(window=KEY_WINDOW, verified=idempotent),
@@ -161,7 +160,7 @@ def decode_order(answer: Answer, now: datetime) -> OrderOutcome:
     if 200 <= status < 300:
         return OrderUnknown(why=f"HTTP {answer.status} without a task id")
     if status == 409:
-        return OrderInFlight(retry_after_seconds=retry_after(answer.headers, now))
+        return _conflict(answer, _error_code(envelope), now)
     if status == 429:
         return OrderThrottled(retry_after_seconds=retry_after(answer.headers, now))
     if status == 422 and _error_code(envelope) == "IDEMPOTENCY_KEY_MISMATCH":
@@ -171,13 +170,24 @@ def decode_order(answer: Answer, now: datetime) -> OrderOutcome:
     return OrderUnknown(why=f"HTTP {answer.status}")
 
 
+def _conflict(answer: Answer, code: str, now: datetime) -> OrderInFlight | OrderUnknown:
+    """A 409: the first POST under this key is still in hand. With another code something else is in the way; what
+    became of the order is not known then, and a repeat would not tell."""
+    if code in {"", "IDEMPOTENCY_KEY_PROCESSING"}:
+        return OrderInFlight(retry_after_seconds=retry_after(answer.headers, now))
+    return OrderUnknown(why=f"HTTP 409 ({code})", repeatable=False)
+
+
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
     """What ``GET /v1/tasks/{id}`` says. Status words outside the document count as running; only ``fail`` fails."""
-    if answer.status == 404:
+    envelope = as_mapping(answer.json())
+    data = as_mapping(envelope.get("data"))
+    status = answer.status if _word_of(data) else _effective_status(answer.status, envelope)
+    if status == 404:
         return TaskMissing()
-    if answer.status != 200:
-        return TaskUnreadable(why=f"HTTP {answer.status}", retry_after_seconds=retry_after(answer.headers, now))
-    return _report(as_mapping(as_mapping(answer.json()).get("data")))
+    if status != 200:
+        return TaskUnreadable(why=f"HTTP {status}", retry_after_seconds=retry_after(answer.headers, now))
+    return _report(data)
 
 
 def decode_list(answer: Answer, task_ids: Sequence[str]) -> Mapping[str, TaskReport]:
@@ -186,8 +196,7 @@ def decode_list(answer: Answer, task_ids: Sequence[str]) -> Mapping[str, TaskRep
     if answer.status != 200:
         return {}
     tasks = as_mapping(as_mapping(answer.json()).get("data")).get("tasks")
-    listed = [as_mapping(task) for task in tasks] if isinstance(tasks, list) else []
-    reports = {as_text(task.get("taskId")): _report(task) for task in listed}
+    reports = {as_text(task.get("taskId")): _report(task) for task in objects(tasks)}
     return {
         task_id: report
         for task_id, report in reports.items()
@@ -218,53 +227,42 @@ def _check_signature(headers: Mapping[str, str], body: bytes, *, secret: str, no
         raise NotGenuine("another signature")
 
 
+def _word_of(data: Mapping[str, object]) -> str:
+    return as_text(data.get("status")).lower()
+
+
 def _report(data: Mapping[str, object]) -> TaskReport:
-    word = as_text(data.get("status")).lower()
+    word = _word_of(data)
     if word == "success":
         return _finished(data)
     if word == "fail":
         error = as_mapping(data.get("error"))
         failure = classify(as_text(error.get("code")), as_text(error.get("message")))
         # HiAPI publishes no rule about failed tasks; its upstream bills finished clips only.
-        return TaskFailed(failure=failure, charged=False)
+        return TaskFailed(failure=failure, charged=_cost(data) is not None, cost_micro_usd=_cost(data))
     if word in RUNNING_WORDS:
         return TaskRunning()
     return TaskRunning(odd=word) if word else TaskUnreadable(why="an answer without a status")
 
 
 def _finished(data: Mapping[str, object]) -> TaskReport:
-    output = data.get("output")
-    items = [as_mapping(item) for item in output] if isinstance(output, list) else []
     by_type: dict[str, Mapping[str, object]] = {}
-    for item in items:
-        if as_text(item.get("url")):
+    for item in objects(data.get("output")):
+        if address(item.get("url")):
             by_type.setdefault(as_text(item.get("type")).lower(), item)
     if (video := by_type.get("video")) is None:
         return TaskUnreadable(why="success without a link")
     return TaskFinished(
-        url=as_text(video.get("url")),
-        expires_at=_moment(video.get("expireAt")),
+        url=address(video.get("url")),
+        expires_at=moment(video.get("expireAt")),
         cost_micro_usd=_cost(data),
-        last_frame_url=as_text(by_type.get("last_frame", {}).get("url")) or None,
+        last_frame_url=address(by_type.get("last_frame", {}).get("url")) or None,
     )
 
 
 def _cost(data: Mapping[str, object]) -> int | None:
-    """What was charged, in micro-dollars; None where nothing says so, or what says so is no amount of money."""
-    amount = data.get("costUsd")
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount < _ABSURD_USD:
-        return None
-    return round(amount * MICRO)
-
-
-def _moment(seconds: object) -> datetime | None:
-    """A time in Unix seconds; None when it is missing or no time at all."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0:
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
+    """Micro-dollars for ``costUsd``, where an answer has it; it is not documented, and none is no figure."""
+    return micro_usd(data.get("costUsd")) or None
 
 
 def _effective_status(http_status: int, envelope: Mapping[str, object]) -> int:
@@ -281,16 +279,11 @@ def _error_code(envelope: Mapping[str, object]) -> str:
 def _refusal(status: int, envelope: Mapping[str, object]) -> Failure:
     code, message = _error_code(envelope), as_text(envelope.get("message"))
     words = failure_text(message, code)
-    lowered = message.lower()
-    if status == 402 or (status == 403 and any(word in lowered for word in ("quota", "balance", "credit"))):
-        return Failure(kind=FailureKind.OUT_OF_CREDIT, detail=words)
-    if status in {401, 403}:
-        return Failure(kind=FailureKind.KEY_REFUSED, detail=words)
     if code in {"MODEL_UNAVAILABLE", "STORAGE_UNAVAILABLE"}:
         return Failure(kind=FailureKind.PROVIDER, detail=words)
     if code == "TASK_FAILED":
         return classify(code, message)
-    kind = kind_by_words(lowered)
+    kind = kind_of_refusal(status, f"{message} {code}")
     return Failure(kind=kind or FailureKind.INVALID, detail=words)
 
 
@@ -299,7 +292,7 @@ def classify(code: str, message: str) -> Failure:
     words = failure_text(message, code)
     if code == "TASK_TIMEOUT":
         return Failure(kind=FailureKind.TIMEOUT, detail=words)
-    return Failure(kind=kind_by_words(message.lower()) or FailureKind.PROVIDER, detail=words)
+    return Failure(kind=kind_by_words(f"{message} {code}") or FailureKind.PROVIDER, detail=words)
 
 
 class HiAPI:
@@ -381,7 +374,7 @@ class HiAPI:
         if status == 200 and envelope:
             return None
         if status in {401, 402, 403}:
-            return _refusal(status, envelope)
+            return of_the_account(_refusal(status, envelope))
         return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {status}")
 
     async def close(self) -> None:

@@ -13,14 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import floor
 from urllib.parse import quote
 
 import httpx
 
 from bot.domain.capabilities import Callback, Capabilities
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.pricing import MICRO
 from bot.domain.recipe import MINI, STANDARD, VIP, MediaKind, MediaRole, Mode, Ratio, Recipe, Resolution
 from bot.ports import (
     Clock,
@@ -50,8 +48,8 @@ from bot.providers._http import (
     reading_client,
     retry_after,
 )
-from bot.providers._values import number
-from bot.providers._words import kind_by_words
+from bot.providers._values import address, left_micro_usd
+from bot.providers._words import kind_by_words, kind_of_refusal, of_the_account
 
 NAME = "muapi"
 PUBLIC_BASE = "https://muapi.ai"
@@ -68,8 +66,11 @@ LONGEST_PROMPT = 20_000
 RUNNING_WORDS = frozenset({"processing", "queued", "pending"})
 """The first from the guide, the others from public clients."""
 FINISHED_WORDS = frozenset({"succeeded", "completed"})
-FAILED_WORDS = frozenset({"failed", "error", "cancelled", "canceled"})
+STOPPED_WORDS = frozenset({"cancelled", "canceled"})
+FAILED_WORDS = frozenset({"failed", "error"}) | STOPPED_WORDS
 """The first two from the guide, the others from public clients."""
+_OF_A_JOB = RUNNING_WORDS | FINISHED_WORDS | {"failed"}
+"""What is said of jobs alone: ``error`` is said of requests too."""
 
 _ENDPOINTS = {
     Mode.TEXT: "text-to-video",
@@ -77,7 +78,6 @@ _ENDPOINTS = {
     Mode.FIRST_LAST: "first-last-frame",
     Mode.REFERENCES: "omni-reference",
 }
-_MOST_USD = 10**9  # more than that is no balance
 _IDS = ("request_id", "id")
 _FILES = frozenset({"image_url", "images_list", "video_files", "videos_list", "audio_files", "audios_list"})
 _NAMED_FILE = re.compile(r"(?<!\w)@(image|video|audio)([0-9]{1,9})\b", re.IGNORECASE)
@@ -191,10 +191,11 @@ def _in_their_names(prompt: str) -> str:
 
 
 def decode_order(answer: Answer, now: datetime) -> OrderOutcome:
-    """What became of a billed POST. The guide: a server error that bears a job's id has made that job."""
+    """What became of a billed POST. The guide: a server error that bears a job's id has made that job. Gateways give
+    the requests that they lose ids too, so that there it must be told how the job is."""
     said = as_mapping(answer.json())
-    job_id = job_of(said)
-    if job_id and (200 <= answer.status < 300 or answer.status >= 500):
+    job_id, word = job_of(said), as_text(said.get("status")).lower()
+    if job_id and (200 <= answer.status < 300 or (answer.status >= 500 and word in _OF_A_JOB)):
         return OrderAccepted(task_id=job_id)
     if 200 <= answer.status < 300:
         return OrderUnknown(why=f"HTTP {answer.status} without a job id")
@@ -212,7 +213,8 @@ def job_of(said: Mapping[str, object]) -> str:
 
 
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
-    """What ``GET …/result`` says. Words outside all that is documented count as running."""
+    """What ``GET …/result`` says. Words outside all that is documented count as running; an error that names no job is
+    about the question."""
     if answer.status == 404:
         return TaskMissing()
     if answer.status != 200:
@@ -221,9 +223,12 @@ def decode_task(answer: Answer, now: datetime) -> TaskReport:
     word = as_text(said.get("status")).lower()
     if word in FINISHED_WORDS:
         return _finished(said)
+    if word in FAILED_WORDS and not job_of(said):
+        return TaskUnreadable(why="an error that names no job")
     if word in FAILED_WORDS:
-        # The guide charges "per second of output", of which a job that failed has none.
-        return TaskFailed(failure=classify(_words(said)), charged=False)
+        # The guide charges "per second of output", of which a job that failed has none. What becomes of the money of
+        # one that was stopped is not documented: it counts as spent.
+        return TaskFailed(failure=classify(_words(said)), charged=word in STOPPED_WORDS)
     if word in RUNNING_WORDS:
         return TaskRunning()
     return TaskRunning(odd=word) if word else TaskUnreadable(why="an answer without a status")
@@ -242,8 +247,7 @@ def _links(outputs: object) -> Iterator[str]:
     for output in outputs if isinstance(outputs, list) else [outputs]:
         about = {"url": output} if isinstance(output, str) else as_mapping(output)
         for name in ("url", "video_url"):
-            link = as_text(about.get(name))
-            if link.lower().startswith(("https://", "http://")):
+            if link := address(about.get(name)):
                 yield link
 
 
@@ -251,22 +255,21 @@ def classify(message: str) -> Failure:
     """The class of a failed job, by the words of its message."""
     lowered = message.lower()
     late = FailureKind.TIMEOUT if "timed out" in lowered or "timeout" in lowered else FailureKind.PROVIDER
-    return Failure(kind=kind_by_words(lowered) or late, detail=failure_text(message, ""))
+    return Failure(kind=kind_by_words(message) or late, detail=failure_text(message, ""))
 
 
 def _refusal(status: int, said: Mapping[str, object]) -> Failure:
     message = _words(said)
-    words, lowered = failure_text(message, ""), message.lower()
-    if status == 402 or (status == 403 and any(word in lowered for word in ("balance", "credit", "quota"))):
-        return Failure(kind=FailureKind.OUT_OF_CREDIT, detail=words)
-    if status in {401, 403}:
-        return Failure(kind=FailureKind.KEY_REFUSED, detail=words)
+    words = failure_text(message, "")
+    kind = kind_of_refusal(status, message)
+    if kind is not None and status in {401, 402, 403}:
+        return Failure(kind=kind, detail=words)
     if isinstance(problems := said.get("detail"), list):
         files = bool(problems) and all(_about_a_file(as_mapping(problem)) for problem in problems)
         return Failure(kind=FailureKind.BAD_REFERENCE if files else FailureKind.INVALID, detail=words)
     # The guide's 422 is "Prompt policy violation"; a list of fields is the framework's own 422, dealt with above.
     usual = FailureKind.POLICY if status == 422 else FailureKind.INVALID
-    return Failure(kind=kind_by_words(lowered) or usual, detail=words)
+    return Failure(kind=kind or usual, detail=words)
 
 
 def _about_a_file(problem: Mapping[str, object]) -> bool:
@@ -300,10 +303,8 @@ def _sentence(entry: Mapping[str, object]) -> str:
 def decode_balance(answer: Answer) -> Credit | None:
     """What ``GET /account/balance`` says, in dollars; None when it says nothing readable, or another currency."""
     said = as_mapping(answer.json())
-    left, currency = number(said.get("balance")), as_text(said.get("currency")).upper() or "USD"
-    if answer.status != 200 or currency != "USD" or left is None or abs(left) > _MOST_USD:
-        return None
-    return Credit(micro_usd=floor(left * MICRO))
+    left, currency = left_micro_usd(said.get("balance")), as_text(said.get("currency")).upper() or "USD"
+    return Credit(micro_usd=left) if answer.status == 200 and currency == "USD" and left is not None else None
 
 
 class Muapi:
@@ -376,13 +377,11 @@ class Muapi:
         if isinstance(answer, str):
             return Failure(kind=FailureKind.PROVIDER, detail=f"it cannot be reached ({answer})")
         if answer.status in {401, 402, 403}:
-            return _refusal(answer.status, as_mapping(answer.json()))
+            return of_the_account(_refusal(answer.status, as_mapping(answer.json())))
         if answer.status != 200 or not as_mapping(answer.json()):
             return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {answer.status}")
-        left = decode_balance(answer)
-        if left is not None and left.micro_usd is not None and left.micro_usd <= 0:
-            return Failure(kind=FailureKind.OUT_OF_CREDIT, detail="the balance is used up")
-        return None
+        broke = decode_balance(answer) == Credit(micro_usd=0)
+        return Failure(kind=FailureKind.OUT_OF_CREDIT, detail="the balance is used up") if broke else None
 
     def told(self, headers: Mapping[str, str], body: bytes) -> str | None:  # noqa: ARG002 - nothing there to trust
         """The job of a callback. Muapi signs none: the header ``x-muapi-signature`` that some receivers look at is a

@@ -47,8 +47,8 @@ from bot.providers._http import (
     reading_client,
     retry_after,
 )
-from bot.providers._values import micro_usd
-from bot.providers._words import kind_by_words
+from bot.providers._values import address, micro_usd
+from bot.providers._words import kind_by_words, kind_of_refusal, of_the_account
 
 NAME = "seedanceapi"
 PUBLIC_BASE = "https://seedanceapi.org"
@@ -76,11 +76,11 @@ PROBE_TASK = "dailies-check"
 def capabilities(model: str = MINI_MODEL, *, mixed_references: bool = False) -> Capabilities:
     """What the guide says of ``seedance-2-mini``.
 
-    ``images`` is its one field for pictures, "for image-to-video" in one place and "reference images" in another, and
-    what the second of several is for is not said. So a first frame goes alone, and a last frame is not promised. The
-    guide offers pictures "or" videos; clients of its upstream give both, and ``mixed_references`` believes them. Ratios
-    are for text-to-video there: a first frame brings its own shape. That a sound cannot stand alone is Seedance's own
-    rule. The guide knows no switch for sound."""
+    ``images`` is its one field for pictures, "for image-to-video": a lone one is a first frame, and what the second of
+    several is for is not said. So a first frame goes alone, a last frame is not promised, and pictures are no
+    references. Clients of its upstream give them as such, also beside videos, and ``mixed_references`` believes them.
+    Ratios are for text-to-video there: a first frame brings its own shape. That a sound cannot stand alone is
+    Seedance's own rule. The guide knows no switch for sound."""
     return Capabilities(
         provider=NAME,
         tier=MINI,
@@ -90,10 +90,9 @@ def capabilities(model: str = MINI_MODEL, *, mixed_references: bool = False) -> 
         modes=frozenset({Mode.TEXT, Mode.FIRST_FRAME, Mode.REFERENCES}),
         fixed_ratio_with_picture=True,
         audio_toggle=False,
-        reference_images=MOST_PICTURES,
+        reference_images=MOST_PICTURES if mixed_references else 0,
         reference_videos=MOST_VIDEOS,
         reference_audios=MOST_SOUNDS,
-        images_with_videos=mixed_references,
         audio_needs_picture=True,
         shortest_prompt=1,
         longest_prompt=LONGEST_PROMPT,
@@ -187,16 +186,11 @@ def _task_id(envelope: Mapping[str, object], *, well: bool = True) -> str:
 def _refusal(status: int, envelope: Mapping[str, object]) -> Failure:
     """The class of a 4xx by its status, then by its words."""
     message, code = as_text(envelope.get("message")), as_text(envelope.get("code"))
-    detail, lowered = failure_text(message, code), message.lower()
+    detail = failure_text(message, code)
     if status == 403 and not envelope:
         # The front's own page, such as a riddle for browsers: the API has not looked at the key.
         return Failure(kind=FailureKind.PROVIDER, detail="a web page instead of an answer (HTTP 403)")
-    if status == 402 or (status == 403 and any(word in lowered for word in ("credit", "balance", "quota"))):
-        return Failure(kind=FailureKind.OUT_OF_CREDIT, detail=detail)
-    kind = kind_by_words(lowered)
-    if status == 401 or (status == 403 and kind is None):
-        return Failure(kind=FailureKind.KEY_REFUSED, detail=detail)
-    return Failure(kind=kind or FailureKind.INVALID, detail=detail)
+    return Failure(kind=kind_of_refusal(status, message) or FailureKind.INVALID, detail=detail)
 
 
 # --- the task --------------------------------------------------------------------------------------------------------
@@ -204,7 +198,8 @@ def _refusal(status: int, envelope: Mapping[str, object]) -> Failure:
 
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
     """What ``GET /v2/status`` says. ``SUCCESS`` is the guide's word, ``FAILED`` and ``IN_PROGRESS`` those of its
-    clients; any other counts as running. A word about the task goes before a code about the answer."""
+    clients; any other counts as running. A word about the task goes before a code about the answer; a failure that
+    names no task is about the question."""
     envelope = as_mapping(answer.json())
     subject = _subject(envelope)
     said = as_text(subject.get("status"))
@@ -216,6 +211,8 @@ def decode_task(answer: Answer, now: datetime) -> TaskReport:
         return TaskUnreadable(why=f"HTTP {status}", retry_after_seconds=retry_after(answer.headers, now))
     if word == "SUCCESS":
         return _finished(subject)
+    if word == "FAILED" and not _task_id(envelope):
+        return TaskUnreadable(why="an error that names no task")
     if word == "FAILED":
         return _failed(subject)
     if word == "IN_PROGRESS":
@@ -226,9 +223,8 @@ def decode_task(answer: Answer, now: datetime) -> TaskReport:
 def _finished(subject: Mapping[str, object]) -> TaskReport:
     """The guide: "read the first video URL from data.response[0]"; some clients read ``video_url``."""
     response = subject.get("response")
-    places = (*(response if isinstance(response, list) else (response,)), subject.get("video_url"))
-    url = next((found for place in places if (found := as_text(place)).startswith(("https://", "http://"))), None)
-    if url is None:
+    url = address(response) or address(subject.get("video_url"))
+    if not url:
         return TaskUnreadable(why="success without a link")
     return TaskFinished(url=url, expires_at=None, cost_micro_usd=_cost(subject))
 
@@ -238,14 +234,15 @@ def _failed(subject: Mapping[str, object]) -> TaskFailed:
     answers says that they are given back, and Seedance itself bills finished clips only."""
     error = subject.get("error_message") or subject.get("error")
     message = as_text(error) or as_text(as_mapping(error).get("message"))
-    return TaskFailed(failure=classify(message), charged=False)
+    cost = _cost(subject)
+    return TaskFailed(failure=classify(message), charged=cost is not None, cost_micro_usd=cost)
 
 
 def classify(message: str) -> Failure:
     """The class of a failed task, by the words of its ``error_message``; it has no codes."""
     lowered = message.lower()
     late = FailureKind.TIMEOUT if any(word in lowered for word in ("timed out", "timeout")) else None
-    kind = kind_by_words(lowered) or late or FailureKind.PROVIDER
+    kind = kind_by_words(message) or late or FailureKind.PROVIDER
     return Failure(kind=kind, detail=failure_text(message, ""))
 
 
@@ -329,7 +326,7 @@ class SeedanceAPI:
         envelope = as_mapping(answer.json())
         status = _effective_status(answer.status, envelope)
         if status in {401, 402, 403}:
-            return _refusal(status, envelope)
+            return of_the_account(_refusal(status, envelope))
         if envelope and status in {200, 400, 404, 422}:
             return None
         return Failure(kind=FailureKind.PROVIDER, detail=f"it answered HTTP {answer.status}")

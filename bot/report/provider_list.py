@@ -1,18 +1,20 @@
 """What ``dailies providers`` prints: what each provider can do and asks for it, and how it is as far as the database
-knows. Whether it takes orders now is the running bot's to know; here stand the clips that wait for it."""
+knows: what is under way, whether a running bot paused it, and the clips that wait for it."""
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bot.domain.capabilities import Capabilities
 from bot.domain.job import AWAITS_PROVIDER, IN_FLIGHT, Job, State
+from bot.domain.outage import Outage
 from bot.domain.pretend import is_pretend
 from bot.domain.pricing import NoPrice, PriceTable, Rate, dollars
 from bot.domain.recipe import MediaKind, Mode, Ratio, Resolution
-from bot.ports import Provider, StorageError
+from bot.ports import Credit, Provider, StorageError
 from bot.report.printing import table
 from bot.services.policy import Policy
 from storage import open_storage
@@ -27,16 +29,29 @@ class Seen:
     in_flight: int
     queued: int
     uncertain: int
+    outage: Outage | None
+    """Why and since when a bot sends it no orders; None when none is known not to."""
     waiting: tuple[Job, ...]
-    """Jobs that wait because it takes no orders; empty when none is known to."""
+    """Jobs that wait because it takes no orders."""
+
+    @property
+    def first(self) -> Job | None:
+        """The job that waits longest."""
+        return min(self.waiting, key=lambda job: job.updated_at, default=None)
 
     def words(self) -> str:
         """For the table."""
-        if not self.waiting:
-            return f"{self.in_flight} in flight, {self.queued} queued, {self.uncertain} uncertain"
-        first = min(self.waiting, key=lambda job: job.updated_at)
-        why = first.failure.kind.value if first.failure else "no orders taken"
-        return f"paused ({why}): {len(self.waiting)} waiting since {first.updated_at:%Y-%m-%d %H:%M} UTC"
+        parts = [f"{self.in_flight} in flight, {self.queued} queued, {self.uncertain} uncertain"]
+        if self.outage is not None:
+            parts.insert(0, f"paused ({self.outage.failure.kind.value}) since {_minute(self.outage.since)}")
+        if self.first is not None:
+            why = self.first.failure.kind.value if self.first.failure else "no orders taken"
+            parts.append(f"{len(self.waiting)} waiting for it ({why}) since {_minute(self.first.updated_at)}")
+        return "; ".join(parts)
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 async def providers(
@@ -44,13 +59,14 @@ async def providers(
     *,
     tiers: Iterable[Capabilities],
     configured: Mapping[str, Provider],
+    keyed: Collection[str],
     prices: PriceTable,
     policy: Policy,
     balance: bool,
     as_json: bool,
 ) -> str:
-    """Every provider there is, the configured ones first and in the operator's order. ``tiers`` are those of all;
-    ``balance`` asks the configured ones what is left there."""
+    """Every provider there is, the configured ones first and in the operator's order. ``tiers`` are those of all,
+    ``keyed`` the names of those with a key; ``balance`` asks the configured ones what is left there."""
     declared = [can for provider in configured.values() for can in provider.capabilities]
     declared += [can for can in tiers if can.provider not in configured]
     names = list(dict.fromkeys(can.provider for can in declared))
@@ -59,10 +75,12 @@ async def providers(
         {
             "name": name,
             "configured": name in configured,
+            "key": name in keyed,
             "pretend": is_pretend(name),
             "concurrency": policy.places(name),
             "health": None if seen is None else _health(seen[name]),
-            "balance_micro_usd": left.get(name),
+            "balance_micro_usd": credit.micro_usd if (credit := left.get(name)) else None,
+            "balance_unlimited": credit is not None and credit.micro_usd is None,
             "tiers": [_tier(can, prices) for can in declared if can.provider == name],
         }
         for name in names
@@ -76,6 +94,7 @@ async def _look(url: str, names: Iterable[str]) -> Mapping[str, Seen] | None:
         async with open_storage(url, alone=False) as storage, storage.read() as tx:
             counts = await tx.jobs.count_by_state()
             listed = await tx.jobs.listing(state=State.WAITING, limit=_MOST_WAITING)
+            outages = {outage.provider: outage for outage in await tx.outages.standing()}
     except StorageError:
         return None
     return {
@@ -83,27 +102,28 @@ async def _look(url: str, names: Iterable[str]) -> Mapping[str, Seen] | None:
             in_flight=sum(counts.get((name, state), 0) for state in IN_FLIGHT),
             queued=counts.get((name, State.QUEUED), 0),
             uncertain=counts.get((name, State.UNCERTAIN), 0),
+            outage=outages.get(name),
             waiting=tuple(job for job, _ in listed if job.provider == name and job.wait_reason in AWAITS_PROVIDER),
         )
         for name in names
     }
 
 
-async def _balances(configured: Mapping[str, Provider]) -> Mapping[str, int | None]:
-    """What is left, in micro-dollars, at those that say it; None where nothing limits the key."""
+async def _balances(configured: Mapping[str, Provider]) -> Mapping[str, Credit | None]:
+    """What is left at each; None where it does not say, or not now."""
     credits_ = await asyncio.gather(*(provider.balance() for provider in configured.values()))
-    return {name: credit.micro_usd for name, credit in zip(configured, credits_, strict=True) if credit is not None}
+    return dict(zip(configured, credits_, strict=True))
 
 
 def _health(seen: Seen) -> dict[str, Any]:
-    first = min(seen.waiting, key=lambda job: job.updated_at, default=None)
     return {
         "in_flight": seen.in_flight,
         "queued": seen.queued,
         "uncertain": seen.uncertain,
         "waiting": len(seen.waiting),
-        "paused_by": first.failure.kind.value if first and first.failure else None,
-        "waiting_since": first.updated_at.isoformat() if first else None,
+        "waiting_since": seen.first.updated_at.isoformat() if seen.first else None,
+        "paused_by": seen.outage.failure.kind.value if seen.outage else None,
+        "paused_since": seen.outage.since.isoformat() if seen.outage else None,
     }
 
 
@@ -139,6 +159,7 @@ def _tier(can: Capabilities, prices: PriceTable) -> dict[str, Any]:
                 "resolution": resolution.value,
                 "video_input": video,
                 "per_second_micro_usd": rate.per_second_micro_usd,
+                "input_seconds": rate.input_seconds,
                 "as_of": rate.as_of.isoformat(),
                 "assumed": rate.assumed,
             }
@@ -171,8 +192,7 @@ def _text(rows: list[dict[str, Any]], seen: Mapping[str, Seen] | None, *, asked:
             known = seen[row["name"]].words() if row["configured"] or row["pretend"] else "not used"
         head = f"{row['name']}: {key}; {known}"
         if asked and row["configured"]:
-            left = row["balance_micro_usd"]
-            head += f"; balance {dollars(left) if left is not None else 'not told'}"
+            head += f"; balance {_balance(row)}"
         lines: list[tuple[str, ...]] = [("TIER", "MODEL", "MODES", "SIZES", "SECONDS", "$/SECOND", "ALSO")]
         lines += [_line(tier) for tier in row["tiers"]]
         parts.append(f"{head}\n{table(lines)}")
@@ -186,7 +206,16 @@ def _standing(row: dict[str, Any]) -> str:
     """Whether clips are made there."""
     if row["pretend"]:
         return "pretended by `dailies run`, without a key; nothing is charged"
-    return "configured" if row["configured"] else "no key"
+    if row["configured"]:
+        return "configured"
+    return "has a key, but PROVIDERS does not name it" if row["key"] else "no key"
+
+
+def _balance(row: dict[str, Any]) -> str:
+    if row["balance_unlimited"]:
+        return "no limit"
+    left = row["balance_micro_usd"]
+    return "not told" if left is None else dollars(left)
 
 
 def _line(tier: dict[str, Any]) -> tuple[str, ...]:
@@ -205,10 +234,12 @@ def _line(tier: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _prices(prices: list[dict[str, Any]]) -> str:
-    """``480p $0.08, 480p+video $0.167*``: a star where the price is assumed."""
+    """``480p $0.08, 480p+video $0.167*``: a star where the price is assumed; with the seconds of the given video that
+    are held for too, where there are any."""
     words = [
         f"{one['resolution']}{'+video' if one['video_input'] else ''} {dollars(one['per_second_micro_usd'])}"
         f"{'*' if one['assumed'] else ''}"
+        f"{' (and {} s of it)'.format(one['input_seconds']) if one['input_seconds'] else ''}"
         for one in prices
     ]
     return ", ".join(words) or "not known: set PRICE_FILE"

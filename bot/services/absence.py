@@ -29,6 +29,7 @@ class Absence:
     """Looked at before every step of a job."""
 
     bench: Bench
+    rerouting: Rerouting
 
     async def step(self, job: Job, ask: Ask) -> StepResult | None:
         """What is done instead of the usual step; None when nothing is in that one's way."""
@@ -52,7 +53,7 @@ class Absence:
         return await self._move(job, hindered, "it is not set up any more")
 
     async def _never_ordered(self, job: Job) -> Job:
-        rerouting = Rerouting(bench=self.bench)
+        rerouting = self.rerouting
         if job.state is State.QUEUED:
             moved = await rerouting.instead(job, _FAILURE)
         elif job.wish is Wish.USE_ANOTHER_PROVIDER:

@@ -2,7 +2,8 @@
 
 Who calls is never believed. A call is a reason to ask the provider now instead of a little later, and at most names the
 task to ask about when the answer to the order was lost; links, states and costs come from the provider's own answers.
-Whatever is called, lost, repeated or made up, polling brings the same end.
+Whatever is called, lost, repeated or made up, polling brings the same end. Of an order that nobody waits for any more
+a call is all the news there is (``bot.services.belated``).
 """
 
 import hashlib
@@ -13,6 +14,8 @@ import structlog
 
 from bot.domain.job import Attempt, Evidence, EvidenceKind, Job
 from bot.ports import Clock, NotGenuine, Provider, Storage, Transaction
+from bot.services.belated import Belated, NotYet, nobody_waits
+from bot.services.policies import Policies
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +37,9 @@ class Heard(StrEnum):
     """No order has this token."""
     NOT_GENUINE = "not_genuine"
     """Its provider signs, and this is not signed by it."""
+    NOT_YET = "not_yet"
+    """It is about an order that nobody waits for, and its provider does not say now how that ended: nothing is on disk,
+    and it is to be called again."""
 
 
 class Callbacks:
@@ -44,6 +50,7 @@ class Callbacks:
         *,
         storage: Storage,
         providers: Mapping[str, Provider],
+        policies: Policies,
         clock: Clock,
         called_about: Callable[[Job], None],
     ) -> None:
@@ -51,6 +58,7 @@ class Callbacks:
         self._providers = providers
         self._clock = clock
         self._called_about = called_about
+        self._belated = Belated(providers=providers, policies=policies, clock=clock)
 
     async def hear(self, provider: str, token: str, headers: Mapping[str, str], body: bytes) -> Heard:
         """Take one call. Raises StorageError, after which nothing is known of it here."""
@@ -63,18 +71,39 @@ class Callbacks:
         except NotGenuine as error:
             log.warning("callback.not_genuine", provider=provider, why=str(error))
             return Heard.NOT_GENUINE
-        async with self._storage.begin() as tx:
+        async with self._storage.read() as tx:
             attempt = await tx.jobs.by_callback_token(token)
-            if attempt is None:
-                return Heard.UNKNOWN
+            job = None if attempt is None else await tx.jobs.job(attempt.workspace, attempt.job_id)
+        if attempt is None or job is None or (job.provider != provider and job.attempt == attempt.number):
+            return Heard.UNKNOWN
+        named = _plausible(task_id)
+        if nobody_waits(job, attempt):
+            return await self._hear_belated(provider, attempt, named, body)
+        async with self._storage.begin() as tx:
             job = await tx.jobs.job(attempt.workspace, attempt.job_id)
-            if job.provider != provider and job.attempt == attempt.number:
-                return Heard.UNKNOWN
-            news = await self._write(tx, attempt, _plausible(task_id), body)
+            if nobody_waits(job, attempt):
+                # Somebody gave it up, or it was ordered again, this very moment.
+                return Heard.NOT_YET
+            news = await self._write(tx, attempt, named, body)
         if news:
             log.info("callback.heard", provider=provider, job=job.id, attempt=attempt.number, state=job.state.value)
-            if job.attempt == attempt.number:
-                self._called_about(job)
+            self._called_about(job)
+        return Heard.TAKEN
+
+    async def _hear_belated(self, provider: str, attempt: Attempt, task_id: str, body: bytes) -> Heard:
+        """A call about an order that nobody waits for: looked at now, and written down with what came of it."""
+        try:
+            found = await self._belated.look(provider, task_id) if task_id else None
+        except NotYet:
+            log.info("callback.not_yet", provider=provider, job=attempt.job_id, attempt=attempt.number)
+            return Heard.NOT_YET
+        beside: Job | None = None
+        async with self._storage.begin() as tx:
+            job = await tx.jobs.job(attempt.workspace, attempt.job_id)
+            if await self._write(tx, attempt, task_id, body) and found is not None:
+                beside = await self._belated.take(tx, job, attempt, found)
+        if beside is not None:
+            self._called_about(beside)
         return Heard.TAKEN
 
     async def _write(self, tx: Transaction, attempt: Attempt, task_id: str, body: bytes) -> bool:

@@ -25,6 +25,7 @@ from bot.ports import (
 )
 from bot.services.bench import Bench, Later
 from bot.services.policy import Policy
+from bot.services.rerouting import Rerouting
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class Cards:
     """Posts and redraws. Returns Later when there is more to do, None when the card shows the truth."""
 
     bench: Bench
+    rerouting: Rerouting
     posted: Callable[[tuple[Job, ...]], None]
     """Called with an ask's jobs when its card stands: nothing is ordered before."""
     _drawn: dict[str, float] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Cards:
             turn=turn,
             balance=balance,
             stoppable=frozenset(job.id for job in jobs if self._can_stop(job)),
+            elsewhere=self.rerouting.offers(jobs),
             promote_emoji=next(iter(policy.promoting), None),
         )
         try:

@@ -12,9 +12,9 @@ from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AWAITS_PROVIDER, Ask, Decision, Door, Gate, Job, State, Wish
 from bot.domain.lifecycle import Declined, Event, Opened, Refused
 from bot.domain.notice import Notice
-from bot.domain.patience import CREDIT_PROBE
 from bot.ports import ChatError, MessageGone, Transaction
 from bot.services.bench import Bench, Later, StepResult
+from bot.services.circuit import LOOK_GAP
 from bot.services.holds import hold
 from bot.services.policy import Policy
 from bot.services.rerouting import Rerouting
@@ -42,6 +42,7 @@ class Deciding:
     """The steps of a waiting job."""
 
     bench: Bench
+    rerouting: Rerouting
 
     async def decide(self, job: Job, ask: Ask) -> StepResult:
         """See whether the gate is passed, or the provider may have credit again."""
@@ -169,7 +170,7 @@ class Deciding:
     async def _try_provider(self, job: Job) -> StepResult:
         """Another provider may take it, where that is nobody's choice or somebody's wish. Else one job at a time sees
         whether this one takes orders again, with a hold of its own."""
-        circuit, rerouting = self.bench.circuit, Rerouting(bench=self.bench)
+        circuit, rerouting = self.bench.circuit, self.rerouting
         if job.failure is not None:
             circuit.remember(job.provider, job.failure, (job.workspace, job.channel))
         if not circuit.healthy(job.provider):
@@ -178,7 +179,7 @@ class Deciding:
             if moved is not None:
                 return moved
         if await rerouting.in_vain(job) is not None:
-            return Later(seconds=CREDIT_PROBE.total_seconds() / 4)
+            return Later(seconds=LOOK_GAP.total_seconds())
         now = self.bench.clock.now()
         try:
             async with self.bench.storage.begin() as tx:

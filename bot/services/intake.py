@@ -177,9 +177,8 @@ class Intake:
         """One take of the recipe, routed and priced. ``free_ratio``: the route may let a first frame lead the ratio."""
         route = self._router.route(recipe, provider, free_ratio=free_ratio)
         as_final = None
-        if stage is Stage.DRAFT and recipe.seconds is not None:
-            # Without seconds it is priced at the longest clip there is, and costs what it comes to: no comparison.
-            as_final = self._router.price_at(promote(route.recipe, policy.final), route.can.provider)
+        if stage is Stage.DRAFT:
+            as_final = self._router.price_as_final(route.recipe, route.can.provider, policy.final)
         return Plan(
             policy=policy,
             kind=kind,
@@ -190,6 +189,7 @@ class Intake:
             takes=1,
             route=route,
             named=provider not in {None, AUTO},
+            free_ratio=recipe.ratio if free_ratio else None,
             as_final_micro_usd=as_final,
         )
 

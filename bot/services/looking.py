@@ -15,6 +15,11 @@ LOOKS_SHARE = 0.8
 """Of the requests that a provider takes in a minute so many are for looking; the rest is left for orders, for stopping
 and for asking what is left."""
 
+_VAIN_LISTS = 3
+_LIST_REST = timedelta(minutes=1)
+"""After so many lists in a row that told of nothing the next waits so long where requests are scarce: there may be no
+list, or none that can be read, and each try takes a turn from those who ask by themselves meanwhile."""
+
 
 class Ration:
     """Turns to ask one provider, evenly spaced: whoever comes takes the next free one and keeps it, so that many who
@@ -59,6 +64,8 @@ class _Watched:
     listed: Mapping[str, TaskReport] = field(default_factory=dict)
     asked_about: frozenset[str] = frozenset()
     asked: float = float("-inf")
+    vain_lists: int = 0
+    resting_until: float = float("-inf")
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -80,7 +87,8 @@ class Looking:
             return TaskUnreadable(why="its provider is not set up")
         watched = self._watched.setdefault(job.provider, _begun(provider.capabilities))
         watched.tasks.add(task_id)
-        if watched.lists and not alone and len(watched.tasks) > 1:
+        listed = watched.lists and self._clock.monotonic() >= watched.resting_until
+        if listed and not alone and len(watched.tasks) > 1:
             until_next = await self._list(provider, watched, gap)
             if (report := watched.listed.get(task_id)) is not None:
                 return report
@@ -106,6 +114,9 @@ class Looking:
                 return early
             watched.asked, watched.asked_about = now, frozenset(watched.tasks)
             watched.listed = await provider.look_at_all(sorted(watched.asked_about))
+            watched.vain_lists = 0 if watched.listed else watched.vain_lists + 1
+            if watched.ration.scarce and watched.vain_lists >= _VAIN_LISTS:
+                watched.resting_until = now + _LIST_REST.total_seconds()
             return gap.total_seconds()
 
 

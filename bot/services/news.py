@@ -83,6 +83,32 @@ async def tell_overbilled(tx: Transaction, job: Job, charged_micro_usd: int, pol
         log.warning("provider.overbilled", job=job.id, **facts)
 
 
+async def tell_taken_anew(tx: Transaction, job: Job) -> None:
+    """Announce that the provider took the repeated order of this job, as it is since, for a new one: once for the
+    order."""
+    facts: dict[str, str | int] = {
+        "provider": job.provider,
+        "task_id": job.task_id or "",
+        "price_micro_usd": job.price_micro_usd,
+        "price_assumed": int(job.price_assumed),
+        "channel": job.channel,
+        "number": job.number,
+    }
+    log.warning("order.taken_anew", job=job.id, provider=job.provider, task=job.task_id)
+    await tx.announcements.add(
+        Announcement(
+            workspace=job.workspace,
+            key=f"taken_anew:{job.id}:{job.attempt}",
+            topic=Topic.TAKEN_ANEW,
+            to=ADMINS,
+            created_at=job.updated_at,
+            due_at=job.updated_at,
+            job_id=job.id,
+            facts=facts,
+        )
+    )
+
+
 async def tell_paused(tx: Transaction, job: Job, failure: Failure, since: datetime, now: datetime) -> None:
     """Announce in the channel of a job that its provider takes no orders: once for the pause, which began at
     ``since``. What only whoever runs Dailies can mend, the admins hear too."""

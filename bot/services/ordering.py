@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.budget import OverCap
-from bot.domain.capabilities import Capabilities
+from bot.domain.capabilities import Capabilities, Idempotency
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Attempt, Decision, Evidence, EvidenceKind, Job, Wish
 from bot.domain.lifecycle import (
@@ -49,9 +49,11 @@ from bot.ports import (
 )
 from bot.services.balances import Balances
 from bot.services.bench import Bench, Later, StepResult
-from bot.services.circuit import STARVING, Lane
+from bot.services.circuit import LOOK_GAP, STARVING, Lane
 from bot.services.holds import see_still_fits, tell_of_cost
 from bot.services.moving import evidence_of
+from bot.services.news import tell_taken_anew
+from bot.services.paying import book_taken_anew
 from bot.services.rerouting import Rerouting
 
 log = structlog.get_logger(__name__)
@@ -78,6 +80,7 @@ class Ordering:
     """The steps before a task exists."""
 
     bench: Bench
+    rerouting: Rerouting
     balances: Balances
 
     # --- QUEUED ------------------------------------------------------------------------------------------------------
@@ -88,8 +91,8 @@ class Ordering:
             return await self._move(job, Declined(), detail=job.cancel_by or "")
         if ask.card_ts is None:
             return Later(seconds=1.0)
-        if failure := await Rerouting(bench=self.bench).in_vain(job):
-            return await Rerouting(bench=self.bench).starve(job, failure)
+        if failure := await self.rerouting.in_vain(job):
+            return await self.rerouting.starve(job, failure, again=LOOK_GAP)
         if self.bench.places.held_back(job):
             return await self._hold_back(job)
         if quiet := self.bench.circuit.wait(job.provider, Lane.ORDERS):
@@ -187,9 +190,13 @@ class Ordering:
         return await self._send(job, attempt, first=False)
 
     def _may_repeat(self, job: Job, attempt: Attempt) -> bool:
+        idempotency = self._verified(job)
+        return idempotency is not None and self.bench.clock.now() - attempt.intended_at < idempotency.window
+
+    def _verified(self, job: Job) -> Idempotency | None:
+        """How long a repeat under the same key is safe at the job's provider; None where that is not known to be."""
         idempotency = self._can(job).idempotency
-        age = self.bench.clock.now() - attempt.intended_at
-        return idempotency is not None and idempotency.verified and age < idempotency.window
+        return idempotency if idempotency is not None and idempotency.verified else None
 
     async def _send(self, job: Job, attempt: Attempt, *, first: bool) -> StepResult:
         sent_at = self.bench.clock.now()
@@ -199,7 +206,7 @@ class Ordering:
             await asyncio.shield(self.bench.moves.learn(job, EvidenceKind.UNKNOWN, "stopped while waiting"))
             raise
         if isinstance(outcome, OrderAccepted):
-            return await self.bench.moves.insist(lambda: self._accept(job, outcome, sent_at))
+            return await self.bench.moves.insist(lambda: self._accept(job, outcome, sent_at, repeated=not first))
         return await self.bench.moves.insist(lambda: self._conclude(job, attempt, outcome, first=first))
 
     async def _post(self, job: Job, attempt: Attempt) -> OrderOutcome:
@@ -209,29 +216,32 @@ class Ordering:
             return OrderNotSent(why=_DATABASE_AWAY)
         order = Order(key=attempt.key, body=attempt.body, path=attempt.path)
         outcome = await self.bench.providers[job.provider].submit(order)
-        self._note_health(job, outcome)
+        if self._note_health(job, outcome):
+            log.error("provider.paused", provider=job.provider, outcome=type(outcome).__name__)
+            await self.rerouting.paused(job.provider)
         return outcome
 
-    def _note_health(self, job: Job, outcome: OrderOutcome) -> None:
-        """What the answer says about the provider, whatever it means for this order. That an order goes through counts
-        when it is on disk."""
+    def _note_health(self, job: Job, outcome: OrderOutcome) -> bool:
+        """What the answer says about the provider, whatever it means for this order; True when it takes no orders from
+        now on. That an order goes through counts when it is on disk."""
         circuit, paused = self.bench.circuit, False
         match outcome:
-            case OrderNotSent(why=why) | OrderUnknown(why=why, repeatable=True):
+            case OrderNotSent(why=why):
                 paused = circuit.stumbled(job.provider, why)
+            case OrderUnknown(why=why, repeatable=True):
+                paused = circuit.stumbled(job.provider, why, lost_by=None if self._verified(job) else job.id)
             case OrderRefused(failure=failure) if failure.kind in STARVING:
-                paused = circuit.refused(job.provider, failure)
+                paused = circuit.refused(job.provider, failure, job.id)
             case OrderRefused(failure=failure) if failure.kind is FailureKind.PROVIDER:
                 paused = circuit.stumbled(job.provider, failure.detail)
             case OrderAccepted():
-                return
+                return False
             case OrderThrottled(retry_after_seconds=wait):
                 circuit.answered(job.provider)
                 circuit.slow(job.provider, Lane.ORDERS, self._throttle(job, wait).total_seconds())
             case _:
                 circuit.answered(job.provider)
-        if paused:
-            log.error("provider.paused", provider=job.provider, outcome=type(outcome).__name__)
+        return paused
 
     async def _conclude(self, job: Job, attempt: Attempt, outcome: _NotAccepted, *, first: bool) -> Job:
         if isinstance(outcome, OrderInFlight):
@@ -250,10 +260,10 @@ class Ordering:
                 return await self._move(job, Throttled(due_at=self._after_throttle(job, wait)))
             case OrderRefused(failure=failure) if failure.kind in STARVING:
                 self.balances.ask(job, anew=True)
-                return await Rerouting(bench=self.bench).starve(job, failure)
+                return await self.rerouting.starve(job, failure)
             case OrderRefused(failure=failure):
                 down = failure.kind is FailureKind.PROVIDER
-                moved = await Rerouting(bench=self.bench).instead(job, failure) if down else None
+                moved = await self.rerouting.instead(job, failure) if down else None
                 return moved or await self._move(job, Refused(failure=failure), detail=failure.detail)
 
     async def _conclude_unknown(self, job: Job, attempt: Attempt, outcome: OrderUnknown) -> Job:
@@ -276,9 +286,12 @@ class Ordering:
             due = self._after_throttle(job, outcome.retry_after_seconds)
         return await self._move(job, Unknown(due_at=due), detail=type(outcome).__name__)
 
-    async def _accept(self, job: Job, outcome: OrderAccepted, sent_at: datetime | None = None) -> Job:
+    async def _accept(
+        self, job: Job, outcome: OrderAccepted, sent_at: datetime | None = None, *, repeated: bool = False
+    ) -> Job:
         """The order has a task. ``sent_at`` is when it was sent, where the provider has just answered it; None where
-        its task was found otherwise, which says nothing about whether orders are taken now."""
+        its task was found otherwise, which says nothing about whether orders are taken now. ``repeated`` says that the
+        same was sent before."""
         try:
             async with self.bench.storage.begin() as tx:
                 other = await tx.jobs.by_task(job.provider, outcome.task_id)
@@ -291,6 +304,11 @@ class Ordering:
                     )
                     policy = await self.bench.policies.within(tx, job.workspace, job.channel)
                     await tell_of_cost(tx, moved, outcome.cost_micro_usd, policy)
+                    if repeated and outcome.replayed is False:
+                        await book_taken_anew(tx, moved)
+                        await tell_taken_anew(tx, moved)
+                    if sent_at is not None:
+                        await tx.outages.end(job.provider, sent_at)
         except Fenced:
             # The job is another's by now; what was paid for must be known to it all the same.
             await self.bench.moves.learn(job, EvidenceKind.TASK_ID, outcome.task_id)
@@ -299,8 +317,8 @@ class Ordering:
             log.error("order.foreign_task", job=job.id, other=other.id, task=outcome.task_id)
             return await self._lapse(job, "the provider named a task that another clip has")
         self.bench.moves.announce(job, moved)
-        if sent_at is not None and (pause := self.bench.circuit.accepted(job.provider, sent_at)) is not None:
-            await Rerouting(bench=self.bench).resumed(job.provider, pause)
+        if sent_at is not None and (pause := self.bench.circuit.accepted(job.provider, sent_at, job.id)) is not None:
+            await self.rerouting.resumed(job.provider, pause)
         self.balances.ask(job)
         return moved
 

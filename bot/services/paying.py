@@ -57,6 +57,12 @@ async def pay(tx: Transaction, job: Job, event: Event, after: Job) -> Job:
     return await books.costed()
 
 
+async def book_taken_anew(tx: Transaction, job: Job) -> None:
+    """Write down that the provider took the repeated order of this job, as it is since, for a new one: the first may
+    be charged beside it. Nothing is counted for what nobody can prove."""
+    await _Books(tx=tx, job=job, after=job).line(Act.TAKEN_ANEW, job.price_micro_usd, "perhaps charged twice")
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Books:
     """The ledger and the audit, about the present attempt of one job as it was before the move."""

@@ -6,11 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from bot.domain.job import Job
 
-K = TypeVar("K")
 Line = dict[str, Job]
 """Jobs by id; ids sort by age."""
 
@@ -116,10 +114,6 @@ class Places:
 
     def _queue(self, job: Job) -> _Queue:
         return self._of_provider.setdefault(job.provider, _Queue())
-
-    def _offer_first(self, line: Line | None) -> None:
-        if line:
-            self._offer(line[min(line)])
 
     def _offer_next(self, provider: str) -> None:
         queue = self._of_provider.get(provider)

@@ -143,9 +143,10 @@ class Presses:
         await self._takes_part(sender, job_id, "Deliver again")
         return await self._wish(sender, job_id, Wish.DELIVER_AGAIN, "Deliver again", {State.DELIVERING, _KEPT})
 
-    async def use_another_provider(self, sender: Sender, job_id: str) -> Flagged:
+    async def use_another_provider(self, sender: Sender, job_id: str, most_micro_usd: int | None = None) -> Flagged:
         """Take a press on *Use another provider* of a clip whose own takes no orders: by its payer, whose money it is.
-        Raises NotAllowed, NotYours, NothingToDo."""
+        ``most_micro_usd`` is the price that the button showed; without one it is the clip's own. Raises NotAllowed,
+        NotYours, NothingToDo."""
         verb = "Use another provider"
         await self._allowed(sender)
         async with self._storage.read() as tx:
@@ -154,7 +155,8 @@ class Presses:
             raise NothingToDo(verb)
         if sender.person != job.person:
             raise NotYours("send this elsewhere", f"<@{job.person}>")
-        return await self._wish(sender, job_id, Wish.USE_ANOTHER_PROVIDER, verb, {State.WAITING})
+        wish = Wish.USE_ANOTHER_PROVIDER
+        return await self._wish(sender, job_id, wish, verb, {State.WAITING}, most_micro_usd=most_micro_usd)
 
     async def order_again(self, sender: Sender, job_id: str) -> Flagged | AlreadyTaken:
         """Take a press on *Order again*: a second order that may be a second charge, with a hold of its own that the
@@ -213,7 +215,16 @@ class Presses:
             Action.STEER, person=sender.person, channel=sender.channel, policy=policy
         )
 
-    async def _wish(self, sender: Sender, job_id: str, wish: Wish, verb: str, states: set[State]) -> Flagged:
+    async def _wish(
+        self,
+        sender: Sender,
+        job_id: str,
+        wish: Wish,
+        verb: str,
+        states: set[State],
+        *,
+        most_micro_usd: int | None = None,
+    ) -> Flagged:
         async with self._storage.begin() as tx:
             job = await _job(tx, sender, job_id, verb)
             if job.state not in states or (job.state is _KEPT and job.clip_key is None):
@@ -221,7 +232,7 @@ class Presses:
             if job.wish is Wish.ORDER_AGAIN:
                 # Its money is held and its press used up: it must not be forgotten for another one's sake.
                 raise NothingToDo(verb)
-            await tx.jobs.wish(job.workspace, job.id, wish, sender.person)
+            await tx.jobs.wish(job.workspace, job.id, wish, sender.person, most_micro_usd)
             if wish in _ACTS:
                 await tx.audit.add(self._line(_ACTS[wish], sender, job=job))
         self._wake()

@@ -82,14 +82,18 @@ class Rendering:
             return report
         result = await self._after_report(job, report, watch)
         if isinstance(result, Job) and result.state not in {State.RENDERING, State.LATE}:
-            self._watches.pop(job.id, None)
-            self.looking.end(job)
+            self.let_go(job)
         return result
 
     def called_about(self, job: Job) -> None:
         """Somebody says that there is news of the job's task: it is believed only so far that it is worth a look."""
         if job.state in {State.RENDERING, State.LATE}:
             self._watches.setdefault(job.id, _Watch()).called = True
+
+    def let_go(self, job: Job) -> None:
+        """Another process looks at the job's task now, or nobody does."""
+        self._watches.pop(job.id, None)
+        self.looking.end(job)
 
     async def _ask_to_stop(self, job: Job, watch: _Watch) -> None:
         """Ask the provider once to stop what nobody wants any more, where it can; what that costs is what a look says
@@ -110,13 +114,13 @@ class Rendering:
         if not isinstance(report, TaskMissing):
             watch.missing_since = None
         match report:
-            case TaskFinished():
-                return await self._end(job, report)
-            case TaskFailed(charged=charged) if watch.stop_asked:
-                return await self._move(job, Stopped(cost_micro_usd=None if charged else 0), detail="stopped there")
-            case TaskFailed(failure=failure, charged=charged):
-                cost = None if charged else 0
-                return await self._move(job, RenderFailed(failure=failure, cost_micro_usd=cost), detail=failure.detail)
+            case TaskFinished(url=url, cost_micro_usd=cost):
+                expires_at = self._expiry(job, report)
+                return await self._end(job, Rendered(url=url, expires_at=expires_at, cost_micro_usd=cost))
+            case TaskFailed(kept_micro_usd=kept) if watch.stop_asked:
+                return await self._end(job, Stopped(cost_micro_usd=kept), detail="stopped there")
+            case TaskFailed(failure=failure, kept_micro_usd=kept):
+                return await self._end(job, RenderFailed(failure=failure, cost_micro_usd=kept), detail=failure.detail)
             case TaskMissing():
                 return await self._after_missing(job, watch)
             case TaskUnreadable(why=why, retry_after_seconds=wait):
@@ -174,12 +178,14 @@ class Rendering:
         return await self._store(job, clip)
 
     async def _store(self, job: Job, clip: StoredClip) -> StepResult:
-        """The bytes are ours. Whoever asked to stop, also while they came, has the clip kept and not posted."""
+        """The bytes are ours. Whoever asked to stop, also while they came, has the clip kept and not posted; so has
+        whoever waits no more."""
         stored = Stored(key=clip.key, sha256=clip.sha256, size=clip.size)
         kept = Kept(key=clip.key, sha256=clip.sha256, size=clip.size)
         async with self.bench.storage.begin() as tx:
             current = await tx.jobs.job(job.workspace, job.id)
-            event = kept if current.cancel_by else stored
+            nobody_waits = job.failure is not None and job.failure.kind is FailureKind.NOBODY_WAITED
+            event = kept if current.cancel_by or nobody_waits else stored
             moved = await self.bench.moves.write(tx, job, self.bench.ownership, event, detail=clip.key)
         self.bench.moves.announce(job, moved)
         log.info("clip.stored", job=job.id, key=clip.key, size=clip.size)
@@ -206,14 +212,13 @@ class Rendering:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    async def _end(self, job: Job, report: TaskFinished) -> Job:
-        """The clip is ready, and what it cost may be known: the admins hear of it when that is more than was held."""
-        cost = report.cost_micro_usd
-        rendered = Rendered(url=report.url, expires_at=self._expiry(job, report), cost_micro_usd=cost)
+    async def _end(self, job: Job, event: Rendered | RenderFailed | Stopped, detail: str = "") -> Job:
+        """The task has ended, with a clip or without, and what it cost may be known: the admins hear of it when that is
+        more than was held."""
         async with self.bench.storage.begin() as tx:
-            moved = await self.bench.moves.write(tx, job, self.bench.ownership, rendered)
+            moved = await self.bench.moves.write(tx, job, self.bench.ownership, event, detail=detail)
             policy = await self.bench.policies.within(tx, job.workspace, job.channel)
-            await tell_of_cost(tx, moved, cost, policy)
+            await tell_of_cost(tx, moved, event.cost_micro_usd, policy)
         self.bench.moves.announce(job, moved)
         return moved
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain.capabilities import Capabilities, Misfit, fit
+from bot.domain.lineage import FinalPreset, promote
 from bot.domain.pretend import real_name
 from bot.domain.pricing import NoPrice, Price, PriceTable
 from bot.domain.recipe import MediaRole, Ratio, Recipe, Resolution
@@ -78,12 +79,14 @@ class Router:
             raise self._refusal(recipe, candidates, free_ratio)
         return min(self._priced(recipe, able, free_ratio), key=self._rank)
 
-    def another(self, recipe: Recipe, provider: str) -> Route | None:
-        """The cheapest other provider that can make all of this recipe and takes orders now; None when none does."""
+    def another(self, recipe: Recipe, provider: str, *, free_ratio: Ratio | None = None) -> Route | None:
+        """The cheapest other provider that can make all of this recipe and takes orders now; None when none does.
+        ``free_ratio`` is the recipe's own where nobody asked for one (``Job.free_ratio``)."""
+        free, recipe = free_ratio is not None, replace(recipe, ratio=free_ratio or recipe.ratio)
         others = [can for can in self._configured() if can.provider != provider and self._healthy(can.provider)]
-        able = [can for can in others if not fit(recipe, can)]
+        able = [can for can in others if not fit(_shaped(recipe, can, free), can)]
         try:
-            return min(self._priced(recipe, able, free_ratio=False), key=self._rank, default=None)
+            return min(self._priced(recipe, able, free), key=self._rank, default=None)
         except NoPrice:
             return None
 
@@ -100,7 +103,9 @@ class Router:
     def _price(self, can: Capabilities, resolution: Resolution, *, video_input: bool) -> int | None:
         """What the longest clip costs there, in micro-dollars; None where no price is known."""
         try:
-            rate = self._prices.rate(can.provider, can.tier, resolution, video_input=video_input)
+            rate = self._prices.rate(
+                can.provider, can.tier, resolution, video_input=video_input, seconds=can.longest_seconds
+            )
         except NoPrice:
             return None
         return rate.of(can.longest_seconds)
@@ -111,6 +116,11 @@ class Router:
             return self._prices.quote(recipe, provider).micro_usd
         except NoPrice:
             return None
+
+    def price_as_final(self, recipe: Recipe, provider: str, final: FinalPreset) -> int | None:
+        """What a draft's clip would be held at as a final there; None where that is not known. Of a length that the
+        provider chooses it never is: such a clip is held at the longest, and costs what it comes to."""
+        return None if recipe.seconds is None else self.price_at(promote(recipe, final), provider)
 
     def _rank(self, route: Route) -> tuple[bool, bool, int]:
         """The lower, the better."""

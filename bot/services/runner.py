@@ -32,6 +32,7 @@ from bot.services.places import Places
 from bot.services.policies import Policies
 from bot.services.policy import Policy
 from bot.services.rendering import Rendering
+from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
 
 log = structlog.get_logger(__name__)
@@ -115,12 +116,14 @@ class Runner:
         self._balances = Balances(
             providers=providers, router=router, storage=storage, policies=policies, clock=clock, wake=doorbell.ring
         )
-        deciding, ordering = Deciding(bench=bench), Ordering(bench=bench, balances=self._balances)
+        rerouting = Rerouting(bench=bench)
+        deciding = Deciding(bench=bench, rerouting=rerouting)
+        ordering = Ordering(bench=bench, rerouting=rerouting, balances=self._balances)
         rendering = Rendering(bench=bench, looking=Looking(providers=providers, clock=clock))
-        self._called_about = rendering.called_about
-        self._absence = Absence(bench=bench)
+        self._called_about, self._let_go = rendering.called_about, rendering.let_go
+        self._absence = Absence(bench=bench, rerouting=rerouting)
         delivering = Delivering(bench=bench, promote=promote)
-        self._cards = Cards(bench=bench, posted=self._card_posted)
+        self._cards = Cards(bench=bench, rerouting=rerouting, posted=self._card_posted)
         self._announcing = Announcing(bench=bench)
         self._revive = delivering.revive
         self._see_reactions = delivering.see_reactions
@@ -273,6 +276,7 @@ class Runner:
         if (job.owner, job.epoch) != (self._lease.ownership.owner, self._lease.ownership.epoch):
             # Another process moves it: nobody here waits behind it.
             self._places.leave(job)
+            self._let_go(job)
             return None
         if job.state in NEXT:
             result = await self._absence.step(job, ask) or await self._steps[NEXT[job.state]](job, ask)

@@ -9,7 +9,7 @@ from bot.domain.budget import Stage
 from bot.domain.ids import new_id
 from bot.domain.job import Ask, AskKind, Door, Gate, Job, State, Supporter, Thread, TimelineEntry, WaitReason
 from bot.domain.lineage import Method, differences
-from bot.domain.recipe import Recipe
+from bot.domain.recipe import Ratio, Recipe
 from bot.ports import AlreadyLive, Clock, CommitUnknown, Storage, Transaction
 from bot.services.answers import AlreadyTaken, Taken
 from bot.services.holds import hold, see_room
@@ -50,6 +50,8 @@ class Plan:
     unique_key: str | None = None
     named: bool = False
     """Somebody named the provider, or it is the draft's."""
+    free_ratio: Ratio | None = None
+    """As ``Job`` has it."""
 
     @property
     def total_micro_usd(self) -> int:
@@ -192,6 +194,7 @@ def _new_job(ask: Ask, plan: Plan, job_id: str, *, take: int, number: int) -> Jo
         updated_at=ask.created_at,
         due_at=ask.decide_by or ask.created_at,
         named=plan.named,
+        free_ratio=plan.free_ratio,
     )
 
 

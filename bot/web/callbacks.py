@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "/callbacks/"
 
-_STATUS = {Heard.TAKEN: 200, Heard.UNKNOWN: 404, Heard.NOT_GENUINE: 401}
+_STATUS = {Heard.TAKEN: 200, Heard.UNKNOWN: 404, Heard.NOT_GENUINE: 401, Heard.NOT_YET: 503}
 
 
 class CallbackEndpoint:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from bot.domain.announcement import Announcement, Topic
 from bot.domain.budget import Scope, whose
 from bot.domain.failure import FailureKind
+from bot.domain.pretend import real_name
 from bot.domain.pricing import dollars
 from handlers.blocks.kit import Message, cut, escape, local_time, mrkdwn, plain, said
 from handlers.blocks.top_up import top_up
@@ -68,7 +69,18 @@ def _overbilled(facts: Facts) -> str:
         f"which was held at {price} ({tier}, {resolution}). The figures of Dailies have the true cost, and "
         "asks are refused at the cap as always; but while the price is too low, more can be under way than a cap "
         f"allows. Whoever runs Dailies mends it in `PRICE_FILE`: name the true price of {tier} at {resolution} under "
-        f"`[{escape(provider)}.{tier}]`, and restart."
+        f"`[{escape(real_name(provider))}.{tier}]`, and restart."
+    )
+
+
+def _taken_anew(facts: Facts) -> str:
+    provider, name = str(facts["provider"]), provider_name(str(facts["provider"]))
+    price = price_words(int(facts["price_micro_usd"]), assumed=bool(facts["price_assumed"]), provider=provider)
+    return (
+        f"{name} took the repeated order of clip #{facts['number']} in <#{facts['channel']}> as a new one: task "
+        f"`{escape(str(facts['task_id']))}`. If the first one had arrived too, it is charged twice, at {price} each, "
+        f"and Dailies counts it once. Look at the account at {name}; if there are two, whoever runs Dailies turns "
+        f"repeating off (`{real_name(provider).upper()}_IDEMPOTENCY=false`)."
     )
 
 
@@ -104,6 +116,7 @@ _WORDS: Mapping[Topic, Callable[[Facts], str]] = MappingProxyType(
         Topic.WINNER_UNTOLD: _winner_untold,
         Topic.CAP_NEAR: _cap_near,
         Topic.OVERBILLED: _overbilled,
+        Topic.TAKEN_ANEW: _taken_anew,
         Topic.PROVIDER_PAUSED: _provider_paused,
         Topic.PROVIDER_RESUMED: _provider_resumed,
         Topic.LOW_BALANCE: _low_balance,

@@ -31,6 +31,9 @@ LONGEST_PROMPT = 1500
 """Characters of a prompt on a card; the whole of it is in the recipe."""
 
 LONGEST_NOTE = 300
+_MOST_NOTES = 6
+OFFERED_AT = "@"
+"""Stands between a clip and the price in micro-dollars at which its button offers it."""
 LONGEST_PROMPT_IN_TEXT = 400
 
 STOPPABLE = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.RENDERING, State.LATE, State.DOWNLOADING})
@@ -50,7 +53,7 @@ def card(shown: Card) -> Message:
     blocks = [
         mrkdwn(_headline(shown)),
         plain(_prompt(shown), LONGEST_PROMPT),
-        *[small_plain(note, LONGEST_NOTE) for note in ask.notes[:6]],
+        *[small_plain(note, LONGEST_NOTE) for note in _notes(ask)],
         small(_plan(jobs)),
         *_negative(jobs),
         small(_money(shown)),
@@ -90,6 +93,11 @@ def _headline(shown: Card) -> str:
 
 def _prompt(shown: Card) -> str:
     return _recipe(shown.jobs).prompt if shown.jobs else shown.ask.text or "(no prompt)"
+
+
+def _notes(ask: Ask) -> tuple[str, ...]:
+    """What was changed or kept, as many as a card has room for; somebody's words may be among them."""
+    return ask.notes[:_MOST_NOTES]
 
 
 def _recipe(jobs: tuple[Job, ...]) -> Recipe:
@@ -232,7 +240,7 @@ def _row_price(job: Job) -> str:
 
 def _row(shown: Card, job: Job) -> list[Block]:
     words = [mrkdwn(_row_words(shown, job)), *_provider_words(job, job.failure)]
-    return [*words, *buttons(_clip_buttons(shown.ask, job))]
+    return [*words, *buttons(_clip_buttons(shown, job))]
 
 
 def _provider_words(job: Job, failure: Failure | None) -> list[Block]:
@@ -246,15 +254,15 @@ def _provider_words(job: Job, failure: Failure | None) -> list[Block]:
 # --- buttons ---------------------------------------------------------------------------------------------------------
 
 
-def _clip_buttons(ask: Ask, job: Job) -> list[Block]:
-    clip, value = f"clip #{job.number}", f"{job.id}:{job.attempt}"
+def _clip_buttons(shown: Card, job: Job) -> list[Block]:
+    ask, clip, value = shown.ask, f"clip #{job.number}", f"{job.id}:{job.attempt}"
     if job.state is State.UNCERTAIN:
         return _uncertain_buttons(job, value)
     if job.state is State.DELIVERED and ask.kind is not AskKind.PROMOTION:
         says = f"Promote {clip}: render its final"
         return [button("Promote", value=f"{job.id}:{ask.version}", says=says, style="primary")]
     if job.state is State.WAITING and job.wait_reason in AWAITS_PROVIDER and not job.cancel_by:
-        return [_elsewhere_button(job, value)]
+        return [_elsewhere_button(shown, job)]
     kept = job.state is State.CANCELLED and job.clip_key is not None and job.message_ts is None
     stuck = job.state is State.DELIVERING and job.trouble is not None
     if kept or stuck:
@@ -262,14 +270,24 @@ def _clip_buttons(ask: Ask, job: Job) -> list[Block]:
     return []
 
 
-def _elsewhere_button(job: Job, value: str) -> Block:
-    other = dialog(
-        f"Use another provider for #{job.number}?",
-        f"The cheapest one that can make it and takes orders makes it, at its own price, as far as the caps allow. "
-        f"At {provider_name(job.provider)} it would cost {dollars(job.price_micro_usd)}; nothing is charged there.",
-        yes="Use another",
-        no="Wait",
-    )
+def _elsewhere_button(shown: Card, job: Job) -> Block:
+    """It carries the price that it shows: by then it may cost less, and not more."""
+    offer, here = shown.elsewhere.get(job.id), provider_name(job.provider)
+    if offer is None:
+        most = job.price_micro_usd
+        words = (
+            "No other provider that can make it takes orders now. One that does when you press makes it, unless it "
+            f"costs more than the {dollars(most)} that it would cost at {here}."
+        )
+    else:
+        most = offer.price_micro_usd
+        price = price_words(most, assumed=offer.price_assumed, provider=offer.provider)
+        words = (
+            f"{provider_name(offer.provider)} makes it at {price}, or a cheaper one if there is one by then, as far as "
+            f"the caps allow. At {here} it would cost {dollars(job.price_micro_usd)}; nothing is charged there."
+        )
+    other = dialog(f"Use another provider for #{job.number}?", words, yes="Use another", no="Wait")
+    value = f"{job.id}{OFFERED_AT}{most}:{job.attempt}"
     return button(
         "Use another provider", value=value, says=f"Use another provider for clip #{job.number}", confirm=other
     )
@@ -355,6 +373,7 @@ def _text(shown: Card) -> str:
     parts = [
         _headline(shown),
         quoted(_prompt(shown), LONGEST_PROMPT_IN_TEXT),
+        *[escape(cut(note, LONGEST_NOTE)) for note in _notes(shown.ask)],
         _plan(shown.jobs) + ".",
         _money(shown).rstrip(".") + ".",
         _gate_words(shown),

@@ -49,7 +49,8 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
         FailureKind.POLICY: ("{provider} refused this prompt under its content rules.", "Reword it and ask again."),
         FailureKind.AUDIO_MODERATION: (
             "{provider} refused the sound of this clip.",
-            "Ask again with `--no-audio`, or reword what is to be heard.",
+            "Ask again with `--no-audio` and without `--provider` (not every one can leave the sound out), or reword what is "
+            "to be heard.",
         ),
         FailureKind.FACE: (
             "{provider} refuses to show this person's face.",
@@ -101,6 +102,10 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
             "Nobody could find out whether {provider} took this order, and it was given up.",
             "Ask again if it is still wanted.",
         ),
+        FailureKind.NOBODY_WAITED: (
+            "{provider} had taken an order that nobody waited for any more.",
+            "*Deliver again* posts its clip.",
+        ),
     }
 )
 """What happened, and what to do next. What it means for the money stands between them."""
@@ -118,10 +123,16 @@ def explain(job: Job, *, stoppable: bool = False) -> str:
 
 def money_sentence(job: Job) -> str:
     """What was charged for a clip that is over."""
-    if (job.failure and job.failure.kind is FailureKind.COUNTED_AS_SPENT) or (job.attempt > 1 and job.cost_micro_usd):
+    if job.failure and job.failure.kind is FailureKind.NOBODY_WAITED:
+        more = f", and {dollars(job.cost_micro_usd)} more was charged" if job.cost_micro_usd else ""
+        return f"What it cost is counted with {escape(job.failure.detail)}{more}."
+    if (job.failure and job.failure.kind is FailureKind.COUNTED_AS_SPENT) or (job.reordered and job.cost_micro_usd):
         # Of several orders, what the earlier ones cost is not known: they count in full.
         return f"{dollars(job.cost_micro_usd or job.price_micro_usd)} is counted as spent."
-    return f"{dollars(job.cost_micro_usd)} was charged." if job.cost_micro_usd else "Nothing was charged."
+    if job.cost_micro_usd:
+        return f"{dollars(job.cost_micro_usd)} was charged."
+    # Of the clip of an order that nobody waited for the price was counted with another clip.
+    return "Nothing was charged." if job.price_micro_usd else "Nothing more was charged."
 
 
 def _so_far(job: Job) -> str:
@@ -249,6 +260,11 @@ def _stopped_money(job: Job) -> str:
 
 def _cancelled(job: Job) -> str:
     by = f" by <@{job.cancel_by}>" if job.cancel_by else ""
+    if job.failure and job.failure.kind is FailureKind.NOBODY_WAITED:
+        return (
+            f"{provider_name(job.provider)} had taken an order of {escape(job.failure.detail)} that nobody waited for "
+            f"any more. {money_sentence(job)} The clip is kept: *Deliver again* posts it for free."
+        )
     if job.clip_key is None and job.task_id is not None:
         return f"Stopped{by} after it was ordered: {provider_name(job.provider)} stopped it. {_stopped_money(job)}"
     if job.clip_key is None:

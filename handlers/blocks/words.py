@@ -1,32 +1,20 @@
 """The nouns of a card in words: recipes, prices, providers, waiting times."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
-from types import MappingProxyType
 
-from bot.domain.pretend import is_pretend, real_name
 from bot.domain.pricing import dollars
+from bot.domain.provider_names import about_price, shown_name
 from bot.domain.recipe import MINI, Recipe
 from handlers.blocks.kit import escape
 
 LONGEST_NEGATIVE = 150
 """Characters of a negative prompt that a recipe line repeats."""
 
-_PROVIDERS: Mapping[str, str] = MappingProxyType(
-    {
-        "apimart": "APIMart",
-        "empiriolabs": "EmpirioLabs",
-        "hiapi": "HiAPI",
-        "muapi": "Muapi",
-        "seedanceapi": "seedanceapi.org",
-    }
-)
-
 
 def provider_name(provider: str) -> str:
     """How a provider writes itself, and whether it is a pretend one; safe in mrkdwn."""
-    name = _PROVIDERS.get(real_name(provider), escape(real_name(provider)))
-    return f"Pretend {name}" if is_pretend(provider) else name
+    return escape(shown_name(provider))
 
 
 def recipe_words(recipe: Recipe) -> str:
@@ -50,9 +38,8 @@ def price_words(micro_usd: int, *, assumed: bool, provider: str) -> str:
 
 def price_note(provider: str, *, assumed: bool) -> str:
     """That a price is pretended or assumed, with the space before it; empty when it is neither."""
-    if is_pretend(provider):
-        return " (pretend: nothing is charged)"
-    return f" (assumed: {provider_name(provider)} publishes no price)" if assumed else ""
+    note = about_price(provider, assumed=assumed)
+    return f" {escape(note)}" if note else ""
 
 
 def waited_words(waited: timedelta) -> str:

@@ -14,6 +14,7 @@ from storage.memory.inbox import MemoryInbox
 from storage.memory.jobs import MemoryJobs
 from storage.memory.leases import MemoryLeases
 from storage.memory.ledger import MemoryLedger
+from storage.memory.outages import MemoryOutages
 from storage.memory.preferences import MemoryPreferences
 from storage.memory.tables import Tables
 
@@ -28,6 +29,7 @@ class MemoryTransaction:
     audit: MemoryAudit
     preferences: MemoryPreferences
     announcements: MemoryAnnouncements
+    outages: MemoryOutages
     leases: MemoryLeases
 
 
@@ -67,5 +69,6 @@ class MemoryStorage:
             audit=MemoryAudit(tables, self._zone),
             preferences=MemoryPreferences(tables),
             announcements=MemoryAnnouncements(tables),
+            outages=MemoryOutages(tables),
             leases=MemoryLeases(tables),
         )

@@ -73,8 +73,8 @@ class MemoryJobs(MemoryAsks):
         if stored is None or not owned_by(ownership, stored) or stored.version != job.version:
             raise Fenced(f"job {job.id} was moved or taken over since it was read")
         saved = replace(job, version=job.version + 1, owner=ownership.owner, epoch=ownership.epoch)
-        flags = {"cancel_by": stored.cancel_by, "wish": stored.wish, "wish_by": stored.wish_by}
-        self._put_job(replace(saved, **flags))  # type: ignore[arg-type]
+        kept = replace(saved, cancel_by=stored.cancel_by, wish=stored.wish)
+        self._put_job(replace(kept, wish_by=stored.wish_by, wish_micro_usd=stored.wish_micro_usd))
         self._tables.timeline.append(entry)
         return saved
 
@@ -83,18 +83,18 @@ class MemoryJobs(MemoryAsks):
         if job is not None and job.cancel_by is None:
             self._flag(workspace, job_id, cancel_by=person)
 
-    async def wish(self, workspace: str, job_id: str, wish: Wish, person: str) -> None:
+    async def wish(self, workspace: str, job_id: str, wish: Wish, person: str, micro_usd: int | None = None) -> None:
         job = self._tables.jobs.get((workspace, job_id))
         if job is not None:
             version = job.version + (wish is Wish.ORDER_AGAIN)
-            self._flag(workspace, job_id, wish=wish, wish_by=person, version=version)
+            self._flag(workspace, job_id, wish=wish, wish_by=person, wish_micro_usd=micro_usd, version=version)
 
     async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
         job = self._tables.jobs.get((workspace, job_id))
         if job is None or job.wish is not wish:
             return
         delivered = {"cancel_by": None} if wish is Wish.DELIVER_AGAIN else {}
-        self._flag(workspace, job_id, wish=None, wish_by=None, **delivered)
+        self._flag(workspace, job_id, wish=None, wish_by=None, wish_micro_usd=None, **delivered)
 
     async def claim(self, ownership: Ownership, limit: int, now: datetime) -> list[Job]:
         self._tables.end_lapsed(now)

@@ -158,6 +158,8 @@ FULL_JOB = Job(
     updated_at=later(1.000001),
     due_at=later(2),
     named=True,
+    free_ratio=Ratio.TALL,
+    reordered=True,
     wait_reason=WaitReason.PROVIDER_CREDIT,
     attempt=2,
     tries=3,
@@ -183,6 +185,7 @@ FULL_JOB = Job(
     cancel_by="U3",
     wish=Wish.DELIVER_AGAIN,
     wish_by="U4",
+    wish_micro_usd=7_000_000_000_000,
 )
 
 FULL_ATTEMPT = Attempt(

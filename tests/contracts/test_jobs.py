@@ -158,7 +158,8 @@ async def test_a_save_writes_every_field_but_the_flags_and_counts_up_the_version
         saved = await tx.jobs.save(moved, ours, entry_for(moved, "Moved"))
     assert_same(saved, replace(moved, version=read.version + 1))
     async with storage.read() as tx:
-        assert_same(await tx.jobs.job("T1", "j1"), replace(saved, cancel_by=None, wish=None, wish_by=None))
+        unflagged = replace(saved, cancel_by=None, wish=None, wish_by=None, wish_micro_usd=None)
+        assert_same(await tx.jobs.job("T1", "j1"), unflagged)
 
 
 async def test_a_saved_job_can_be_saved_again_in_the_same_transaction(storage: Storage) -> None:
@@ -228,19 +229,20 @@ async def test_flags_and_saves_do_not_disturb_one_another(storage: Storage) -> N
     (read,) = await claimed(storage, ours, a_job())
     async with storage.begin() as tx:
         await tx.jobs.request_cancel("T1", "j1", "U8")
-        await tx.jobs.wish("T1", "j1", Wish.GIVE_UP, "U9")
+        await tx.jobs.wish("T1", "j1", Wish.USE_ANOTHER_PROVIDER, "U9", 7)
     async with storage.begin() as tx:
         await tx.jobs.save(replace(read, state=State.RENDERING), ours, entry_for(read))
         job = await tx.jobs.job("T1", "j1")
-    assert (job.state, job.cancel_by, job.wish, job.wish_by) == (State.RENDERING, "U8", Wish.GIVE_UP, "U9")
+    assert (job.state, job.cancel_by) == (State.RENDERING, "U8")
+    assert (job.wish, job.wish_by, job.wish_micro_usd) == (Wish.USE_ANOTHER_PROVIDER, "U9", 7)
 
 
 async def test_of_requests_to_stop_the_first_stays_and_of_wishes_the_last(storage: Storage) -> None:
     async with storage.begin() as tx:
         await put(tx, a_job(), a_job(id="j2", number=2))
-        for person, wish in [("U1", Wish.CHECK_AGAIN), ("U2", Wish.ORDER_AGAIN)]:
+        for person, wish, most in [("U1", Wish.CHECK_AGAIN, 7), ("U2", Wish.ORDER_AGAIN, None)]:
             await tx.jobs.request_cancel("T1", "j1", person)
-            await tx.jobs.wish("T1", "j1", wish, person)
+            await tx.jobs.wish("T1", "j1", wish, person, most)
         job = await tx.jobs.job("T1", "j1")
         assert await tx.jobs.job("T1", "j2") == a_job(id="j2", number=2)
     assert_same(job, a_job(cancel_by="U1", wish=Wish.ORDER_AGAIN, wish_by="U2", version=2))
@@ -263,7 +265,7 @@ async def test_who_has_not_seen_that_it_is_ordered_again_cannot_end_the_job(stor
 
 async def test_a_wish_that_was_acted_upon_is_gone_and_another_one_pressed_meanwhile_stays(storage: Storage) -> None:
     async with storage.begin() as tx:
-        await put(tx, a_job(cancel_by="U1", wish=Wish.GIVE_UP, wish_by="U2"))
+        await put(tx, a_job(cancel_by="U1", wish=Wish.GIVE_UP, wish_by="U2", wish_micro_usd=7))
         await tx.jobs.clear_wish("T1", "j1", Wish.CHECK_AGAIN)
         assert (await tx.jobs.job("T1", "j1")).wish is Wish.GIVE_UP
         await tx.jobs.clear_wish("T1", "j1", Wish.GIVE_UP)

@@ -151,13 +151,15 @@ async def test_what_an_earlier_release_wrote_is_brought_forward(empty_url: str) 
 
     async with open_storage(empty_url, alone=False) as storage, storage.begin() as tx:
         jobs = {job_id: await tx.jobs.job("T1", job_id) for job_id in ("j1", "j2", "j3")}
-        assert_same(jobs["j1"], replace(FULL_JOB, stage=Stage.DRAFT, as_final_micro_usd=None))
+        unchosen = replace(FULL_JOB, free_ratio=None, wish_micro_usd=None)
+        assert_same(jobs["j1"], replace(unchosen, stage=Stage.DRAFT, as_final_micro_usd=None))
         assert_same(await tx.jobs.attempt("T1", "j1", 2), replace(FULL_ATTEMPT, path=""))
         assert {job_id: job.stage for job_id, job in jobs.items()} == {
             "j1": Stage.DRAFT,
             "j2": Stage.FINAL,
             "j3": Stage.DRAFT,
         }
+        assert [job.reordered for job in jobs.values()] == [True, False, False]
         entries = await tx.ledger.entries()
         assert [(one.job_id, one.attempt, one.seq, one.kind, one.stage) for one in entries] == [
             ("j1", 1, 0, EntryKind.HOLD, Stage.DRAFT),
@@ -193,12 +195,13 @@ def _write_as_0001(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
         asks = [("a1", AskKind.DRAFT), ("a2", AskKind.PROMOTION), ("a3", AskKind.VARIANT)]
         insert("asks", *(ask | {"id": ask_id, "kind": kind.value} for ask_id, kind in asks))
         insert("supporters", {"workspace": "T1", "ask_id": "a2", "person": "U5", "at": NOW})
-        later_columns = {"stage", "as_final_micro_usd", "named"}
+        later_columns = {"stage", "as_final_micro_usd", "named", "reordered", "free_ratio", "wish_micro_usd"}
         job = {name: value for name, value in job_to_row(FULL_JOB) if name not in later_columns}
         insert("jobs", *(job | {"id": f"j{n}", "ask_id": f"a{n}", "task_id": f"task-{n}"} for n in (1, 2, 3)))
         insert("attempts", {name: value for name, value in asdict(FULL_ATTEMPT).items() if name != "path"})
         insert("evidence", asdict(FULL_EVIDENCE) | {"kind": FULL_EVIDENCE.kind.value})
-        insert("timeline", asdict(entry_for(FULL_JOB)) | {"state": FULL_JOB.state.value})
+        again = {"event": "Reordered", "state": FULL_JOB.state.value}
+        insert("timeline", asdict(entry_for(FULL_JOB)) | again)
         insert("inbox", {"workspace": "T1", "key": "event", "at": NOW})
         insert("caps", {"workspace": "T1", "scope": "workspace_month", "subject": "T1", "period": "2026-11"})
         insert("leases", {"owner": "process-1", "epoch": 3, "until": None})

@@ -22,6 +22,7 @@ from bot.services.ordering import Ordering
 from bot.services.places import Places
 from bot.services.policies import Policies
 from bot.services.policy import Policy
+from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
 from storage import MemoryClips, open_storage
 from tests.support.clock import SettableClock
@@ -123,7 +124,7 @@ async def order(bench: Bench, job: Job) -> None:
         clock=bench.clock,
         wake=bench.ring,
     )
-    await Ordering(bench=bench, balances=balances).submit(job, ask)
+    await Ordering(bench=bench, rerouting=Rerouting(bench=bench), balances=balances).submit(job, ask)
 
 
 async def state(storage: Storage, job: Job) -> State:

@@ -241,6 +241,7 @@ async def test_an_unknown_task_is_not_found(studio: Studio) -> None:
         ({"reference_image_urls": ["https://x.example/1.png"] * 10}, "at most 9"),
         ({"reference_video_urls": ["https://x.example/1.mp4"] * 4}, "at most 3"),
         ({"reference_audio_urls": ["https://x.example/1.wav"] * 4}, "at most 3"),
+        ({"reference_audio_urls": ["https://x.example/1.wav"]}, "needs reference_image_urls or reference_video_urls"),
         ({"reference_image_urls": "https://x.example/1.png"}, "list"),
     ],
 )
@@ -374,6 +375,8 @@ async def test_a_reference_is_fetched_and_held_to_the_limits(
     studio: Studio, shelf: str, field: str, names: list[str], said: str
 ) -> None:
     changes: dict[str, Any] = {field: [f"{shelf}/{name}" for name in names]}
+    if field == "reference_audio_urls":
+        changes["reference_image_urls"] = [f"{shelf}/wide.png"]
     answer = await studio.create(**changes)
     assert answer.status_code == 400
     assert said in answer.json()["message"]

@@ -53,7 +53,7 @@ async def test_what_is_nobodys_choice_is_made_elsewhere_and_who_named_the_provid
         await play.studio.slash("maya", "/clip a red panda")
         await play.clips(1)
         await play.studio.message_where(
-            lambda one: "made by muapi at $0.32 a clip" in str(one.get("blocks")), what="the card says who makes it"
+            lambda one: "made by Muapi at $0.32 a clip" in str(one.get("blocks")), what="the card says who makes it"
         )
         assert await play.ledger() == []
 

@@ -64,7 +64,7 @@ async def test_headless_says_at_once_when_no_clip_can_come(tmp_path: Path) -> No
     )
     assert priced.code == waiting.code == 1
     assert priced.out == waiting.out == ""
-    assert "Estimate: $0.32" in priced.err
+    assert "Estimate: $0.28" in priced.err
     assert priced.err.splitlines()[-1] == "dailies: No clip comes of that: the bot answered, and nothing was ordered."
     assert "dailies: It waits for Confirm, which nobody presses here." in waiting.err.splitlines()[-1]
     assert re.search(r"Press \*Confirm\* on its card until \d{4}-\d\d-\d\d \d\d:\d\d UTC\.", waiting.err)

@@ -42,7 +42,7 @@ async def test_without_its_provider_a_clip_goes_elsewhere_or_is_given_back_and_a
 
         assert await play.bot.terminate() == 0
         await play.start_bot(PROVIDERS="muapi")
-        await card_says(play, "whoever can", "hiapi is not set up here any more", "made by muapi at $0.32 a clip")
+        await card_says(play, "whoever can", "HiAPI is not set up here any more", "made by Muapi at $0.32 a clip")
         named = await card_says(play, "a named one", "*failed*", "Nothing was charged.")
         assert "HiAPI is not set up here any more" in str(named["blocks"])
         for prompt in ("a render", "a question"):

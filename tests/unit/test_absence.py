@@ -22,6 +22,7 @@ from bot.services.looking import Looking
 from bot.services.moving import evidence_of
 from bot.services.ordering import Ordering
 from bot.services.rendering import Rendering
+from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
 from tests.unit.test_ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk, notes
 
@@ -43,10 +44,11 @@ class Start:
             self.others, self.one.ordering.bench.router._prices, known=self.known, healthy=self.circuit.healthy
         )
         bench = replace(self.one.ordering.bench, providers=self.others, router=router, circuit=self.circuit)
-        self.absence = Absence(bench=bench)
+        rerouting = Rerouting(bench=bench)
+        self.absence = Absence(bench=bench, rerouting=rerouting)
         balances = self.one.ordering.balances
         balances._providers = self.others
-        self.ordering = Ordering(bench=bench, balances=balances)
+        self.ordering = Ordering(bench=bench, rerouting=rerouting, balances=balances)
         self.rendering = Rendering(bench=bench, looking=Looking(providers=self.others, clock=self.one.clock))
 
     async def absent(self) -> Job | Later | None:
@@ -99,7 +101,7 @@ async def test_what_was_not_ordered_goes_elsewhere_unless_somebody_named_its_pro
             assert not job.cost_micro_usd
         else:
             assert (job.state, job.provider, held) == (State.QUEUED, "muapi", 1)
-            assert "hiapi is not set up here any more and charged nothing" in (await notes(one))[-1]
+            assert "HiAPI is not set up here any more and charged nothing" in (await notes(one))[-1]
 
 
 async def test_what_nobody_else_can_make_ends_with_its_hold_released() -> None:

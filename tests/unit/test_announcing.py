@@ -354,6 +354,8 @@ def test_overbilling_names_both_figures_and_the_mend() -> None:
     text = announcement(news).text
     for words in ("HiAPI charged $0.64 for clip #3 in <#C1>", "held at $0.32", "`PRICE_FILE`", "`[hiapi.mini]`"):
         assert words in text
+    pretend = announcement(replace(news, facts={**facts, "provider": "pretend-hiapi"})).text
+    assert "`[hiapi.mini]`" in pretend, "as PRICE_FILE takes it"
 
 
 @pytest.mark.parametrize(

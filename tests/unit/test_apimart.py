@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from bot.domain.capabilities import Callback, Capabilities, Idempotency, fit
 from bot.domain.failure import FailureKind
@@ -39,11 +38,12 @@ from bot.ports import (
     TaskUnreadable,
 )
 from bot.providers import _http
+from bot.providers._openai import classify
 from bot.providers.apimart import (
+    RESPONSE_VERSION,
     APIMart,
     Dialect,
     capabilities,
-    classify,
     decode_balance,
     decode_order,
     decode_task,
@@ -61,6 +61,7 @@ TASK = "task_01M7XDVZPK7R4N2QW8ETBFCG3H"
 CLIP = "https://upload.apimart.example/f/video/01M7XDVZ.mp4"
 LAST_FRAME = "https://upload.apimart.example/f/image/01M7XDVZ-last.jpg"
 EXPIRES = datetime(2026, 11, 21, 21, 30, 15, tzinfo=UTC)
+ACCEPTED = OrderAccepted(task_id=TASK, replayed=False)
 FINISHED = TaskFinished(url=CLIP, expires_at=EXPIRES, cost_micro_usd=405_000)
 GUIDE = capabilities()
 DOCS = capabilities(Dialect.DOCS)
@@ -276,7 +277,7 @@ def test_models_keys_and_callbacks_are_the_operators_to_choose() -> None:
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize("name", ["", "_guide", "_guide_job", "_versioned"])
 def test_an_order_with_an_id_is_accepted_in_every_shape(name: str, status: int) -> None:
-    assert ordered(status, fixture(f"order_accepted{name}")) == OrderAccepted(task_id=TASK)
+    assert ordered(status, fixture(f"order_accepted{name}")) == ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -292,15 +293,15 @@ def test_an_order_with_an_id_is_accepted_in_every_shape(name: str, status: int) 
     ],
 )
 def test_an_id_is_found_where_it_may_stand(body: object) -> None:
-    assert ordered(200, body) == OrderAccepted(task_id=TASK)
+    assert ordered(200, body) == ACCEPTED
 
 
 def test_an_id_that_is_a_number_is_an_id() -> None:
-    assert ordered(200, {"data": [{"task_id": 42}]}) == OrderAccepted(task_id="42")
+    assert ordered(200, {"data": [{"task_id": 42}]}) == replace(ACCEPTED, task_id="42")
 
 
 def test_a_task_that_is_finished_at_once_says_what_it_cost() -> None:
-    assert ordered(200, fixture("order_accepted_at_once")) == OrderAccepted(task_id=TASK, cost_micro_usd=405_000)
+    assert ordered(200, fixture("order_accepted_at_once")) == replace(ACCEPTED, cost_micro_usd=405_000)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
@@ -316,7 +317,7 @@ def test_a_task_that_is_finished_at_once_says_what_it_cost() -> None:
         {"data": [[{"task_id": TASK}]]},
         {"request_id": "req_1"},
         {"code": "9" * 5_000},
-        {"success": False, "message": "something"},
+        {"success": None, "message": "something"},
         *UNREADABLE,
     ],
 )
@@ -335,7 +336,7 @@ def test_success_without_an_id_is_of_unknown_outcome(status: int, body: object) 
         (402, "order_out_of_credit", FailureKind.OUT_OF_CREDIT, "insufficient balance"),
         (402, "order_out_of_credit_flat", FailureKind.OUT_OF_CREDIT, "insufficient balance"),
         (403, "order_over_quota", FailureKind.OUT_OF_CREDIT, "user quota is not enough"),
-        (403, "order_forbidden", FailureKind.KEY_REFUSED, "this key may not use the model"),
+        (403, "order_forbidden", FailureKind.INVALID, "this key may not use the model"),
         (413, "order_too_large", FailureKind.INVALID, "request body too large"),
         (409, "order_conflict", FailureKind.INVALID, "the model is being replaced"),
     ],
@@ -361,6 +362,36 @@ def test_an_error_counts_where_http_says_200(name: str, kind: FailureKind) -> No
     outcome = ordered(200, fixture(name))
     assert isinstance(outcome, OrderRefused)
     assert outcome.failure.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("something", FailureKind.INVALID),
+        (None, FailureKind.INVALID),
+        ("Insufficient balance", FailureKind.OUT_OF_CREDIT),
+        ("user quota is not enough", FailureKind.OUT_OF_CREDIT),
+        ("Invalid API key", FailureKind.KEY_REFUSED),
+        ("the prompt violates the content policy", FailureKind.POLICY),
+        ("https://files.example/face.png could not be downloaded", FailureKind.BAD_REFERENCE),
+    ],
+)
+def test_no_success_and_no_id_inside_200_is_a_refusal(message: object, kind: FailureKind) -> None:
+    outcome = ordered(200, {"success": False, "message": message})
+    assert isinstance(outcome, OrderRefused)
+    assert outcome.failure.kind is kind
+
+
+@pytest.mark.parametrize(
+    "message", ["Internal server error", "upstream timeout", "Request timed out", "try again later"]
+)
+def test_no_success_for_reasons_of_the_server_stays_unknown(message: str) -> None:
+    assert ordered(200, {"success": False, "message": message}) == OrderUnknown(why="HTTP 200")
+
+
+def test_no_success_beside_an_id_is_a_task_and_too_many_requests_are_throttled() -> None:
+    assert ordered(200, {"success": False, "task_id": TASK}) == ACCEPTED
+    assert ordered(200, {"success": False, "message": "Too many requests"}) == OrderThrottled(retry_after_seconds=None)
 
 
 @pytest.mark.parametrize("code", [500, 503, "503", 408, 504])
@@ -516,7 +547,7 @@ def test_an_expiry_that_is_none_is_not_known(expires_at: object) -> None:
         ({"cost": 0.0528}, 52_800),
         ({"cost": 0.1 + 0.2}, 300_000),
         ({"cost": 1}, 1_000_000),
-        ({"cost": 0}, 0),
+        ({"cost": 0}, None),
         ({"credits_cost": 4.05}, 405_000),
         ({"cost": None, "credits_cost": "4.05"}, 405_000),
         ({"cost": 0.405, "credits_cost": 99}, 405_000),
@@ -548,6 +579,8 @@ def test_a_cost_is_read_to_the_micro_dollar_or_not_at_all(figures: dict[str, Any
         task(status="completed", result={"videos": {"url": CLIP}}),
         task(status="completed", result={"videos": [{"url": [["x"]]}]}),
         task(status="completed", result={"videos": [{"url": 7}]}),
+        task(status="completed", result={"videos": [{"url": "N/A"}]}),
+        task(status="completed", result={"videos": [{"url": ["", "pending", "ftp://upload.apimart.example/1.mp4"]}]}),
     ],
 )
 def test_success_without_a_link_is_asked_again(body: object) -> None:
@@ -576,7 +609,6 @@ def test_success_without_a_link_is_asked_again(body: object) -> None:
         ("failed_timeout", FailureKind.TIMEOUT, "generation timed out (upstream_error)"),
         ("failed_upstream", FailureKind.PROVIDER, "something broke (internal_error)"),
         ("failed_without_words", FailureKind.PROVIDER, ""),
-        ("cancelled", FailureKind.PROVIDER, "cancelled"),
     ],
 )
 def test_a_failed_task_says_of_which_class_and_is_not_charged(name: str, kind: FailureKind, detail: str) -> None:
@@ -588,7 +620,18 @@ def test_a_failed_task_says_of_which_class_and_is_not_charged(name: str, kind: F
 def test_a_failed_task_that_names_a_cost_is_charged() -> None:
     report = seen(200, fixture("task_failed_charged"))
     assert isinstance(report, TaskFailed)
-    assert report.charged
+    assert (report.charged, report.cost_micro_usd, report.kept_micro_usd) == (True, 405_000, 405_000)
+
+
+@pytest.mark.parametrize(("figures", "kept"), [({}, None), ({"cost": 0}, 0), ({"credits_cost": 1}, 100_000)])
+def test_a_task_that_was_stopped_is_charged_unless_it_says_that_it_cost_nothing(
+    figures: dict[str, Any], kept: int | None
+) -> None:
+    body = json.loads(fixture("task_cancelled"))
+    body["data"] |= figures
+    report = seen(200, body)
+    assert isinstance(report, TaskFailed)
+    assert (report.failure.detail, report.kept_micro_usd) == ("cancelled", kept)
 
 
 @pytest.mark.parametrize("word", ["failed", "FAILED", "failure", "error", "cancelled"])
@@ -603,6 +646,10 @@ def test_a_failure_in_another_shape_is_a_failure(word: str, error: object) -> No
     ("message", "kind"),
     [
         ("Content Moderation failed", FailureKind.POLICY),
+        ("https://files.example/face.png could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("https://files.example/risk.png?policy=1: could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("audio: https://files.example/content/audio.mp3 could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("NSFW content detected", FailureKind.POLICY),
         ("output may violate copyright", FailureKind.POLICY),
         ("audio failed the audit", FailureKind.AUDIO_MODERATION),
         ("a human face was detected", FailureKind.FACE),
@@ -661,6 +708,10 @@ def test_a_balance_says_what_is_left(name: str, balance: Credit | None) -> None:
     assert decode_balance(said(200, fixture(name))) == balance
     assert decode_balance(said(500, fixture(name))) is None
     assert decode_balance(said(200, loaded(name) | {"success": False})) is None
+
+
+def test_an_absurd_balance_is_not_taken_for_no_limit() -> None:
+    assert decode_balance(said(200, {"success": True, "remain_balance": 1e30})) is None
 
 
 @given(body=objects_with("remain_balance", "unlimited_quota", "success"))
@@ -725,38 +776,29 @@ async def test_an_order_goes_out_once_with_its_key_and_bytes(suffix: str) -> Non
     async with serving(answering(200, fixture("order_accepted"))) as server, vendor(server.origin + suffix) as apimart:
         order = apimart.order(a_recipe(), "j1-1")
         assert order == Order(key="j1-1", body=encode(a_recipe(), "seedance-2-0-fast"))
-        assert await apimart.submit(order) == OrderAccepted(task_id=TASK)
+        assert await apimart.submit(order) == ACCEPTED
     (asked,) = server.asked
     assert (asked.method, asked.target, asked.body) == ("POST", "/v1/videos/generations", order.body)
     assert asked.headers["idempotency-key"] == "j1-1"
     assert asked.headers["authorization"] == "Bearer made-up-key"
     assert asked.headers["content-type"] == "application/json"
-    assert "x-apimart-response-version" not in asked.headers
+    assert asked.headers["x-apimart-response-version"] == RESPONSE_VERSION
 
 
-async def test_a_response_version_can_be_asked_for() -> None:
-    answer = answering(200, fixture("order_accepted_versioned"))
-    async with serving(answer) as server, vendor(server.origin, response_version="2026-07-27") as apimart:
-        assert await apimart.submit(apimart.order(a_recipe(), "j1-1")) == OrderAccepted(task_id=TASK)
-    assert server.asked[0].headers["x-apimart-response-version"] == "2026-07-27"
+@pytest.mark.parametrize(("version", "name"), [("2026-09-01", "order_accepted_versioned"), (None, "order_accepted")])
+async def test_answers_of_another_day_or_of_none_can_be_asked_for(version: str | None, name: str) -> None:
+    async with serving(answering(200, fixture(name))) as server, vendor(server.origin, response_version=version) as one:
+        assert await one.submit(one.order(a_recipe(), "j1-1")) == ACCEPTED
+    assert server.asked[0].headers.get("x-apimart-response-version") == version
 
 
-@pytest.mark.parametrize(("said_so", "warned"), [("true", False), ("false", True)])
-async def test_a_repeat_that_is_no_replay_is_said_to_the_operator(said_so: str, warned: bool) -> None:
-    """The first may have been charged too, if APIMart did not honour the key."""
-    answers = [whole(502), whole(200, fixture("order_accepted"), idempotency_replayed=said_so)] * 2
-
-    async def answer(writer: Any, _: Asked) -> None:
-        writer.write(answers.pop(0))
-
-    async with serving(answer) as server, vendor(server.origin) as apimart:
-        order = apimart.order(a_recipe(), "j1-1")
-        with capture_logs() as logs:
-            assert isinstance(await apimart.submit(order), OrderUnknown)
-            assert await apimart.submit(order) == OrderAccepted(task_id=TASK)
-            assert await apimart.submit(apimart.order(a_recipe(), "j2-1")) == OrderUnknown(why="HTTP 502")
-    expected = {"event": "order_repeated_not_replayed", "provider": "apimart", "key": "j1-1", "task_id": TASK}
-    assert [{name: one[name] for name in expected} for one in logs] == ([expected] if warned else [])
+@pytest.mark.parametrize(("headers", "known"), [({"idempotency_replayed": "true"}, True), ({}, False)])
+async def test_an_acceptance_says_whether_the_key_was_known(headers: dict[str, str], known: bool) -> None:
+    """Also to a process that did not send the first one."""
+    answer = whole(200, fixture("order_accepted"), **headers)
+    async with serving(by_path(videos_generations=answer)) as server, vendor(server.origin) as apimart:
+        outcome = await apimart.submit(apimart.order(a_recipe(), "j1-1"))
+    assert outcome == replace(ACCEPTED, replayed=known)
 
 
 async def test_every_order_has_a_fresh_connection_and_looks_share_one() -> None:

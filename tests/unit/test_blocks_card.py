@@ -257,7 +257,7 @@ def test_eight_takes_of_the_longest_of_everything_are_lawful(state: State) -> No
     assert "#108" in json.dumps(message.blocks)
 
 
-@pytest.mark.parametrize("kind", FailureKind)
+@pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind is not FailureKind.NOBODY_WAITED])
 @pytest.mark.parametrize("cost", [0, 324_000])
 def test_a_failure_says_what_happened_what_it_costs_and_what_to_do(kind: FailureKind, cost: int) -> None:
     failed = job_in(State.FAILED, failure=Failure(kind=kind, detail="their words"), cost_micro_usd=cost)
@@ -291,7 +291,7 @@ def test_a_failure_says_what_happened_what_it_costs_and_what_to_do(kind: Failure
 )
 def test_after_a_second_order_the_first_is_counted_as_spent(state: State, changes: dict[str, Any]) -> None:
     """Nobody knows whether the first order was charged: no sentence may say that nothing was."""
-    message = card(shown(job_in(state, attempt=2, cost_micro_usd=320_000, **changes)))
+    message = card(shown(job_in(state, attempt=2, reordered=True, cost_micro_usd=320_000, **changes)))
     assert_lawful(message)
     assert "Nothing was charged" not in everything(message)
     row = next(text for text in _mrkdwn(message.blocks) if text.startswith("*#1*"))

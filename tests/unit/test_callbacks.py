@@ -8,7 +8,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from bot.domain.job import Evidence, EvidenceKind, Job, State
-from bot.ports import NotGenuine, StorageBusy
+from bot.ports import NotGenuine, StorageBusy, TaskReport, TaskRunning
 from bot.services.callbacks import MOST_CALLS, Callbacks, Heard
 from bot.web.callbacks import PREFIX, CallbackEndpoint
 from bot.web.site import Site
@@ -32,6 +32,9 @@ class Caller(Declared):
         except ValueError:
             return None
         return said.get("task") if isinstance(said, dict) else None
+
+    async def look(self, task_id: str) -> TaskReport:
+        return TaskRunning()
 
 
 @dataclass
@@ -60,7 +63,13 @@ async def ear() -> Ear:
         await tx.jobs.add_attempt(attempt)
     called: list[Job] = []
     providers = {name: Caller(capabilities(name)) for name in ("hiapi", "muapi")}
-    callbacks = Callbacks(storage=house.storage, providers=providers, clock=house.clock, called_about=called.append)
+    callbacks = Callbacks(
+        storage=house.storage,
+        providers=providers,
+        policies=house.policies(),
+        clock=house.clock,
+        called_about=called.append,
+    )
     return Ear(callbacks=callbacks, house=house, job=job, called=called)
 
 
@@ -108,10 +117,20 @@ async def test_so_many_calls_of_one_order_are_written_down_and_no_more(ear: Ear)
 
 
 @pytest.mark.jobs_set_by_hand(reason="ordered again without what that means for the money")
-async def test_a_late_call_about_an_order_that_was_replaced_wakes_nobody(ear: Ear) -> None:
+async def test_a_late_call_about_an_order_that_was_replaced_is_to_come_again_while_its_task_runs(ear: Ear) -> None:
+    """How it ended decides whether there is a clip that nobody knows of; until then nothing is on disk."""
     await ear.house.moved(ear.job, attempt=2, state=State.QUEUED)
-    assert await ear.hear(b'{"task": "tk-1"}') is Heard.TAKEN
-    assert [one.attempt for one in await ear.evidence()] == [1]
+    async with door(ear.callbacks) as http:
+        answer = await http.post(f"/callbacks/hiapi/{TOKEN}", content=b'{"task": "tk-1"}')
+    assert answer.status_code == 503
+    assert (await ear.evidence(), ear.called) == ([], [])
+
+
+@pytest.mark.jobs_set_by_hand(reason="ordered again without what that means for the money")
+async def test_a_late_call_that_names_no_task_is_written_down_and_nothing_else(ear: Ear) -> None:
+    await ear.house.moved(ear.job, attempt=2, state=State.QUEUED)
+    assert await ear.hear(b"{}") is Heard.TAKEN
+    assert [(one.attempt, one.value) for one in await ear.evidence()] == [(1, "")]
     assert ear.called == []
 
 

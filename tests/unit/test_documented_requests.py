@@ -48,6 +48,10 @@ ELSEWHERE = {
 }
 """All that is sent and does not stand in a source document, and where it is known from."""
 
+FEWER = {("seedanceapi", "images"): 1}
+"""Lists of which fewer are offered than are documented: a lone picture there is a first frame, and of those after it
+nothing is said."""
+
 
 def everything(can: Capabilities) -> Iterator[Recipe]:
     """Every way of asking, in every resolution, ratio and length that the tier declares; with and without sound and a
@@ -120,7 +124,7 @@ def test_all_that_is_documented_is_offered(name: str, can: Capabilities) -> None
         if "maximum" in about:
             assert (min(values), max(values)) == (about["minimum"], about["maximum"]), field
         if "maxItems" in about:
-            assert max(len(one) for one in values) == about["maxItems"], field
+            assert max(len(one) for one in values) == FEWER.get((name, field), about["maxItems"]), field
 
 
 def _places(schema: Json, body: Json) -> Iterator[tuple[Json, Json]]:

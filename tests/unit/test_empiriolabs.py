@@ -39,11 +39,11 @@ from bot.ports import (
     TaskUnreadable,
 )
 from bot.providers import _http
-from bot.providers._empiriolabs_paths import Paths, job_of, poll_path
+from bot.providers._empiriolabs_paths import Paths, job_of, poll_path, usage_address
+from bot.providers._openai import classify
 from bot.providers.empiriolabs import (
     EmpirioLabs,
     capabilities,
-    classify,
     decode_balance,
     decode_list,
     decode_order,
@@ -589,7 +589,6 @@ def test_success_is_finished_with_its_link_wherever_it_stands(name: str) -> None
         job(status="completed", result={"data": [CLIP]}),
         job(status="completed", result={"data": [{"url": "  "}]}),
         job(status="completed", result={"data": [{"url": "ftp://media.example/a.mp4"}]}),
-        job(status="completed", result={"data": [{"url": [CLIP]}]}),
     ],
 )
 def test_success_without_a_link_is_asked_again(body: object) -> None:
@@ -638,6 +637,10 @@ def test_a_failure_in_another_shape_is_a_failure(error: object) -> None:
     ("message", "kind"),
     [
         ("Content Moderation failed", FailureKind.POLICY),
+        ("https://files.example/face.png could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("https://files.example/risk.png?policy=1: could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("audio: https://files.example/content/audio.mp3 could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("NSFW content detected", FailureKind.POLICY),
         ("audio failed the audit", FailureKind.AUDIO_MODERATION),
         ("likeness of a public figure", FailureKind.FACE),
         ("the video could not be downloaded", FailureKind.BAD_REFERENCE),
@@ -849,7 +852,7 @@ async def test_addresses_can_be_set_and_what_has_none_is_not_asked_for() -> None
         ("GET", "/v2/tasks/7/state"),
         ("GET", "/v2/tasks?limit=100"),
         ("DELETE", "/v2/tasks/7"),
-        ("GET", "/v2/balance?limit=1"),
+        ("GET", "/v2/balance?source=api&limit=25"),
     ]
     nothing = Paths(jobs=None, cancel=None, usage=None)
     async with serving(answering(200, {"id": "seedance-2-0-mini"})) as server:
@@ -861,6 +864,59 @@ async def test_addresses_can_be_set_and_what_has_none_is_not_asked_for() -> None
             )
             assert await empirio.check() is None
         assert [asked.target for asked in server.asked] == ["/v1/models/seedance-2-0-mini"]
+
+
+DOCUMENTED_USAGE = "https://platform.empiriolabs.ai/api/v1/account/usage"
+
+
+@pytest.mark.parametrize(
+    ("root", "usage", "where"),
+    [
+        (ROOT, DOCUMENTED_USAGE, DOCUMENTED_USAGE),
+        (ROOT.upper(), DOCUMENTED_USAGE, DOCUMENTED_USAGE),
+        ("http://127.0.0.1:9/sandbox", DOCUMENTED_USAGE, "http://127.0.0.1:9/sandbox/api/v1/account/usage"),
+        ("https://proxy.example", DOCUMENTED_USAGE, "https://proxy.example/api/v1/account/usage"),
+        ("https://proxy.example", "https://mine.example/left", "https://mine.example/left"),
+        (ROOT, "/v1/account/usage", f"{ROOT}/v1/account/usage"),
+    ],
+)
+def test_usage_is_asked_for_where_it_is_documented_and_the_key_goes_to_no_host_that_was_not_chosen(
+    root: str, usage: str, where: str
+) -> None:
+    assert Paths().usage == DOCUMENTED_USAGE
+    assert usage_address(root, usage, public=ROOT) == where
+
+
+async def test_the_balance_is_asked_for_as_documented() -> None:
+    async with serving(answering(200, fixture("balance"))) as server, vendor(f"{server.origin}/v1") as empirio:
+        assert await empirio.balance() == Credit(micro_usd=12_345_678)
+    (asked,) = server.asked
+    assert (asked.method, asked.target) == ("GET", "/api/v1/account/usage?source=api&limit=25")
+    assert asked.headers["authorization"] == "Bearer made-up-key"
+
+
+@pytest.mark.parametrize(
+    ("usage", "api", "kind"),
+    [
+        ((200, fixture("balance")), (200, {"id": "seedance-2-0-mini"}), None),
+        ((200, b"<html>"), (200, {"id": "seedance-2-0-mini"}), None),
+        ((503, b""), (200, {"id": "seedance-2-0-mini"}), None),
+        ((200, fixture("balance")), (503, b""), FailureKind.PROVIDER),
+        ((200, fixture("balance_used_up")), (200, {"id": "seedance-2-0-mini"}), FailureKind.OUT_OF_CREDIT),
+        ((401, fixture("order_unauthorized")), (200, {"id": "seedance-2-0-mini"}), FailureKind.KEY_REFUSED),
+    ],
+)
+async def test_a_check_asks_the_api_itself_where_usage_is_elsewhere(
+    usage: tuple[int, bytes | object], api: tuple[int, bytes | object], kind: FailureKind | None
+) -> None:
+    """Its health is not that of another host."""
+    async with serving(answering(*usage)) as platform, serving(answering(*api)) as server:
+        paths = Paths(usage=f"{platform.origin}/api/v1/account/usage")
+        async with vendor(server.origin, paths=paths) as empirio:
+            failure = await empirio.check()
+    assert (failure and failure.kind) == kind
+    assert [asked.target for asked in platform.asked] == ["/api/v1/account/usage?source=api&limit=25"]
+    assert {asked.target for asked in server.asked} <= {"/v1/models/seedance-2-0-mini"}
 
 
 @pytest.mark.parametrize(

@@ -92,10 +92,11 @@ def task(**data: Any) -> dict[str, Any]:
     ("amount", "cost"),
     [
         (0.64, 640_000),
-        (0, 0),
+        (0, None),
         (0.0425, 42_500),
         (None, None),
-        ("0.64", None),
+        ("0.64", 640_000),
+        ("free", None),
         (True, None),
         (-1, None),
         (1e9, None),
@@ -107,6 +108,9 @@ def test_a_cost_is_believed_where_an_answer_names_one_in_dollars(amount: object,
     assert ordered(200, task(costUsd=amount)) == OrderAccepted(task_id=TASK, cost_micro_usd=cost)
     finished = seen(200, task(status="success", output=output, costUsd=amount))
     assert finished == TaskFinished(url=CLIP, expires_at=None, cost_micro_usd=cost)
+    failed = seen(200, task(status="fail", costUsd=amount))
+    assert isinstance(failed, TaskFailed)
+    assert failed.kept_micro_usd == (cost or 0)
 
 
 # --- what is sent ----------------------------------------------------------------------------------------------------
@@ -168,7 +172,11 @@ RECIPE = Recipe(prompt="“x” 🦊", resolution=Resolution.P480, seconds=15, r
         (MINI, {"media": (LAST, FIRST)}, {"first_frame_url": FIRST.url, "last_frame_url": LAST.url}),
         (MINI, {"media": PICTURES}, {"reference_image_urls": [one.url for one in PICTURES]}),
         (MINI, {"media": FILMS}, {"reference_video_urls": [one.url for one in FILMS]}),
-        (MINI, {"media": SOUNDS}, {"reference_audio_urls": [one.url for one in SOUNDS]}),
+        (
+            MINI,
+            {"media": (FILMS[0], *SOUNDS)},
+            {"reference_video_urls": [FILMS[0].url], "reference_audio_urls": [one.url for one in SOUNDS]},
+        ),
         (
             MINI,
             {"media": (SOUNDS[1], PICTURES[1], SOUNDS[0], PICTURES[0])},
@@ -223,7 +231,9 @@ def test_everything_asked_is_sent_and_nothing_else(
         (MINI, {"media": (PICTURES[0], FILMS[0])}, ["--ref"]),
         (MINI, {"media": (*PICTURES, replace(PICTURES[0], url="https://x.example/10.png"))}, ["--ref"]),
         (MINI, {"media": (*FILMS, FILMS[0])}, ["--ref"]),
-        (MINI, {"media": (*SOUNDS, SOUNDS[0])}, ["--ref"]),
+        (MINI, {"media": (*SOUNDS, SOUNDS[0])}, ["--ref", "--ref"]),
+        (MINI, {"media": SOUNDS[:1]}, ["--ref"]),
+        (STANDARD, {"tier": "standard", "media": SOUNDS[:1]}, ["--ref"]),
         (MINI, {"media": (replace(FILMS[0], role=MediaRole.EDIT),)}, ["--edit"]),
         (MINI, {"media": (replace(FILMS[0], role=MediaRole.EXTEND),)}, ["--extend"]),
         (STANDARD, {"tier": "standard", "prompt": "ox"}, ["the prompt"]),
@@ -365,6 +375,14 @@ def test_an_order_still_in_hand_is_asked_again() -> None:
     assert ordered(409) == OrderInFlight(retry_after_seconds=None)
 
 
+@pytest.mark.parametrize("code", ["CONFLICT", "IDEMPOTENCY_KEY_MISMATCH", "TASK_FAILED"])
+@pytest.mark.parametrize("status", [200, 409])
+def test_another_conflict_is_not_in_hand_and_not_repeated(status: int, code: str) -> None:
+    """Something is there already, and it is not known to be the answer to this key."""
+    outcome = ordered(status, {"code": 409, "message": "no", "data": None, "error_code": code})
+    assert outcome == OrderUnknown(why=f"HTTP 409 ({code})", repeatable=False)
+
+
 def test_a_throttled_order_is_not_accepted() -> None:
     assert ordered(429, fixture("order_throttled"), **{"retry-after": "3"}) == OrderThrottled(retry_after_seconds=3.0)
     assert ordered(429, b"<html>") == OrderThrottled(retry_after_seconds=None)
@@ -485,6 +503,8 @@ def test_an_expiry_that_is_none_is_not_known(expire_at: object) -> None:
         task(status="success", output=[CLIP]),
         task(status="success", output=[{"url": "", "type": "video"}]),
         task(status="success", output=[{"url": None, "type": "video"}]),
+        task(status="success", output=[{"url": "N/A", "type": "video"}]),
+        task(status="success", output=[{"url": "ftp://cdn.hiapi.example/0.mp4", "type": "video"}]),
     ],
 )
 def test_success_without_a_link_is_asked_again(body: object) -> None:
@@ -529,6 +549,10 @@ def test_a_failure_in_another_shape_is_a_failure(error: object) -> None:
     [
         ("upstream rejected the prompt", FailureKind.POLICY),
         ("Content Moderation failed", FailureKind.POLICY),
+        ("https://files.example/face.png could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("https://files.example/risk.png?policy=1: could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("audio: https://files.example/content/audio.mp3 could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("NSFW content detected", FailureKind.POLICY),
         ("output may violate copyright", FailureKind.POLICY),
         ("input text risk not pass", FailureKind.POLICY),
         ("audio content issue", FailureKind.AUDIO_MODERATION),
@@ -548,9 +572,22 @@ def test_the_words_of_a_failure_tell_its_class(message: str, kind: FailureKind) 
     assert classify("TASK_FAILED", message).kind is kind
 
 
+def test_so_does_a_code_beside_bland_words() -> None:
+    assert classify("OutputAudioSensitiveContentDetected", "the task failed").kind is FailureKind.AUDIO_MODERATION
+    rejected = ordered(400, {"code": 400, "message": "no", "error_code": "InputTextSensitiveContentDetected"})
+    assert isinstance(rejected, OrderRefused)
+    assert rejected.failure.kind is FailureKind.POLICY
+
+
 @pytest.mark.parametrize("body", [fixture("task_unknown"), b"", b"<html>"])
 def test_an_unknown_task_is_missing(body: bytes) -> None:
     assert seen(404, body) == TaskMissing()
+
+
+def test_an_error_about_the_task_counts_where_http_says_200() -> None:
+    assert seen(200, {"code": 404, "message": "task not found", "data": None}) == TaskMissing()
+    assert seen(200, {"code": 503, "message": "busy", "data": None}) == TaskUnreadable(why="HTTP 503")
+    assert seen(200, {"code": 404, "data": {"taskId": TASK, "status": "queued"}}) == TaskRunning()
 
 
 @pytest.mark.parametrize("status", [201, 204, 307, 400, 401, 403, 408, 429, 500, 502, 503, 504, 520])

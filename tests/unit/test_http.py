@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -309,6 +310,15 @@ def test_words_and_code_of_a_failure() -> None:
     assert failure_text("no faces", "") == "no faces"
     assert failure_text("", "TASK_FAILED") == "TASK_FAILED"
     assert failure_text("", "") == ""
+
+
+@pytest.mark.parametrize("unit", ["a.", "a-", "://a", "a://x@"])
+def test_endless_words_are_cut_in_no_time(unit: str) -> None:
+    """An answer may be a megabyte of anything: a search that tried every letter anew would hold up everybody."""
+    words = unit * (1_000_000 // len(unit))
+    began = time.process_time()
+    failure_text(words, "")
+    assert time.process_time() - began < 2
 
 
 def test_of_a_link_in_a_providers_words_only_the_host_is_kept() -> None:

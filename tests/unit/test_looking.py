@@ -41,10 +41,10 @@ class Counted(Declared):
         return max(sum(1 for other in self.requests if at <= other < at + 60) for at in self.requests)
 
 
-async def watch(looking: Looking, clock: SettableClock, *, seconds: int) -> Counter[str]:
+async def watch(looking: Looking, clock: SettableClock, *, seconds: int, jobs: int = JOBS) -> Counter[str]:
     """Look at many tasks as the runner does, each when it is due; how often each was told of."""
     gap, reports = poll_gap(timedelta(0)), Counter[str]()
-    due = {f"tk-{number}": clock.monotonic() for number in range(JOBS)}
+    due = {f"tk-{number}": clock.monotonic() for number in range(jobs)}
     end = clock.monotonic() + seconds
     while (now := min(due.values())) < end:
         clock.advance(max(0.0, now - clock.monotonic()))
@@ -78,6 +78,22 @@ async def test_tasks_that_come_after_a_list_wait_for_the_next_and_not_for_a_turn
     assert len(reports) == JOBS
     assert min(reports.values()) >= 1
     assert len(provider.requests) <= 5
+
+
+class Listless(Counted):
+    """Declares a list, and has none: what asks for it is answered without a request, as by an adapter that knows."""
+
+    async def look_at_all(self, task_ids: Sequence[str]) -> Mapping[str, TaskReport]:
+        return {}
+
+
+async def test_a_list_that_tells_of_nothing_takes_no_turns_from_those_who_ask_by_themselves() -> None:
+    clock = SettableClock()
+    provider = Listless(clock, lists=True, per_minute=PER_MINUTE)
+    reports = await watch(Looking(providers={"hiapi": provider}, clock=clock), clock, seconds=60 * MINUTES, jobs=2)
+    assert len(reports) == 2
+    assert len(provider.requests) >= PER_MINUTE * LOOKS_SHARE * MINUTES * 0.9
+    assert provider.most_in_a_minute() <= PER_MINUTE * LOOKS_SHARE + 1
 
 
 async def test_without_a_limit_nobody_waits() -> None:

@@ -64,6 +64,7 @@ from bot.services.lease import Lease
 from bot.services.moving import Moves
 from bot.services.places import Places
 from bot.services.policy import Policy
+from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
 from bot.services.taking import Sender
 from storage import MemoryClips, MemoryStorage, migrate, open_storage
@@ -158,7 +159,8 @@ class Money(RuleBasedStateMachine):
         self.seen: dict[str, Job] = {}
         """The runner's own copies."""
         self.runner = self.run(self.lease.register())
-        self.deciding = Deciding(bench=self._bench())
+        bench = self._bench()
+        self.deciding = Deciding(bench=bench, rerouting=Rerouting(bench=bench))
 
     async def _open(self) -> Storage:
         return MemoryStorage()

@@ -19,7 +19,7 @@ from bot.domain.job import Ask, Decision, EvidenceKind, Gate, Job, State, WaitRe
 from bot.domain.lifecycle import RenderFailed
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
-from bot.domain.pricing import PriceTable
+from bot.domain.pricing import Price, PriceTable
 from bot.domain.recipe import Recipe, Resolution
 from bot.ports import (
     Card,
@@ -60,11 +60,15 @@ from bot.services.policies import Policies
 from bot.services.policy import Policy
 from bot.services.presses import Presses
 from bot.services.rendering import Rendering
-from bot.services.routing import Router
+from bot.services.rerouting import Rerouting, reroute_note
+from bot.services.routing import Route, Router
 from bot.services.taking import Sender, Taking
+from handlers.blocks.announcements import announcement
+from handlers.blocks.states import money_sentence
 from storage import MemoryClips, MemoryStorage
 from tests.support.clock import SettableClock
 from tests.support.services import RATES
+from tests.support.values import a_job
 from tests.support.vendors import Declared
 
 CHANNEL = "C1"
@@ -302,12 +306,13 @@ async def desk(
     balances = Balances(
         providers=providers, router=router, storage=storage, policies=policies, clock=clock, wake=lambda: None
     )
+    rerouting = Rerouting(bench=bench)
     made = Desk(
         provider=provider,
         clock=clock,
         storage=storage,
-        deciding=Deciding(bench=bench),
-        ordering=Ordering(bench=bench, balances=balances),
+        deciding=Deciding(bench=bench, rerouting=rerouting),
+        ordering=Ordering(bench=bench, rerouting=rerouting, balances=balances),
         rendering=Rendering(bench=bench, looking=Looking(providers=providers, clock=clock)),
         intake=intake,
         lease=lease,
@@ -376,6 +381,31 @@ async def test_after_an_unknown_outcome_nothing_is_released_whatever_the_repeat_
         assert EntryKind.RELEASE not in await one.money()
         first, second = one.provider.orders
         assert first == second
+
+
+@pytest.mark.parametrize(("replayed", "told"), [(False, True), (True, False), (None, False)])
+async def test_a_repeat_that_is_taken_as_a_new_order_is_told_of(replayed: bool | None, told: bool) -> None:
+    """It may be charged beside the first, and only somebody who looks at the account can know."""
+    async with desk(LOST, OrderAccepted(task_id="tk-1", replayed=replayed)) as one:
+        assert (await one.submit()).state is State.SUBMITTING
+        assert (await one.resolve()).state is State.RENDERING
+
+        news = await one.news()
+        assert [(one.topic, one.to) for one in news] == ([(Topic.TAKEN_ANEW, ADMINS)] if told else [])
+        async with one.storage.read() as tx:
+            acts = [(line.act, line.task_id, line.micro_usd) for line in await tx.audit.entries()]
+        assert ((Act.TAKEN_ANEW, "tk-1", PRICE) in acts) is told
+        if told:
+            words = announcement(news[0]).text
+            assert "HiAPI took the repeated order of clip #1 in <#C1> as a new one" in words
+            assert "`tk-1`" in words
+            assert "$0.57" in words
+
+
+async def test_a_first_order_is_new_and_nothing_is_told_of_it() -> None:
+    async with desk(OrderAccepted(task_id="tk-1", replayed=False)) as one:
+        assert (await one.submit()).state is State.RENDERING
+        assert await one.news() == []
 
 
 async def test_a_throttled_repeat_waits_as_long_as_the_provider_asked() -> None:
@@ -513,7 +543,7 @@ async def test_an_ask_whose_card_stands_nowhere_is_over_with_its_question(
         assert isinstance(taken, Taken)
         assert taken.ask.gate is gate
         await one.claim()
-        cards = Cards(bench=one.ordering.bench, posted=lambda jobs: None)
+        cards = Cards(bench=one.ordering.bench, rerouting=one.ordering.rerouting, posted=lambda jobs: None)
         for refusal in refusals:
             one.chat.no_card = refusal
             await cards.step("T1", taken.ask.id)
@@ -816,15 +846,41 @@ async def test_an_order_that_nobody_named_a_provider_for_goes_to_another_when_it
     """One hold is released and the other taken in the same breath, and the card says so; the channel need not know."""
     muapi = ScriptedProvider([OrderAccepted(task_id="mu-1")], idempotent=False, name="muapi")
     async with desk(STARVED, other=muapi) as one:
+        one.ordering.bench.router._prices._own["muapi", "mini", Resolution.P720, False] = replace(
+            RATES["hiapi", "mini", Resolution.P720, False], per_second_micro_usd=200_000
+        )
         moved = await one.submit()
 
         assert (moved.state, moved.provider, moved.attempt) == (State.QUEUED, "muapi", 2)
         assert await one.money() == [EntryKind.HOLD, EntryKind.RELEASE, EntryKind.HOLD]
-        assert [note for note in await notes(one) if "muapi" in note]
+        assert (moved.price_micro_usd, moved.as_final_micro_usd) == (320_000, 800_000), "each at Muapi's price"
+        (note,) = await notes(one)
+        assert note == "HiAPI takes no orders now and charged nothing: made by Muapi at $0.32 a clip."
         assert await one.news() == []
         rendering = await one.submit()
         assert (rendering.state, rendering.task_id) == (State.RENDERING, "mu-1")
+        muapi.report = TaskFinished(url="https://cdn.example/1.mp4", expires_at=None)
+        await one.rendering.poll(rendering, await one.ask())
+        paid = await one.job()
+        assert (paid.attempt, paid.cost_micro_usd) == (2, 320_000)
+        assert money_sentence(paid) == "$0.32 was charged.", "one order, of which nobody is in doubt"
         assert (len(one.provider.orders), len(muapi.orders)) == (1, 1)
+
+
+async def test_a_reroute_among_pretend_providers_says_that_nothing_is_charged() -> None:
+    first = a_job(provider="pretend-hiapi")
+    tier = capabilities()
+    route = Route(
+        can=replace(tier, provider="pretend-muapi"), price=Price(micro_usd=320_000, assumed=True), recipe=first.recipe
+    )
+    assert reroute_note(first, route, there=False) == (
+        "Pretend HiAPI is not set up here any more and charged nothing: made by Pretend Muapi at $0.32 a clip "
+        "(pretend: nothing is charged)."
+    )
+    real = replace(route, can=replace(tier, provider="muapi"))
+    assert reroute_note(first, real, there=True).endswith(
+        "made by Muapi at $0.32 a clip (assumed: Muapi publishes no price)."
+    )
 
 
 async def test_an_order_that_may_have_been_charged_never_goes_to_another_provider() -> None:
@@ -866,7 +922,9 @@ async def test_a_press_for_another_provider_where_there_is_none_is_answered_on_t
 
         job = await one.job()
         assert (job.state, job.wish) == (State.WAITING, None)
-        assert [note for note in await notes(one) if note.startswith("No other provider")]
+        assert await notes(one) == (
+            "No other provider than HiAPI takes this now, or its price does not fit under a cap.",
+        )
         assert await one.money() == [EntryKind.HOLD, EntryKind.RELEASE]
 
 
@@ -926,6 +984,19 @@ async def test_a_wait_that_the_provider_asked_one_order_for_is_kept_by_all() -> 
         assert one.ordering.bench.circuit.wait("hiapi", Lane.ORDERS) == 40
         one.clock.advance(41)
         assert (await one.order(second)).state is State.RENDERING
+
+
+@pytest.mark.parametrize("said", [0.5, 90.0, 900.0, 3600.0])
+async def test_a_throttled_order_is_not_sent_before_the_provider_said(said: float) -> None:
+    async with desk(OrderThrottled(retry_after_seconds=said), TAKEN) as one:
+        throttled = await one.submit()
+        assert throttled.due_at == one.clock.now() + timedelta(seconds=said)
+        one.clock.advance(said - 0.1)
+        assert (await one.submit()).state is State.QUEUED
+        assert len(one.provider.orders) == 1
+        one.clock.advance(0.2)
+        await one.lease.renew()
+        assert (await one.submit()).state is State.RENDERING
 
 
 # --- callbacks -------------------------------------------------------------------------------------------------------

@@ -33,12 +33,12 @@ def test_chance_takes_at_most_a_quarter_off(tries: int, chance: float) -> None:
     assert whole * 0.75 <= backoff(tries, chance) <= whole
 
 
-@pytest.mark.parametrize(("said", "waited"), [(0.0, 0.2), (0.05, 0.2), (1, 1), (2.5, 2.5), (600, 600)])
+@pytest.mark.parametrize(("said", "waited"), [(0.0, 0.2), (0.05, 0.2), (1, 1), (2.5, 2.5), (900, 900), (3600, 3600)])
 def test_what_the_provider_says_is_honoured(said: float, waited: float) -> None:
     assert throttle_wait(said, 5, 0.0) == seconds(waited)
 
 
-@pytest.mark.parametrize("said", [None, -5.0, 600.1, 1e9, float("inf"), float("nan")])
+@pytest.mark.parametrize("said", [None, -5.0, 3600.1, 1e9, float("inf"), float("nan")])
 def test_what_cannot_be_meant_becomes_a_backoff(said: float | None) -> None:
     assert throttle_wait(said, 1, 0.0) == seconds(2)
     assert throttle_wait(said, 2, 0.0) == seconds(4)
@@ -47,7 +47,7 @@ def test_what_cannot_be_meant_becomes_a_backoff(said: float | None) -> None:
 
 @given(said=st.one_of(st.none(), st.floats()), tries=st.integers(0, 50), chance=CHANCES)
 def test_a_throttled_order_neither_hammers_nor_sleeps_for_ever(said: float | None, tries: int, chance: float) -> None:
-    assert seconds(0.2) <= throttle_wait(said, tries, chance) <= seconds(600)
+    assert seconds(0.2) <= throttle_wait(said, tries, chance) <= seconds(3600)
 
 
 @pytest.mark.parametrize(("waited", "gap"), [(0, 1), (5, 1), (10, 1), (50, 5), (200, 20), (3600, 20)])

@@ -5,8 +5,9 @@ import pytest
 from bot.domain.announcement import Topic
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import EvidenceKind, State, WaitReason
+from bot.domain.outage import Outage
 from bot.domain.patience import CREDIT_PROBE
-from bot.ports import OrderAccepted, OrderNotSent
+from bot.ports import OrderAccepted, OrderNotSent, OrderRefused
 from bot.services.circuit import DOUBTS, RUN
 from bot.services.moving import evidence_of
 from tests.unit.test_ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk
@@ -113,3 +114,54 @@ async def test_orders_that_were_never_sent_make_a_run_like_others(orders: int) -
         for _ in range(orders):
             await one.submit()
         assert one.ordering.bench.circuit.healthy("hiapi") is (orders < RUN)
+
+
+async def standing(one: Desk) -> list[tuple[str, FailureKind]]:
+    async with one.storage.read() as tx:
+        return [(outage.provider, outage.failure.kind) for outage in await tx.outages.standing()]
+
+
+async def test_a_pause_is_written_down_for_others_until_an_order_goes_through() -> None:
+    muapi = ScriptedProvider([OrderAccepted(task_id="mu-1")], idempotent=False, name="muapi")
+    async with desk(STARVED, TAKEN, other=muapi) as one:
+        await one.submit()
+        assert await standing(one) == [("hiapi", FailureKind.OUT_OF_CREDIT)], "though its clip went elsewhere"
+        assert (await one.submit()).task_id == "mu-1"
+        assert len(await standing(one)) == 1, "what another takes says nothing"
+        for _ in range(2):
+            one.clock.advance(PROBE)
+            await one.lease.renew()
+        later = await one.another("U2", "command:2")
+        assert (await one.order(later)).state is State.RENDERING
+        assert await standing(one) == []
+
+
+async def test_the_reason_that_is_written_down_is_the_last_one() -> None:
+    async with desk(STARVED, OrderRefused(failure=Failure(kind=FailureKind.KEY_REFUSED))) as one:
+        await one.submit()
+        one.clock.advance(PROBE)
+        await decide(one)
+        await one.submit()
+        assert await standing(one) == [("hiapi", FailureKind.KEY_REFUSED)]
+
+
+async def test_a_run_without_answers_is_written_down_though_nothing_waits_yet() -> None:
+    async with desk(*[OrderNotSent(why="ConnectError")] * RUN) as one:
+        for _ in range(RUN):
+            await one.submit()
+        assert await standing(one) == [("hiapi", FailureKind.PROVIDER)]
+
+
+async def test_what_was_paused_before_a_start_is_tried_by_the_first_who_comes_and_by_no_second() -> None:
+    async with desk(TAKEN) as one:
+        circuit = one.ordering.bench.circuit
+        circuit.restore([Outage(provider="hiapi", failure=BROKE, since=one.clock.now())])
+        pause = circuit.pause("hiapi")
+        assert pause is not None
+        assert (pause.failure, pause.since) == (BROKE, one.clock.now())
+        assert circuit.healthy("hiapi")
+        assert circuit.paused("hiapi", "another") == BROKE
+        assert (await one.submit()).state is State.RENDERING
+        assert circuit.pause("hiapi") is None
+        circuit.remember("hiapi", BROKE, ("T1", "C1"))
+        assert circuit.pause("hiapi") is None, "it took an order since"

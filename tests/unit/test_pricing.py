@@ -1,6 +1,7 @@
 """Prices, published, assumed and the operator's own; money in words; PRICE_FILE."""
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.pricing import MICRO, PUBLISHED, NoPrice, Price, PriceTable, Rate, dollars, rate_name
-from bot.domain.recipe import FAST, MINI, STANDARD, VIP, MediaKind, MediaRole, Medium, Resolution
+from bot.domain.pricing import MICRO, PUBLISHED, NoPrice, Price, PriceTable, Rate, RateKey, dollars, rate_name
+from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Medium, Mode, Resolution
+from bot.sandbox.providers import apimart, empiriolabs, hiapi, muapi, seedanceapi
+from bot.sandbox.providers.settings import ProviderSettings
 from bot.settings import BadSetting, read_prices
+from bot.vendors import VENDORS
 from tests.support.values import a_recipe
 
 READ = date(2026, 11, 20)
@@ -47,40 +51,94 @@ def test_words_lose_no_money_down_to_a_hundredth_of_a_cent(micro_usd: int) -> No
 P480, P720, P1080 = Resolution.P480, Resolution.P720, Resolution.P1080
 
 
+TARIFFS: Mapping[str, ProviderSettings] = {
+    "apimart": apimart.SETTINGS,
+    "empiriolabs": empiriolabs.SETTINGS,
+    "hiapi": hiapi.SETTINGS,
+    "muapi": muapi.SETTINGS,
+    "seedanceapi": seedanceapi.SETTINGS,
+}
+"""What the emulators charge, each written down from its provider's document by itself."""
+OFFERED = {(name, can.tier): can for name, vendor in VENDORS.items() for can in vendor.tiers}
+HELD_DEARER = {
+    ("apimart", MINI, P1080, False),  # its guide has two prices, of which the emulator charges the lower
+    *(("apimart", tier, one, True) for tier in (MINI, STANDARD) for one in Resolution),  # and the video's length
+}
+
+
+@pytest.mark.parametrize("key", sorted(PUBLISHED))
+@pytest.mark.parametrize("seconds", [4, 7, 8, 15])
+def test_what_is_held_is_what_is_charged(key: RateKey, seconds: int) -> None:
+    provider, tier, resolution, video = key
+    recipe = a_recipe(tier=tier, resolution=resolution, seconds=seconds, media=(FILM,) if video else ())
+    held = PriceTable().quote(recipe, provider)
+    model = OFFERED[provider, tier].model
+    charged = TARIFFS[provider].price(model, resolution.value, seconds, video_input=video)
+    assert not held.assumed
+    assert held.micro_usd > charged if key in HELD_DEARER else held.micro_usd == charged
+
+
+@pytest.mark.parametrize("key", sorted(PUBLISHED))
+def test_a_published_price_is_one_of_what_can_be_had(key: RateKey) -> None:
+    provider, tier, resolution, video = key
+    can = OFFERED[provider, tier]
+    assert resolution in can.resolutions
+    assert not video or can.reference_videos or can.modes & {Mode.EDIT, Mode.EXTEND}
+    assert PUBLISHED[key].as_of == READ
+
+
 @pytest.mark.parametrize(
-    ("provider", "tier", "resolution", "video", "per_second"),
+    ("resolution", "per_second"),
     [
-        ("apimart", MINI, P480, False, 81_000),
-        ("apimart", MINI, P720, False, 81_000),
-        ("apimart", MINI, P720, True, 81_000),
-        ("apimart", MINI, P1080, False, 131_800),
-        ("apimart", MINI, P1080, True, 131_800),
-        ("apimart", STANDARD, P480, False, 82_500),
-        ("apimart", STANDARD, P720, True, 177_500),
-        ("apimart", STANDARD, P1080, False, 443_000),
-        ("muapi", MINI, P480, False, 80_000),
-        ("muapi", MINI, P720, False, 150_000),
-        ("muapi", MINI, P480, True, 80_000),
-        ("muapi", STANDARD, P720, False, 300_000),
-        ("muapi", VIP, P1080, False, 675_000),
-        ("seedanceapi", MINI, P480, False, 142_500),
-        ("seedanceapi", MINI, P720, False, 307_500),
-        ("seedanceapi", MINI, P480, True, 90_000),
-        ("seedanceapi", MINI, P720, True, 187_500),
-        ("seedanceapi", STANDARD, P1080, False, 480_000),
-        ("empiriolabs", MINI, P480, False, 70_000),
-        ("empiriolabs", MINI, P720, False, 150_000),
-        ("empiriolabs", MINI, P480, True, 167_000),
-        ("empiriolabs", MINI, P720, True, 359_000),
-        ("empiriolabs", FAST, P480, False, 122_000),
-        ("empiriolabs", FAST, P720, True, 610_000),
+        (P480, 50_000),
+        (P720, 107_300),
+        (P1080, 269_600),
     ],
 )
-def test_published_prices(provider: str, tier: str, resolution: Resolution, video: bool, per_second: int) -> None:
-    rate = PriceTable().rate(provider, tier, resolution, video_input=video)
-    assert (rate.per_second_micro_usd, rate.assumed, rate.as_of) == (per_second, False, READ)
-    recipe = a_recipe(tier=tier, resolution=resolution, seconds=8, media=(FILM,) if video else ())
-    assert PriceTable().quote(recipe, provider) == Price(micro_usd=8 * per_second, assumed=False)
+def test_apimarts_list_has_other_prices_with_a_video_given(resolution: Resolution, per_second: int) -> None:
+    """Lower ones, for the seconds of both."""
+    rate = PriceTable().rate("apimart", STANDARD, resolution, video_input=True)
+    assert rate.per_second_micro_usd == per_second
+    assert rate.per_second_micro_usd == round(apimart.SETTINGS.prices["seedance-2-0"][f"{resolution}+video"] * MICRO)
+
+
+@pytest.mark.parametrize(
+    ("tier", "resolution", "seconds", "micro_usd"),
+    [
+        (MINI, P480, 4, 1_527_600),
+        (MINI, P720, 4, 1_527_600),
+        (MINI, P1080, 4, 1_527_600),
+        (MINI, P720, 15, 2_412_000),
+        (MINI, P720, None, 2_412_000),
+        (STANDARD, P480, 4, 950_000),
+        (STANDARD, P720, 4, 2_038_700),
+        (STANDARD, P1080, 5, 5_392_000),
+    ],
+)
+def test_a_video_that_is_billed_like_the_clip_is_held_at_the_longest_that_may_be_given(
+    tier: str, resolution: Resolution, seconds: int | None, micro_usd: int
+) -> None:
+    """APIMart: fifteen seconds of input, at 20,592 tokens each and $3.90 a million for mini."""
+    recipe = a_recipe(tier=tier, resolution=resolution, seconds=seconds, media=(FILM,))
+    assert PriceTable().quote(recipe, "apimart") == Price(micro_usd=micro_usd, assumed=False)
+    without = PriceTable().quote(a_recipe(tier=tier, resolution=resolution, seconds=seconds), "apimart")
+    assert without.micro_usd < micro_usd
+
+
+def test_the_operators_own_price_for_videos_is_one_for_a_second_of_the_clip() -> None:
+    own = {("apimart", MINI, P720, True): Rate(per_second_micro_usd=90_000, as_of=READ)}
+    assert PriceTable(own).quote(a_recipe(resolution=P720, media=(FILM,)), "apimart").micro_usd == 360_000
+
+
+@pytest.mark.parametrize(("seconds", "micro_usd"), [(4, 1_530_000), (15, 2_510_000)])
+def test_which_price_is_assumed_for_videos_hangs_on_the_length(seconds: int, micro_usd: int) -> None:
+    """APIMart is the dearest for a short clip, EmpirioLabs for the longest; both to whole cents, as somebody rounds."""
+    recipe = a_recipe(seconds=seconds, media=(FILM,))
+    assert PriceTable().quote(recipe, "hiapi") == Price(micro_usd=micro_usd, assumed=True)
+
+
+def test_muapis_standard_tier_has_a_price_for_what_it_renders_alone() -> None:
+    assert [key for key in PUBLISHED if key[:2] == ("muapi", STANDARD)] == [("muapi", STANDARD, P720, False)]
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 possible."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from bot.domain.announcement import Topic
+from bot.domain.audit import Act
 from bot.domain.budget import EntryKind
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import EvidenceKind, Job, State
@@ -125,6 +128,28 @@ async def test_a_cancelled_clip_is_stopped_there_once_and_costs_what_a_look_says
         assert await one.money() == [EntryKind.HOLD, closing]
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize(("times", "told"), [(0.5, False), (3, True)])
+async def test_a_failed_task_costs_what_it_says_and_too_much_is_told(stopped: bool, times: float, told: bool) -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        await rendering(one)
+        if stopped:
+            await cancel(one)
+        held = (await one.job()).price_micro_usd
+        cost = round(held * times)
+        one.provider.report = TaskFailed(failure=STOPPED, charged=True, cost_micro_usd=cost)
+        await one.rendering.poll(await one.job(), await one.ask())
+
+        job = await one.job()
+        assert (job.state, job.cost_micro_usd) == (State.CANCELLED if stopped else State.FAILED, cost)
+        async with one.storage.read() as tx:
+            entries, lines = await tx.ledger.entries("T1", one.job_id), await tx.audit.entries(workspace="T1")
+        news = [piece for piece in await one.news() if piece.topic is Topic.OVERBILLED]
+        assert sum(entry.settled_micro_usd or 0 for entry in entries) == cost
+        assert [(line.micro_usd, line.detail) for line in lines if line.act is Act.CHARGED] == [(cost, "")]
+        assert [piece.facts["charged_micro_usd"] for piece in news] == ([cost] if told else [])
+
+
 async def test_after_a_restart_a_provider_is_not_asked_to_stop_a_second_time() -> None:
     async with desk(OrderAccepted(task_id="tk-1")) as one:
         stopper = await rendering(one)
@@ -155,3 +180,19 @@ async def test_a_wait_that_a_status_request_was_told_of_is_kept_by_all() -> None
         assert await one.rendering.poll(await one.job(), await one.ask()) == Later(seconds=40.0)
         assert len(one.provider.looked) == looked
         assert one.rendering.bench.circuit.wait("hiapi", Lane.ORDERS) == 0
+
+
+async def test_a_task_that_another_process_looks_at_is_watched_no_longer() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        provider = Listing()
+        await one.submit()
+        looking = Looking(providers={"hiapi": provider}, clock=one.clock)
+        rendering = replace(one.rendering, looking=looking)
+        await looking.look(task("another"), GAP)
+        await rendering.poll(await one.job(), await one.ask())
+        assert provider.lists == [("another", "tk-1")]
+        rendering.let_go(await one.job())
+        one.clock.advance(1)
+        await looking.look(task("another"), GAP)
+        assert len(provider.lists) == 1, "the other is alone"
+        assert rendering._watches == {}

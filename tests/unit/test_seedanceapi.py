@@ -57,6 +57,7 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "seedanceapi"
 TASK = "sd2_5f0c7b1e9a2d4c6688aa01fe"
 CLIP = f"https://cdn.seedanceapi.example/videos/{TASK}.mp4"
 TIERS = (capabilities(), standard_capabilities())
+MIXED = (capabilities(mixed_references=True), standard_capabilities(mixed_references=True))
 WEB_PAGE = b"<!doctype html><title>Just a moment...</title>"
 
 
@@ -116,16 +117,6 @@ FIRST, LAST = medium(MediaRole.FIRST, "mug.png"), medium(MediaRole.LAST, "end.pn
             None,
         ),
         (
-            "request_images",
-            Recipe(
-                prompt="@Image1 turns on the plinth, @Image4 behind, to the beat of @Audio1",
-                seconds=15,
-                ratio=Ratio.CINEMA,
-                media=references("a.png", "b.png", "beat.mp3", "c.png", "d.png"),
-            ),
-            "https://bot.example/hooks/seedanceapi/7f3a",
-        ),
-        (
             "request_videos",
             Recipe(
                 prompt="the mug moves as in @Video1",
@@ -156,11 +147,28 @@ def test_every_mode_is_sent_field_by_field(name: str, recipe: Recipe, callback_u
     assert json.loads(encode(recipe, can.model, callback_url)) == loaded(name)
 
 
-def test_pictures_beside_videos_are_for_those_who_believe_in_them() -> None:
+def test_no_two_asks_become_the_same_request() -> None:
+    """A picture in ``images`` is a first frame: as a reference it is not to be had."""
+    framed, referred = (a_recipe(ratio=Ratio.ADAPTIVE, media=(one,)) for one in (FIRST, *references(FIRST.url[-7:])))
+    assert {one.url for one in framed.media} == {one.url for one in referred.media}
+    assert fit(framed, TIERS[0]) == ()
+    assert [(misfit.option, misfit.allowed) for misfit in fit(referred, TIERS[0])] == [("--ref", "no image references")]
+
+
+def test_pictures_as_references_are_for_those_who_believe_in_them() -> None:
+    mini, standard = MIXED
+    pictures = Recipe(
+        prompt="@Image1 turns on the plinth, @Image4 behind, to the beat of @Audio1",
+        seconds=15,
+        ratio=Ratio.CINEMA,
+        media=references("a.png", "b.png", "beat.mp3", "c.png", "d.png"),
+    )
+    assert fit(pictures, mini) == ()
+    sent = json.loads(encode(pictures, mini.model, "https://bot.example/hooks/seedanceapi/7f3a"))
+    assert sent == loaded("request_images")
     both = a_recipe(media=references("a.png", "walk.mp4"))
     assert [misfit.option for misfit in fit(both, TIERS[0])] == ["--ref"]
-    assert fit(both, capabilities(mixed_references=True)) == ()
-    assert fit(replace(both, tier=STANDARD, seconds=5), standard_capabilities(mixed_references=True)) == ()
+    assert fit(both, mini) == fit(replace(both, tier=STANDARD, seconds=5), standard) == ()
     body = json.loads(encode(both, "m"))
     assert (len(body["images"]), len(body["reference_video_urls"])) == (1, 1)
 
@@ -188,13 +196,13 @@ FITTING = st.builds(
     ratio=st.sampled_from([Ratio.WIDE, Ratio.TALL, Ratio.ADAPTIVE]),
     tier=st.sampled_from([MINI, STANDARD]),
     media=FILES,
-).filter(lambda recipe: not fit(recipe, TIERS[recipe.tier == STANDARD]))
+).filter(lambda recipe: not fit(recipe, MIXED[recipe.tier == STANDARD]))
 
 
 @given(FITTING)
 def test_a_fitting_recipe_can_be_read_back_from_what_is_sent(recipe: Recipe) -> None:
     """Every field and every file of it, files in their order by kind: nothing that was asked is dropped."""
-    can = TIERS[recipe.tier == STANDARD]
+    can = MIXED[recipe.tier == STANDARD]
     body = json.loads(encode(recipe, can.model))
     role = MediaRole.REFERENCE if "aspect_ratio" in body else MediaRole.FIRST
     fields_of_kinds = {
@@ -292,8 +300,8 @@ def test_the_declared_capabilities_are_the_documents() -> None:
     assert standard.only_seconds == frozenset({5, 10, 15})
     for one in TIERS:
         assert one.modes == {Mode.TEXT, Mode.FIRST_FRAME, Mode.REFERENCES}
-        assert (one.reference_images, one.reference_videos, one.reference_audios) == (4, 3, 3)
-        assert (one.images_with_videos, one.frames_with_references, one.audio_needs_picture) == (False, False, True)
+        assert (one.reference_images, one.reference_videos, one.reference_audios) == (0, 3, 3)
+        assert (one.frames_with_references, one.audio_needs_picture) == (False, True)
         assert (one.audio_toggle, one.seed, one.negative, one.high_bitrate, one.automatic_seconds) == (False,) * 5
         assert (one.cancel, one.lists_tasks, one.balance, one.returns_last_frame) == (False,) * 4
         assert (one.idempotency, one.callback, one.uploads) == (None, Callback.UNSIGNED, frozenset())
@@ -627,6 +635,10 @@ def test_the_words_of_a_failure_may_lie_deeper() -> None:
     ("message", "kind"),
     [
         ("Content Moderation failed", FailureKind.POLICY),
+        ("https://files.example/face.png could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("https://files.example/risk.png?policy=1: could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("audio: https://files.example/content/audio.mp3 could not be downloaded", FailureKind.BAD_REFERENCE),
+        ("NSFW content detected", FailureKind.POLICY),
         ("output may violate copyright", FailureKind.POLICY),
         ("audio failed the audit", FailureKind.AUDIO_MODERATION),
         ("likeness of a public figure", FailureKind.FACE),

@@ -10,12 +10,18 @@ import pytest
 from bot.domain.capabilities import Capabilities
 from bot.domain.pretend import is_pretend, pretend_name, real_name
 from bot.domain.pricing import PUBLISHED
-from bot.domain.recipe import MINI, Resolution
+from bot.domain.recipe import MINI, MediaKind, MediaRole, Medium, Resolution
 from bot.pretend import pretend_settings
 from bot.providers import apimart, empiriolabs, hiapi, muapi, seedanceapi
 from bot.providers._empiriolabs_paths import Paths
+from bot.sandbox.providers import apimart as emulated_apimart
+from bot.sandbox.providers import empiriolabs as emulated_empiriolabs
+from bot.sandbox.providers import hiapi as emulated_hiapi
+from bot.sandbox.providers import muapi as emulated_muapi
+from bot.sandbox.providers import seedanceapi as emulated_seedanceapi
 from bot.settings import PROVIDER_NAMES, BadSetting, Settings
-from bot.vendors import VENDORS, concurrency_of, known_tiers, make_prices, make_providers
+from bot.vendors import VENDORS, NoKey, concurrency_of, keyed, known_tiers, make_prices, make_providers
+from tests.support.values import a_recipe
 
 FIVE = ("hiapi", "apimart", "muapi", "seedanceapi", "empiriolabs")
 KEYS: dict[str, Any] = {f"{name}_api_key": f"key-of-{name}" for name in FIVE}
@@ -26,6 +32,15 @@ ADAPTERS = {
     seedanceapi: "SeedanceAPI",
     empiriolabs: "EmpirioLabs",
 }
+
+EMULATED = {
+    "hiapi": emulated_hiapi.SETTINGS,
+    "apimart": emulated_apimart.SETTINGS,
+    "muapi": emulated_muapi.SETTINGS,
+    "seedanceapi": emulated_seedanceapi.SETTINGS,
+    "empiriolabs": emulated_empiriolabs.SETTINGS,
+}
+FILM = Medium(role=MediaRole.REFERENCE, kind=MediaKind.VIDEO, url="https://x.example/a.mp4")
 
 
 class Recorder:
@@ -141,6 +156,12 @@ def test_apimarts_settings_reach_its_adapter(recorded: None) -> None:
     }
 
 
+def test_apimart_is_asked_for_answers_that_tell_a_replay_unless_none_is_wanted(recorded: None) -> None:
+    """Its own client asks for them; without them a repeat that is charged anew would look like any other."""
+    assert made_with("apimart")["response_version"] == apimart.RESPONSE_VERSION
+    assert made_with("apimart", apimart_response_version="none")["response_version"] is None
+
+
 def test_muapis_settings_reach_its_adapter(recorded: None) -> None:
     given = made_with(
         "muapi",
@@ -219,8 +240,49 @@ def test_every_setting_of_a_provider_is_in_one_of_these_tests() -> None:
     assert [name for name in ours if not name.endswith(usual) and f"{name}=" not in source] == []
 
 
+def test_only_that_there_is_no_key_at_all_is_a_set_up_without_providers() -> None:
+    """What ``dailies providers`` lets pass: the others are mistakes, and said."""
+    with pytest.raises(NoKey):
+        make_providers(settings())
+    for given in (
+        {"hiapi_api_key": "k", "providers": "hiapi,typo"},
+        {"hiapi_api_key": "k", "providers": "hiapi,muapi"},
+        {"hiapi_api_key": "k", "providers": "sandbox,hiapi"},
+        {"providers": "muapi"},
+    ):
+        with pytest.raises(BadSetting) as caught:
+            make_providers(settings(**given))
+        assert not isinstance(caught.value, NoKey)
+
+
+def test_keys_are_seen_whether_they_are_used_or_not() -> None:
+    assert keyed(settings(hiapi_api_key="k", muapi_api_key="k", providers="muapi")) == ("hiapi", "muapi")
+
+
 def test_places_of_their_own_are_those_that_were_set() -> None:
     assert concurrency_of(settings(muapi_concurrency=3, hiapi_concurrency=1)) == {"hiapi": 1, "muapi": 3}
+
+
+def test_places_that_were_set_hold_for_the_pretend_provider_of_that_name_too() -> None:
+    given = settings(providers="sandbox", hiapi_concurrency=1)
+    assert concurrency_of(given) == {"pretend-hiapi": 1}
+
+
+def test_pretend_clips_are_held_at_what_the_emulated_providers_bill() -> None:
+    """Whatever is asked of them: every tier, resolution and length, with a video and without."""
+    given = settings(providers="sandbox")
+    prices, short = make_prices(given), []
+    for can in known_tiers(given):
+        emulated = EMULATED[real_name(can.provider)]
+        for resolution in can.resolutions:
+            for video in {False, can.takes_video}:
+                for seconds in sorted(can.only_seconds or range(can.shortest_seconds, can.longest_seconds + 1)):
+                    media = (FILM,) if video else ()
+                    recipe = a_recipe(tier=can.tier, resolution=resolution, seconds=seconds, media=media)
+                    billed = emulated.price(can.model, resolution.value, seconds, video_input=video)
+                    if prices.quote(recipe, can.provider).micro_usd < billed:
+                        short.append((can.provider, can.tier, resolution.value, video, seconds))
+    assert short == []
 
 
 def test_pretend_providers_are_all_five_under_names_of_their_own(recorded: None) -> None:

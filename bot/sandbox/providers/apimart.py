@@ -293,7 +293,7 @@ class Apimart(CallingFace):
             "estimated_time": ceil(task.seconds),
         }
         if stage in (Stage.SUCCEEDED, Stage.FAILED):
-            kept = 0 if task.failure is not None and task.failure.refund else self.farm.price(task.order)
+            kept = self.farm.price(task.order) if task.failure is None else self.farm.ledger.charged(task.id)
             data |= {"cost": kept / MICRO, "credits_cost": kept * _CREDITS_A_DOLLAR / MICRO}
             data["completed"] = int(task.completed or time.time())
             data["actual_time"] = ceil((task.completed or time.time()) - task.created)

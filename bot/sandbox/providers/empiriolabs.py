@@ -67,6 +67,7 @@ _ERRORS: Mapping[int, tuple[str, str, str]] = {
     429: ("Rate limit exceeded", "rate_limit_error", "rate_limit_exceeded"),
 }
 _PAGE = "/empiriolabs/v1"
+_USAGE = "/api/v1/account/usage"
 
 
 class Empiriolabs(Face):
@@ -88,13 +89,13 @@ class Empiriolabs(Face):
         }
 
     def routes(self) -> list[web.RouteDef]:
-        """All below ``/v1``."""
+        """All below ``/v1``, but for the usage, which the real one has on a host of its own."""
         return [
             web.post(f"{_PAGE}/videos/generations", self.create),
             web.get(f"{_PAGE}/jobs", self.list, allow_head=False),
             web.get(f"{_PAGE}/jobs/{{task_id}}", self.get, allow_head=False),
             web.post(f"{_PAGE}/jobs/{{task_id}}/cancel", self.cancel),
-            web.get(f"{_PAGE}/account/usage", self.usage, allow_head=False),
+            web.get(f"/empiriolabs{_USAGE}", self.usage, allow_head=False),
             web.get(f"{_PAGE}/models/{{model}}", self.model, allow_head=False),
         ]
 
@@ -166,7 +167,7 @@ class Empiriolabs(Face):
         return web.json_response(self._data(task, Stage.FAILED if task.failure else Stage.SUCCEEDED))
 
     async def usage(self, request: web.Request) -> web.StreamResponse:
-        """``GET /v1/account/usage?source=api&limit=25``: what is left, and what was charged, newest first."""
+        """``GET /api/v1/account/usage?source=api&limit=25``: what is left, and what was charged, newest first."""
         if not _authorised(request):
             return self._error(401)
         limit = request.query.get("limit", "100")

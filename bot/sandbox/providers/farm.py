@@ -138,7 +138,7 @@ class Farm:
             self.ledger.charge(
                 task_id=task_id,
                 key=order.key,
-                micro_usd=self.price(order),
+                micro_usd=outcome.billed(self.price(order)),
                 resolution=order.resolution,
                 seconds=order.seconds,
                 kind=order.kind,

@@ -136,6 +136,9 @@ def _check_modes(request: HiapiRequest, *, mixed: bool) -> None:
         raise InvalidRequest("first_frame_url excludes reference_image_urls and reference_video_urls")
     if request.images and request.videos and not mixed:
         raise InvalidRequest("reference_image_urls and reference_video_urls are mutually exclusive")
+    if request.audios and not (frames or request.images or request.videos):
+        # The page does not say so; Seedance itself, behind it, takes no sound alone.
+        raise InvalidRequest("reference_audio_urls needs reference_image_urls or reference_video_urls")
 
 
 def _mapping(value: object, name: str) -> Mapping[str, object]:

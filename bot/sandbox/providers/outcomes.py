@@ -2,8 +2,8 @@
 
 Taken once when a task is created, with the facts prompt, resolution, key, model, audio ("true" or "false").
 
-``fail``                 {reason?, code?, message?, refund = true} the task fails. `reason` is a key of
-                         `REASONS`; "audio" fails only tasks with sound
+``fail``                 {reason?, code?, message?, refund = true, bills = 1} the task fails. `reason` is a key of
+                         `REASONS`; "audio" fails only tasks with sound. It was charged at so many times its price
 ``never_ends``           stays at work for ever
 ``slow``                 {factor = 4} takes so many times as long
 ``unknown_status``       {word = "reviewing", reads = -1} that word instead of the state while at work, for so
@@ -107,6 +107,10 @@ class Outcome:
             message=str(self.details.get("message", message)),
             refund=self.details.get("refund", True) is not False,
         )
+
+    def billed(self, micro_usd: int) -> int:
+        """What is charged for a task of that price."""
+        return round(micro_usd * self._number("bills", 1)) if self.kind == "fail" else micro_usd
 
     def stretched(self, seconds: float) -> float:
         """The time a render takes that would have taken `seconds`."""

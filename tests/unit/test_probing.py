@@ -1,0 +1,115 @@
+"""Whose order a paused provider is tried with, and how often: over minutes, each job looked at when it is due."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from bot.domain.job import Job, State
+from bot.domain.patience import CREDIT_PROBE
+from bot.ports import Order, OrderAccepted, OrderOutcome
+from bot.services.bench import Later
+from bot.services.circuit import RUN
+from bot.services.policy import Policy
+from tests.unit.test_ordering import LOST, STARVED, Desk, desk
+
+PROBE = CREDIT_PROBE.total_seconds()
+ROOMY = Policy(default_concurrency=100)
+TO_BE_ORDERED = {State.WAITING, State.QUEUED}
+
+
+def answering(one: Desk, answer: Callable[[Order], OrderOutcome]) -> None:
+    """From now on the provider answers each order so."""
+
+    async def submit(order: Order) -> OrderOutcome:
+        one.provider.orders.append(order)
+        return answer(order)
+
+    one.provider.submit = submit  # type: ignore[method-assign]
+
+
+def taken(order: Order) -> OrderOutcome:
+    return OrderAccepted(task_id=f"tk-{order.key}")
+
+
+async def several(one: Desk, count: int) -> list[Job]:
+    """So many further drafts, each of a person of its own."""
+    return [await one.another(f"U{number}", f"command:{number}") for number in range(2, 2 + count)]
+
+
+async def work(one: Desk, jobs: Iterable[Job], *, seconds: int) -> None:
+    """Take each job's step when it is due, as the runner does; in one moment in the order given."""
+    due = {job.id: one.clock.monotonic() for job in jobs}
+    for _ in range(seconds):
+        await one.lease.renew()
+        for job in jobs:
+            now = await one.now(job)
+            if now.state not in TO_BE_ORDERED or one.clock.monotonic() < due[job.id]:
+                continue
+            async with one.storage.read() as tx:
+                ask = await tx.jobs.ask("T1", now.ask_id)
+            step = one.deciding.decide if now.state is State.WAITING else one.ordering.submit
+            result = await step(now, ask)
+            wait = timedelta(seconds=result.seconds) if isinstance(result, Later) else result.due_at - one.clock.now()
+            due[job.id] = one.clock.monotonic() + wait.total_seconds()
+        one.clock.advance(1)
+
+
+async def test_an_order_that_is_never_taken_keeps_no_other_from_being_tried() -> None:
+    """A balance between the prices of two clips, or a key that may not use one model."""
+    async with desk(policy=ROOMY) as one:
+        dear = await one.job()
+        answering(one, lambda order: STARVED if order.key.startswith(dear.id) else taken(order))
+        others = await several(one, 3)
+        await work(one, [dear, *others], seconds=90)
+        assert [(await one.now(job)).state for job in others] == [State.RENDERING] * 3
+        assert (await one.job()).state is State.WAITING
+
+        # Whom the provider refuses again and again while it takes what others order asks less and less often.
+        orders = len(one.provider.orders)
+        for number in range(10):
+            later = await one.another(f"U{number}", f"later:{number}")
+            await work(one, [dear, later], seconds=60)
+            assert (await one.now(later)).state is State.RENDERING
+        assert len(one.provider.orders) - orders <= 10 + 5
+
+        answering(one, taken)
+        await work(one, [dear], seconds=600)
+        assert (await one.job()).state is State.RENDERING
+
+
+async def test_who_waits_alone_is_tried_as_often_as_ever_and_all_go_on_as_soon_as_there_is_credit() -> None:
+    async with desk(policy=ROOMY) as one:
+        answering(one, lambda order: STARVED)
+        jobs = [await one.job(), *await several(one, 3)]
+        await work(one, jobs, seconds=600)
+        tried = [order.key.partition("-")[0] for order in one.provider.orders]
+        assert 600 / 30 <= len(tried) <= 600 / PROBE + 1
+        assert {tried.count(job.id) for job in jobs} <= {len(tried) // 4, len(tried) // 4 + 1}, "each in its turn"
+
+        answering(one, taken)
+        await work(one, jobs, seconds=30)
+        assert {(await one.now(job)).state for job in jobs} == {State.RENDERING}
+
+
+async def test_a_provider_that_loses_what_it_is_sent_is_sent_less_and_less_although_it_answers_questions() -> None:
+    """Each order that goes unanswered may be charged, and is uncertain, where no key proves anything."""
+    async with desk(idempotent=False, policy=ROOMY) as one:
+        answering(one, lambda order: LOST)
+        jobs = [await one.job(), *await several(one, RUN + 10)]
+        await work(one, jobs, seconds=600)
+        assert RUN < len(one.provider.orders) <= RUN + 5
+        assert one.provider.checks >= 600 / 30
+
+        # One that is answered ends it for all.
+        answering(one, taken)
+        await work(one, jobs, seconds=640)
+        assert not {(await one.now(job)).state for job in jobs} & TO_BE_ORDERED
+
+
+async def test_where_a_key_makes_repeating_safe_a_silent_provider_is_tried_as_often_as_ever() -> None:
+    async with desk(policy=ROOMY) as one:
+        for _ in range(RUN):
+            one.ordering.bench.circuit.stumbled("hiapi", "HTTP 502")
+        answering(one, lambda order: LOST)
+        jobs = [await one.job(), *await several(one, 7)]
+        await work(one, jobs, seconds=160)
+        assert len(one.provider.orders) >= 160 / 30
