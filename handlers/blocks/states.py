@@ -49,8 +49,7 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
         FailureKind.POLICY: ("{provider} refused this prompt under its content rules.", "Reword it and ask again."),
         FailureKind.AUDIO_MODERATION: (
             "{provider} refused the sound of this clip.",
-            "Ask again with `--no-audio` and without `--provider` (not every one can leave the sound out), or reword what is "
-            "to be heard.",
+            "Ask again with `--no-audio` and without `--provider`, or reword what is to be heard.",
         ),
         FailureKind.FACE: (
             "{provider} refuses to show this person's face.",
