@@ -3,17 +3,22 @@ reverse, and decides how the program stops."""
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
+from starlette.types import ASGIApp
 
 from bot.clock import SystemClock
 from bot.configuration import make_policy, set_by_operator, slack_access
 from bot.domain.budget import Caps, month_of
+from bot.domain.handing import without_links
 from bot.domain.patience import backoff
 from bot.emulation import Emulation, EmulationFailed, emulation
 from bot.fetch import GuardedFetcher
-from bot.ports import ChatError, Clips, Storage, StorageError
+from bot.links import make_links
+from bot.media import ProcessMediaRoom
+from bot.ports import ChatError, Clips, FileSource, Links, Provider, Storage, StorageError
 from bot.pretend import is_wanted
 from bot.scheduler import start_ticks
 from bot.services.accounts import Accounts
@@ -22,6 +27,7 @@ from bot.services.circuit import Circuit
 from bot.services.configuring import Configuring
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
+from bot.services.gathering import Gathering
 from bot.services.intake import Intake
 from bot.services.lease import RENEW_EVERY_SECONDS, Lease
 from bot.services.policies import Policies
@@ -35,6 +41,8 @@ from bot.vendors import known_tiers, make_prices, make_providers
 from bot.web.callbacks import PREFIX as CALLBACKS
 from bot.web.callbacks import CallbackEndpoint
 from bot.web.health import health_app
+from bot.web.media import PREFIX as MEDIA
+from bot.web.media import MediaEndpoint
 from bot.web.metrics import Figures, metrics_route
 from bot.web.server import serving
 from bot.web.site import Site
@@ -42,9 +50,10 @@ from handlers.app import build_app
 from handlers.chat import SlackChat
 from handlers.directory import SlackDirectory
 from handlers.doors import Doors, Identity
+from handlers.files import SlackFiles, hosts_behind
 from handlers.http import PATH as SLACK_PATH
 from handlers.workspace import SlackWorkspace
-from storage import open_clips, open_storage
+from storage import open_clips, open_scratch, open_storage
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +69,8 @@ class _Program:
     policy: Policy
     storage: Storage
     clips: Clips
+    links: Links
+    files: FileSource
     lease: Lease
     workspace: SlackWorkspace
     policies: Policies
@@ -96,7 +107,13 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
     for provider in providers.values():
         stack.push_async_callback(provider.close)
     circuit = Circuit(clock)
-    router = Router(providers, make_prices(settings), known=known_tiers(settings), healthy=circuit.healthy)
+    router = Router(
+        providers,
+        make_prices(settings),
+        known=known_tiers(settings),
+        healthy=circuit.healthy,
+        links=bool(settings.public_url),
+    )
     workspace = SlackWorkspace(
         bot_token=access.bot_token,
         app_token=access.app_token,
@@ -113,6 +130,19 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         circuit.restore(await tx.outages.standing())
     clips = open_clips(settings.media_url)
     await clips.sweep()
+    links = _open_links(settings, providers.values())
+    scratch, room = open_scratch(settings.media_url), ProcessMediaRoom()
+    await scratch.sweep()
+    stack.push_async_callback(room.close)
+    gathering = Gathering(
+        storage=storage,
+        clips=clips,
+        scratch=scratch,
+        fetcher=fetcher,
+        files=_open_slack_files(settings, workspace, stack),
+        room=room,
+        clock=clock,
+    )
     doorbell = Doorbell()
     policies = Policies(storage=storage, operator=policy)
     directory = SlackDirectory(workspace.client)
@@ -142,6 +172,8 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         doorbell=doorbell,
         promote=intake.promote_early,
         circuit=circuit,
+        gathering=gathering,
+        links=links,
         public_url=settings.public_url,
     )
     return _Program(
@@ -150,6 +182,8 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
         policy=policy,
         storage=storage,
         clips=clips,
+        links=links,
+        files=gathering.files,
         lease=lease,
         workspace=workspace,
         policies=policies,
@@ -170,6 +204,22 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
             storage=storage, providers=providers, policies=policies, clock=clock, called_about=runner.called_about
         ),
     )
+
+
+def _open_links(settings: Settings, providers: Iterable[Provider]) -> Links:
+    """What providers fetch files by. Who starts the program is told what cannot be given without."""
+    links = make_links(settings)
+    words = without_links(can for provider in providers for can in provider.capabilities)
+    if words and not links.reachable:
+        log.warning("files.no_way", meaning=words)
+    return links
+
+
+def _open_slack_files(settings: Settings, workspace: SlackWorkspace, stack: contextlib.AsyncExitStack) -> SlackFiles:
+    """The files that people attach. Their fetcher is one of its own: where the token goes, links of people do not."""
+    fetcher = GuardedFetcher(clock=SystemClock(), allowed_hosts=hosts_behind(settings.slack_api_url))
+    stack.push_async_callback(fetcher.close)
+    return SlackFiles(client=workspace.client, fetcher=fetcher, api_url=settings.slack_api_url)
 
 
 async def _open_database(settings: Settings, policy: Policy, stack: contextlib.AsyncExitStack) -> tuple[Storage, Lease]:
@@ -223,6 +273,7 @@ async def _listen(program: _Program) -> None:
         policies=program.policies,
         accounts=program.accounts,
         configuring=program.configuring,
+        files=program.files,
         client=program.workspace.client,
         identity=identity,
     )
@@ -261,9 +312,13 @@ async def _release(lease: Lease) -> None:
 
 
 def _site(program: _Program) -> Site:
-    """Everything that is served: health always, Slack's requests in HTTP mode, providers' calls where they can reach
-    us."""
+    """Everything that is served: health always, Slack's requests in HTTP mode, providers' calls and the files that
+    they fetch where they can reach us."""
     endpoint = program.workspace.endpoint
+    reached: dict[str, ASGIApp] = {
+        CALLBACKS: CallbackEndpoint(program.callbacks),
+        MEDIA: MediaEndpoint(links=program.links, clips=program.clips, clock=SystemClock()),
+    }
     health = health_app(
         needed={
             "database": lambda: _database_state(program.storage),
@@ -274,7 +329,7 @@ def _site(program: _Program) -> Site:
     )
     return Site(
         exact={} if endpoint is None else {SLACK_PATH: endpoint},
-        under={CALLBACKS: CallbackEndpoint(program.callbacks)} if program.settings.public_url else {},
+        under=reached if program.settings.public_url else {},
         otherwise=health,
     )
 

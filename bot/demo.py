@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import re
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -258,6 +259,7 @@ class _Bot:
 
     def __init__(self, place: Path, sandbox: Mapping[str, str]) -> None:
         prices = place / "prices.toml"
+        port = _free_port()  # the same for each of its lives: the providers fetch files there
         rates = "".join(f'"{resolution}" = {price}\n' for resolution, price in _HIAPI.items())
         prices.write_text(f"[hiapi.mini]\n{rates}", encoding="utf-8")
         self.log = place / "bot.log"
@@ -267,7 +269,8 @@ class _Bot:
             "DATABASE_URL": f"sqlite:///{place / 'dailies.db'}",
             "MEDIA_URL": f"file:{place / 'media'}",
             "PRICE_FILE": str(prices),
-            "HTTP_PORT": "0",
+            "HTTP_PORT": str(port),
+            "PUBLIC_URL": f"http://127.0.0.1:{port}",
             "PROMOTE_UNDO_SECONDS": "5",
         }
         self._process: asyncio.subprocess.Process | None = None
@@ -312,6 +315,14 @@ class _Bot:
         """End it."""
         if self._process:
             await end(self._process)
+
+
+def _free_port() -> int:
+    """A port of this machine that nobody listens to now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
 
 
 async def _connected(demo: Studio) -> None:

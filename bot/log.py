@@ -17,11 +17,12 @@ _SECRETS = re.compile(
     r"xox[a-z]-[\w-]+|xapp-[\w-]+|\bBearer\s+\S+"
     r"|https?://[^\s/]+/(?:upload/v1|hooks)/\S+|https?://hooks\.slack\.com/\S+"
     r"|(?<=://)(?:[^\s\"'/?#@:]*:[^\s\"'<>]*|[^\s\"'/?#@]+)(?=@)"
+    r"|(?<=/media/)[\w-]{30,}[^\s\"']*"
     r"|(?<=\?)[^\s\"']+",
     re.IGNORECASE,
 )
 """Slack tokens and bearer keys; Slack's upload and answer URLs; credentials (a password may hold what it should not)
-and query strings inside URLs."""
+and query strings inside URLs; our own links to media."""
 
 HIDDEN = "[hidden]"
 

@@ -3,7 +3,7 @@
 The adapters are the real ones and speak HTTP to the emulation; only their names, keys and addresses are others.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pydantic import SecretStr
@@ -12,8 +12,8 @@ from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure
 from bot.domain.pretend import pretend_name
 from bot.domain.pricing import PUBLISHED, PriceTable, Rate, RateKey
-from bot.domain.recipe import MINI, STANDARD, Recipe, Resolution
-from bot.ports import Credit, Order, OrderOutcome, Provider, TaskReport
+from bot.domain.recipe import MINI, STANDARD, MediaKind, Recipe, Resolution
+from bot.ports import Credit, Order, OrderOutcome, Provider, TaskReport, UploadOutcome
 from bot.settings import PROVIDER_NAMES, Settings
 
 SANDBOX = "sandbox"
@@ -83,6 +83,12 @@ class Pretend:
     def order(self, recipe: Recipe, key: str, callback_url: str | None = None) -> Order:
         """As the adapter's."""
         return self._real.order(recipe, key, callback_url)
+
+    async def upload(
+        self, kind: MediaKind, *, name: str, mime: str, size: int, chunks: AsyncIterator[bytes]
+    ) -> UploadOutcome:
+        """As the adapter's."""
+        return await self._real.upload(kind, name=name, mime=mime, size=size, chunks=chunks)
 
     async def submit(self, order: Order) -> OrderOutcome:
         """As the adapter's."""

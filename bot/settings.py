@@ -33,6 +33,8 @@ ENV_FILE = ".env"
 PROVIDER_NAMES = ("hiapi", "apimart", "muapi", "seedanceapi", "empiriolabs")
 """What the settings of each provider begin with."""
 _KEYS = tuple(f"{name}_api_key" for name in PROVIDER_NAMES)
+SHORTEST_KEY = 32
+"""Characters of each of ENCRYPTION_KEYS."""
 _BASE_URLS = tuple(f"{name}_base_url" for name in PROVIDER_NAMES)
 _TIERS = (MINI, FAST, STANDARD, VIP)
 """Tiers that a price may be named for, also before this release orders them."""
@@ -79,6 +81,8 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=3000, ge=0, le=65535)
     public_url: str = ""
+    encryption_keys: SecretStr | None = None
+    """Comma list, newest first."""
     providers: CommaList = ()
     hiapi_api_key: SecretStr | None = None
     hiapi_base_url: str = "https://api.hiapi.ai"
@@ -181,6 +185,15 @@ class Settings(BaseSettings):
         if not text.isascii() or not text.isprintable() or " " in text:
             raise _refused("it holds characters that no key has, such as spaces, line breaks or accents")
         return SecretStr(text)
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_long_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        """Whoever guesses one can read every file that is kept: a password is too short."""
+        keys = [] if value is None else [key for one in value.get_secret_value().split(",") if (key := one.strip())]
+        if any(len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key for key in keys):
+            raise _refused("each of its keys, between commas, has to be at least 32 letters, digits and signs long")
+        return SecretStr(",".join(keys)) if keys else None
 
     @field_validator("slack_api_url", *_BASE_URLS)
     @classmethod

@@ -7,6 +7,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.services.taking import Sender
+from handlers.attached import with_kinds
 from handlers.blocks.answers import answer
 from handlers.blocks.kit import Message
 from handlers.blocks.usage import statement_message
@@ -61,14 +62,18 @@ async def _taken(doors: Doors, sender: Sender, asked: ClipRequest | UsageRequest
         case SettingsRequest(text=text):
             return await settings_answer(doors, sender, text)
         case ClipRequest():
+            given, names = await with_kinds(doors.in_slack(asked.changes), doors.files, sender)
+            made, changes = await doors.styled(sender, asked.prompt, given)
             return answer(
                 await doors.intake.draft(
                     sender,
-                    asked.prompt,
-                    asked.changes,
+                    made.prompt,
+                    changes,
                     provider=asked.provider,
                     final=asked.final,
                     estimate=asked.estimate,
+                    notes=made.notes,
+                    names=names,
                 )
             )
 

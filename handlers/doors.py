@@ -8,24 +8,28 @@ import asyncio
 import secrets
 from collections import OrderedDict
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.access import Why
 from bot.domain.budget import OverCap
+from bot.domain.lineage import Changes
 from bot.domain.pricing import NoPrice
-from bot.ports import ChatError, StorageError
+from bot.ports import ChatError, FileSource, StorageError
 from bot.services.accounts import Accounts
 from bot.services.answers import Busy, NotAllowed, Refusal
 from bot.services.configuring import Configuring
 from bot.services.intake import Intake
 from bot.services.policies import Policies
 from bot.services.presses import Presses
+from bot.services.taking import Sender
 from handlers.blocks.answers import explain_error
 from handlers.blocks.kit import Message
 from handlers.grammar import UsageError
+from handlers.grammar.cast import Styled, styled
+from handlers.grammar.media import in_slack
 from handlers.slack_errors import translated
 
 log = structlog.get_logger(__name__)
@@ -65,6 +69,7 @@ class Doors:
         policies: Policies,
         accounts: Accounts,
         configuring: Configuring,
+        files: FileSource,
         client: AsyncWebClient,
         identity: Identity,
     ) -> None:
@@ -73,10 +78,22 @@ class Doors:
         self.policies = policies
         self.accounts = accounts
         self.configuring = configuring
+        self.files = files
         self.identity = identity
         self._client = client
         self._tasks: set[asyncio.Task[None]] = set()
         self._answered: OrderedDict[str, None] = OrderedDict()
+
+    def in_slack(self, changes: Changes) -> Changes:
+        """The changes with the workspace's own links to files read as such, wherever the workspace is."""
+        media = tuple(in_slack(medium, api_url=self._client.base_url) for medium in changes.media)
+        return replace(changes, media=media)
+
+    async def styled(self, sender: Sender, prompt: str, changes: Changes) -> tuple[Styled, Changes]:
+        """A prompt in the style of the channel, and the changes with the files that it brings."""
+        policy = await self.policies.of(sender.workspace, sender.channel)
+        made = styled(prompt, changes.media, cast=policy.cast, look=policy.look)
+        return made, self.in_slack(replace(changes, media=(*changes.media, *made.references)))
 
     def explain(self, error: Exception) -> Message:
         """The words for what went wrong. A surprise gets a reference code that is in the log too."""

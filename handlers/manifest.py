@@ -35,10 +35,11 @@ _EVENTS = (
 )
 _LONG_DESCRIPTION = (
     "Dailies turns a prompt into short AI video, right where the team talks. Type /clip and what you want to "
-    "see: cheap drafts arrive as MP4 files in the thread, each with its recipe and its price. React with a "
-    "rocket to render the draft you like properly, or reply with a setting to make a variant. Prompts go to "
-    "the video provider that the people who run this app have chosen, and clips are kept on their own storage."
-    " The pictures and sound are made by a machine and can be wrong or unsuitable: look before you share them."
+    "see, or name the app beside a picture, video or sound: cheap drafts arrive as MP4 files in the thread, each "
+    "with its recipe and its price. React with a rocket to render the draft you like properly, or reply with a "
+    "setting to make a variant. Prompts go to the video provider that the people who run this app have chosen, "
+    "and clips are kept on their own storage. The pictures and sound are made by a machine and can be wrong or "
+    "unsuitable: look before you share them."
 )
 
 

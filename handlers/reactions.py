@@ -1,6 +1,7 @@
 """:rocket: on a clip promotes it, :x: on a card or a clip cancels. Only ``reaction_added`` is acted
 upon; whether the reaction still stands is read from Slack right before money is spent."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
@@ -26,6 +27,7 @@ def register(app: AsyncApp, doors: Doors) -> None:
             channel=str(item["channel"]),
             person=str(event["user"]),
             key=f"event:{body['event_id']}",
+            at=_moment(event.get("event_ts")),
         )
         policy = await doors.policies.of(sender.workspace, sender.channel)
         try:
@@ -40,3 +42,12 @@ def register(app: AsyncApp, doors: Doors) -> None:
     @app.event("reaction_removed")
     async def removed() -> None:
         """Nothing to do now: whether a reaction still stands is read when its window closes."""
+
+
+def _moment(event_ts: object) -> datetime | None:
+    """When Slack says that it happened: seconds with microseconds behind the point, as text. The earliest who reacted
+    pays, and events overtake one another."""
+    try:
+        return datetime.fromtimestamp(float(str(event_ts)), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

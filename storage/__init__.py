@@ -13,6 +13,7 @@ from storage.errors import (
     UnsupportedUrl,
 )
 from storage.memory import MemoryStorage
+from storage.scratch import open_scratch
 
 __all__ = [
     "AlreadyRunning",
@@ -28,5 +29,6 @@ __all__ = [
     "UnsupportedUrl",
     "migrate",
     "open_clips",
+    "open_scratch",
     "open_storage",
 ]

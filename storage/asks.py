@@ -25,6 +25,12 @@ class SqlAsks:
     async def add_thread(self, thread: Thread) -> None:
         await self._sql.insert(thread_to_row(thread))
 
+    async def open_thread(self, thread: Thread) -> Thread:
+        root = ("workspace", "channel", "root_ts")
+        if await self._sql.insert_new(thread_to_row(thread), index=root):
+            return thread
+        return await self.find_thread(thread.workspace, thread.channel, thread.root_ts or "") or thread
+
     async def thread(self, workspace: str, thread_id: str) -> Thread:
         row = await self._sql.scalar(select(ThreadRow).where(*_thread(workspace, thread_id)))
         if row is None:

@@ -11,38 +11,47 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from io import FileIO
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
-from bot.ports import Clips, ClipsUnavailable, ClipTooLarge, StoredClip
+from bot.ports import Clips, ClipsUnavailable, ClipTooLarge, Shelf, StoredClip
 from storage.errors import UnsupportedUrl
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
 
 BATCH_BYTES = 1_000_000
 """Bytes gathered before a thread writes them: few hand-overs, and little memory."""
 
 _WORKSPACE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_KEY = re.compile(r"clips/[A-Za-z0-9_-]{1,64}/[0-9a-f]{64}\.mp4")
+_SUFFIX = re.compile(r"[a-z0-9]{2,5}")
+_KEY = re.compile(rf"(?:{'|'.join(Shelf)})/{_WORKSPACE.pattern}/[0-9a-f]{{64}}\.{_SUFFIX.pattern}")
 _T = TypeVar("_T")
 
 
 def open_clips(url: str) -> Clips:
     """The media store at ``file:FOLDER`` (relative or absolute); the folder is made, for this user
     alone. Raises UnsupportedUrl, ClipsUnavailable."""
+    with translating():
+        return FolderClips(folder_of(url))
+
+
+def folder_of(url: str) -> Path:
+    """The folder that ``file:FOLDER`` names. Raises UnsupportedUrl."""
     scheme, _, rest = url.partition(":")
     folder = unquote(rest.removeprefix("//") if rest.startswith("///") else rest)
     if scheme != "file" or not folder or folder.startswith("//"):
         raise UnsupportedUrl("MEDIA_URL", scheme[:20], "file:FOLDER")
-    with _translating():
-        return FolderClips(Path(folder))
+    return Path(folder)
 
 
 class FolderClips:
-    """Clips under ``clips/<workspace>/<sha256>.mp4`` and unfinished files under ``unfinished/``, in one
-    folder and so on one file system, where a rename is atomic."""
+    """Files under ``<shelf>/<workspace>/<sha256>.<suffix>`` and unfinished ones under ``unfinished/``, in
+    one folder and so on one file system, where a rename is atomic."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -50,24 +59,34 @@ class FolderClips:
         self._unfinished.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._store = LocalStore(self._folder)
 
-    async def put(self, workspace: str, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> StoredClip:
+    async def put(
+        self,
+        workspace: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        limit_bytes: int,
+        shelf: Shelf = Shelf.CLIPS,
+        suffix: str = "mp4",
+    ) -> StoredClip:
         """See ``bot.ports.Clips``. The workspace is Slack's id; anything else than letters, digits,
         ``-`` and ``_`` raises ValueError."""
-        if not _WORKSPACE.fullmatch(workspace):
-            raise ValueError(workspace)
-        file = await _in_thread(_Unfinished, self._unfinished)
+        place = _Place(shelf, workspace, suffix)
+        file = await in_thread(_Unfinished, self._unfinished)
         try:
-            async for batch in _batches(chunks, limit_bytes):
-                await _in_thread(file.write, batch)
-            return await _in_thread(file.keep, self._folder, workspace)
+            async for batch in batches(chunks, limit_bytes):
+                await in_thread(file.write, batch)
+            return await in_thread(file.keep, self._folder, place)
         finally:
-            await _in_thread(file.discard)
+            await in_thread(file.discard)
 
-    async def open(self, key: str) -> AsyncIterator[bytes]:
+    async def open(self, key: str, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """See ``bot.ports.Clips``."""
         _check(key)
+        part: GetOptions = {} if stop is None else {"range": (start, stop)}
+        if start and stop is None:
+            part = {"range": {"offset": start}}
         try:
-            found = await obstore.get_async(self._store, key)
+            found = await obstore.get_async(self._store, key, options=part)
             async for chunk in found.stream(min_chunk_size=BATCH_BYTES):
                 yield bytes(chunk)
         except FileNotFoundError:
@@ -87,7 +106,7 @@ class FolderClips:
 
     async def sweep(self) -> int:
         """See ``bot.ports.Clips``. A file that a living process writes is locked by it and stays."""
-        return await _in_thread(_sweep, self._unfinished)
+        return await in_thread(_sweep, self._unfinished)
 
 
 class MemoryClips:
@@ -96,21 +115,28 @@ class MemoryClips:
     def __init__(self) -> None:
         self._clips: dict[str, bytes] = {}
 
-    async def put(self, workspace: str, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> StoredClip:
+    async def put(
+        self,
+        workspace: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        limit_bytes: int,
+        shelf: Shelf = Shelf.CLIPS,
+        suffix: str = "mp4",
+    ) -> StoredClip:
         """See ``FolderClips.put``."""
-        if not _WORKSPACE.fullmatch(workspace):
-            raise ValueError(workspace)
-        content = b"".join([batch async for batch in _batches(chunks, limit_bytes)])
+        place = _Place(shelf, workspace, suffix)
+        content = b"".join([batch async for batch in batches(chunks, limit_bytes)])
         digest = hashlib.sha256(content).hexdigest()
-        self._clips[_key(workspace, digest)] = content
-        return StoredClip(key=_key(workspace, digest), sha256=digest, size=len(content))
+        self._clips[place.key(digest)] = content
+        return StoredClip(key=place.key(digest), sha256=digest, size=len(content))
 
-    async def open(self, key: str) -> AsyncIterator[bytes]:
+    async def open(self, key: str, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """See ``bot.ports.Clips``."""
         _check(key)
-        content = self._clips[key]
-        for start in range(0, len(content), BATCH_BYTES):
-            yield content[start : start + BATCH_BYTES]
+        content = self._clips[key][start:stop]
+        for place in range(0, len(content), BATCH_BYTES):
+            yield content[place : place + BATCH_BYTES]
 
     async def size(self, key: str) -> int | None:
         """See ``bot.ports.Clips``."""
@@ -122,6 +148,20 @@ class MemoryClips:
         return 0
 
 
+class _Place:
+    """Where a file will stand once its hash is known. Raises ValueError for what is no name of a place."""
+
+    def __init__(self, shelf: Shelf, workspace: str, suffix: str) -> None:
+        if not _WORKSPACE.fullmatch(workspace):
+            raise ValueError(workspace)
+        if not _SUFFIX.fullmatch(suffix):
+            raise ValueError(suffix)
+        self._folder, self._suffix = f"{shelf.value}/{workspace}", suffix
+
+    def key(self, digest: str) -> str:
+        return f"{self._folder}/{digest}.{self._suffix}"
+
+
 class _Unfinished:
     """A file that is being written; its methods block and are called in threads, one at a time."""
 
@@ -129,7 +169,7 @@ class _Unfinished:
         self._path = folder / f"{secrets.token_hex(16)}.part"
         self._hash = hashlib.sha256()
         self._size = 0
-        with _translating():
+        with translating():
             self._file = self._path.open("xb", buffering=0)
             try:
                 # Says to `sweep` that somebody still writes; the system drops it when we are killed.
@@ -140,17 +180,17 @@ class _Unfinished:
 
     def write(self, batch: bytes) -> None:
         """Append, and hash on the way."""
-        with _translating():
+        with translating():
             _append(self._file, batch)
         self._hash.update(batch)
         self._size += len(batch)
 
-    def keep(self, folder: Path, workspace: str) -> StoredClip:
+    def keep(self, folder: Path, place: _Place) -> StoredClip:
         """Give the finished file its lasting name. Afterwards it survives a power cut."""
         digest = self._hash.hexdigest()
-        clip = StoredClip(key=_key(workspace, digest), sha256=digest, size=self._size)
+        clip = StoredClip(key=place.key(digest), sha256=digest, size=self._size)
         target = folder / clip.key
-        with _translating():
+        with translating():
             os.fsync(self._file.fileno())
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not (target.is_file() and target.stat().st_size == clip.size):
@@ -162,12 +202,12 @@ class _Unfinished:
 
     def discard(self) -> None:
         """Leave nothing of it; harmless after ``keep``."""
-        with _translating():
+        with translating():
             self._file.close()
             self._path.unlink(missing_ok=True)
 
 
-async def _batches(chunks: AsyncIterator[bytes], limit_bytes: int) -> AsyncIterator[bytes]:
+async def batches(chunks: AsyncIterator[bytes], limit_bytes: int) -> AsyncIterator[bytes]:
     """The stream in larger pieces. Raises ClipTooLarge as soon as more than the limit has come."""
     gathered, waiting, total = [], 0, 0
     async for chunk in chunks:
@@ -183,7 +223,7 @@ async def _batches(chunks: AsyncIterator[bytes], limit_bytes: int) -> AsyncItera
         yield b"".join(gathered)
 
 
-async def _in_thread(function: Callable[..., _T], *arguments: object) -> _T:
+async def in_thread(function: Callable[..., _T], *arguments: object) -> _T:
     """Run a blocking function in a thread, to its end even when our task is cancelled meanwhile: a file
     must not be closed under the feet of a thread that writes it."""
     task = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
@@ -205,7 +245,7 @@ def _append(file: FileIO, batch: bytes) -> None:
 
 def _sweep(folder: Path) -> int:
     removed = 0
-    with _translating():
+    with translating():
         for path in folder.glob("*.part"):
             with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -222,17 +262,14 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _key(workspace: str, digest: str) -> str:
-    return f"clips/{workspace}/{digest}.mp4"
-
-
 def _check(key: str) -> None:
     if not _KEY.fullmatch(key):
         raise KeyError(key)
 
 
 @contextlib.contextmanager
-def _translating() -> Iterator[None]:
+def translating() -> Iterator[None]:
+    """What the disk answers, in the words of ``bot.ports``. Raises ClipsUnavailable."""
     try:
         yield
     except OSError as error:

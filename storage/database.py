@@ -23,6 +23,7 @@ from storage.engines import (
     writing_engine,
 )
 from storage.errors import NotWritable, SchemaOutdated
+from storage.files import SqlFiles
 from storage.inbox import SqlInbox
 from storage.jobs import SqlJobs
 from storage.leases import SqlLeases
@@ -43,6 +44,7 @@ class SqlTransaction:
     audit: SqlAudit
     preferences: SqlPreferences
     announcements: SqlAnnouncements
+    files: SqlFiles
     outages: SqlOutages
     leases: SqlLeases
 
@@ -79,6 +81,7 @@ class Database:
             audit=SqlAudit(sql, self._zone),
             preferences=SqlPreferences(sql),
             announcements=SqlAnnouncements(sql),
+            files=SqlFiles(sql),
             outages=SqlOutages(sql),
             leases=SqlLeases(sql),
         )

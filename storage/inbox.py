@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlmodel import col, delete
+from sqlmodel import col, delete, select
 
 from storage.sql import Sql
 from storage.tables import InboxRow
@@ -16,6 +16,10 @@ class SqlInbox:
 
     async def take(self, workspace: str, key: str, at: datetime) -> bool:
         return await self._sql.insert_new(InboxRow(workspace=workspace, key=key, at=at))
+
+    async def was_taken(self, workspace: str, key: str) -> bool:
+        there = (col(InboxRow.workspace) == workspace, col(InboxRow.key) == key)
+        return await self._sql.scalar(select(InboxRow.key).where(*there)) is not None
 
     async def forget_before(self, before: datetime) -> int:
         return await self._sql.run(delete(InboxRow).where(col(InboxRow.at) < before))

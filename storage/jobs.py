@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, tuple_
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select, update
 
-from bot.domain.job import AWAITS_PROVIDER, FINAL, IN_FLIGHT, Ask, Decision, Job, Ownership, State, TimelineEntry, Wish
+from bot.domain.job import FINAL, IN_FLIGHT, PAST_GATE, Ask, Decision, Job, Ownership, State, TimelineEntry, Wish
 from bot.ports import Fenced
 from storage.asks import SqlAsks
 from storage.attempts import SqlAttempts
@@ -179,11 +179,11 @@ def _job(workspace: str, job_id: str) -> tuple[ColumnElement[bool], ...]:
 def _has_news() -> ColumnElement[bool]:
     """The condition that people left a word which the job's runner is to act upon.
 
-    A job that waits for its provider has passed its gate already: that GO is no news, a STOP
-    would be."""
+    A job that waits for its provider, or for its files, has passed its gate already: that GO is
+    no news, a STOP would be."""
     asked_to_stop = and_(col(JobRow.cancel_by).is_not(None), col(JobRow.state).not_in(_FINAL_WORDS))
     # Nothing is NULL in it, as a comparison with a missing reason would be.
-    waits_for_it = func.coalesce(JobRow.wait_reason, "").in_(sorted(reason.value for reason in AWAITS_PROVIDER))
+    waits_for_it = func.coalesce(JobRow.wait_reason, "").in_(sorted(reason.value for reason in PAST_GATE))
     decided = exists().where(
         col(AskRow.workspace) == col(JobRow.workspace),
         col(AskRow.id) == col(JobRow.ask_id),

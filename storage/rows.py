@@ -25,6 +25,7 @@ from bot.domain.job import (
     WaitReason,
     Wish,
 )
+from bot.domain.kept_file import KeptFile
 from bot.domain.lineage import Method
 from bot.domain.preferences import PreferencesVersion
 from bot.domain.recipe import MediaKind, MediaRole, Medium, Ratio, Recipe, Resolution
@@ -36,6 +37,7 @@ from storage.tables import (
     AuditRow,
     EvidenceRow,
     JobRow,
+    KeptFileRow,
     LedgerRow,
     PreferencesRow,
     SupporterRow,
@@ -221,6 +223,16 @@ def announcement_to_row(announcement: Announcement) -> AnnouncementRow:
 def announcement_from_row(row: AnnouncementRow) -> Announcement:
     """The announcement of a row."""
     return Announcement(**row.model_dump() | {"topic": Topic(row.topic), "facts": MappingProxyType(row.facts)})
+
+
+def kept_file_to_row(file: KeptFile) -> KeptFileRow:
+    """The row of a kept file."""
+    return KeptFileRow(**asdict(file) | {"kind": file.kind.value, "mends": list(file.mends)})
+
+
+def kept_file_from_row(row: KeptFileRow) -> KeptFile:
+    """The kept file of a row."""
+    return KeptFile(**row.model_dump() | {"kind": MediaKind(row.kind), "mends": tuple(row.mends)})
 
 
 def _shallow(value: PreferencesVersion | Announcement) -> dict[str, Any]:

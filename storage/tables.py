@@ -186,6 +186,7 @@ class JobRow(Row, table=True):
     file_id: str | None
     shared_at: datetime | None
     message_ts: str | None
+    progress: str
     trouble: str | None
     failure_kind: str | None
     failure_detail: str | None
@@ -352,6 +353,28 @@ class AnnouncementRow(Row, table=True):
     tries: int
     owner: str | None
     epoch: int
+
+
+class KeptFileRow(Row, table=True):
+    """``bot.domain.kept_file.KeptFile``. The key is what lets a file be fetched once."""
+
+    __tablename__ = "kept_files"
+    __table_args__ = (Index("ix_kept_files_url", "workspace", "url"),)
+
+    workspace: str = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    limits: str = Field(primary_key=True)
+    url: str
+    kind: str
+    name: str
+    mime: str
+    size: int = Field(sa_type=BigInteger)
+    sha256: str
+    width: int | None
+    height: int | None
+    seconds: float | None
+    mends: list[str] = Field(sa_type=JSON)
+    at: datetime
 
 
 class OutageRow(Row, table=True):

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from pydantic import SecretStr
 
-from bot.doctor import database, media, money, port, provider, slack
+from bot.doctor import database, files, media, money, port, provider, slack
 from bot.doctor.finding import Finding, Level, bad_setting, fail, ok, warn
 from bot.log import HIDDEN, redact
 from bot.settings import BadSetting, Settings, misspelt_settings, unread_lines
@@ -38,6 +38,7 @@ async def examine(settings: Settings) -> list[Finding]:
         ("caps", money.check_caps),
         ("prices", money.check_prices),
         ("provider", provider.check),
+        ("files", files.check),
         ("slack", slack.check),
         ("port", port.check),
     ]

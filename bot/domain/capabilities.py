@@ -16,6 +16,7 @@ from bot.domain.recipe import (
     Resolution,
     names_of,
 )
+from bot.domain.reference import SEEDANCE_LIMITS, FileLimits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,10 @@ class Capabilities:
     """How many requests of every kind the account may send in a minute; None where the provider names no limit."""
     uploads: frozenset[MediaKind] = frozenset()
     """Kinds of files that the provider takes by upload."""
+    limits: FileLimits = SEEDANCE_LIMITS
+    """What files must be for this tier to take them."""
+    data_uris: frozenset[MediaKind] = frozenset()
+    """Kinds of files that may stand in the order itself, as data URIs."""
     output_lifetime: timedelta = timedelta(hours=24)
     """How long a finished clip's link lives when the answer does not say."""
 

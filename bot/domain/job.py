@@ -41,10 +41,14 @@ class WaitReason(StrEnum):
     UNDO_WINDOW = "undo_window"
     PROVIDER_CREDIT = "provider_credit"
     PROVIDER_DOWN = "provider_down"
+    PREPARING = "preparing"
+    """Its files are fetched, checked and mended. The gate is passed and the money is held."""
 
 
 AWAITS_PROVIDER = frozenset({WaitReason.PROVIDER_CREDIT, WaitReason.PROVIDER_DOWN})
 """What a job waits for that has passed its gate already: its provider takes no orders."""
+PAST_GATE = AWAITS_PROVIDER | {WaitReason.PREPARING}
+"""What a job waits for that no decision of people ends."""
 
 
 class AskKind(StrEnum):
@@ -62,6 +66,7 @@ class Door(StrEnum):
     REACTION = "reaction"
     REPLY = "reply"
     BUTTON = "button"
+    MENTION = "mention"
 
 
 class Gate(StrEnum):
@@ -211,6 +216,8 @@ class Job:
     shared_at: datetime | None = None
     """When the intention to share was written."""
     message_ts: str | None = None
+    progress: str = ""
+    """What the present step is at, in words for its card; empty when there is nothing to say."""
     trouble: Trouble | None = None
     """What holds the present step up; None when nothing does."""
     failure: Failure | None = None

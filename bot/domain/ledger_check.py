@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.domain.budget import Entry, EntryKind, Stage
-from bot.domain.job import Job, State, Wish
+from bot.domain.job import Job, State, WaitReason, Wish
 
 _SAME = ("channel", "person", "provider", "tier", "stage", "as_final_micro_usd", "price_assumed", "month", "day")
 _KINDS = {0: {EntryKind.HOLD}, 1: {EntryKind.SETTLE, EntryKind.RELEASE}}
@@ -147,14 +147,16 @@ def _of_job(job: Job, accounts: dict[int, _Account]) -> Iterator[str]:
     """Whether the money of a job is where the job is."""
     name = f"{job.workspace}/{job.id}"
     present = accounts.get(job.attempt)
+    preparing = job.state is State.WAITING and job.wait_reason is WaitReason.PREPARING
+    pledged = preparing or job.state in _PLEDGED
     yield from _of_other_attempts(job, accounts)
     if present is None:
-        if job.state in _PLEDGED | _AT_WORK | _RENDERED:
+        if pledged or job.state in _AT_WORK | _RENDERED:
             yield f"{name}: {job.state.value} without a hold"
         return
     if job.finished and present.open:
         yield f"{present.name}: {job.state.value}, and its hold is open"
-    if job.state in _PLEDGED and not present.open:
+    if pledged and not present.open:
         yield f"{present.name}: {job.state.value}, and its hold is closed"
     if job.state in _AT_WORK and present.given_back:
         yield f"{present.name}: {job.state.value}, and its money was given back"
@@ -163,7 +165,7 @@ def _of_job(job: Job, accounts: dict[int, _Account]) -> Iterator[str]:
     unordered = job.state is State.CANCELLED and job.clip_key is None and job.task_id is None
     if unordered and present.settled_micro_usd:
         yield f"{present.name}: cancelled before it was ordered, and {present.settled_micro_usd} is settled"
-    if job.state is not State.WAITING:
+    if pledged or job.state is not State.WAITING:
         yield from _of_terms(job, present)
     spent = sum(account.settled_micro_usd for account in accounts.values())
     if (job.finished or job.state in _RENDERED) and spent != (job.cost_micro_usd or 0):

@@ -17,9 +17,14 @@
     Hindered: tried again in the same state             LinkRenewed: fetched again in the same state
     Unhindered: what hindered it is over
     Rerouted: WAITING for one provider, QUEUED for another         Stopped: RENDERING or LATE ──▶ CANCELLED
+    Prepared: WAITING ──▶ QUEUED                        Progressed: the same step, further on
 
-Every unfinished state has exactly one next action (``NEXT``), so a restart is the ordinary loop. Only the runner
+Every unfinished job has exactly one next action (``next_action``), so a restart is the ordinary loop. Only the runner
 calls ``transition``; people set flags. A pair that is not drawn here raises ``IllegalTransition``: it is a bug.
+
+A job with files that are not ours yet waits for them after its gate, with its money held: where the drawing says that
+it comes into the queue from outside or from a gate, it first waits with the reason PREPARING. Of waiting jobs only such
+a one can be Prepared, Progressed, Hindered or Starved, and only such a one cannot be Opened.
 """
 
 from collections.abc import Callable, Mapping
@@ -48,6 +53,8 @@ class Action(StrEnum):
     """Look for evidence of an uncertain order, and for a person's word."""
     FETCH = "fetch"
     DELIVER = "deliver"
+    PREPARE = "prepare"
+    """Fetch, check and mend the files of a job that waits for that."""
 
 
 NEXT: Mapping[State, Action] = MappingProxyType(
@@ -62,6 +69,18 @@ NEXT: Mapping[State, Action] = MappingProxyType(
         State.DELIVERING: Action.DELIVER,
     }
 )
+
+
+def next_action(job: Job) -> Action | None:
+    """What is next for the job; None when it is done. Of waiting jobs those with files to prepare wait for us."""
+    if job.state is State.WAITING and job.wait_reason is WaitReason.PREPARING:
+        return Action.PREPARE
+    return NEXT.get(job.state)
+
+
+def first_state(recipe: Recipe) -> tuple[State, WaitReason | None]:
+    """Where a job stands that nothing more is asked about: in the queue, once its files are ours."""
+    return (State.WAITING, WaitReason.PREPARING) if recipe.unprepared else (State.QUEUED, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +121,20 @@ class Rerouted:
     price_assumed: bool
     as_final_micro_usd: int | None
     """As ``Job`` has it, at this provider."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progressed:
+    """One more of the job's files is being worked on. ``progress`` is shown on the card."""
+
+    progress: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """All files are ours, checked and mended. The recipe says where they are kept."""
+
+    recipe: Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +307,8 @@ Event = (
     | Declined
     | Starved
     | Rerouted
+    | Progressed
+    | Prepared
     | SubmitIntended
     | NotSent
     | Throttled
@@ -304,13 +339,14 @@ class IllegalTransition(Exception):
 
     def __init__(self, job: Job, event: Event) -> None:
         self.job, self.event = job, event
-        super().__init__(f"Job {job.id} is {job.state.value} and cannot take {type(event).__name__}.")
+        where = f"{job.state.value} ({job.wait_reason.value})" if job.wait_reason else job.state.value
+        super().__init__(f"Job {job.id} is {where} and cannot take {type(event).__name__}.")
 
 
 def transition(job: Job, event: Event, now: datetime) -> Job:
     """The job after the event. Pure; raises IllegalTransition for a pair that is not drawn."""
     change = _TABLE.get((job.state, type(event)))
-    if change is None:
+    if change is None or not _waits_for(job, event):
         raise IllegalTransition(job, event)
     moved = change(job, event, now)
     return replace(moved, updated_at=now)
@@ -321,16 +357,27 @@ def drawn(state: State, event: type[Event]) -> bool:
     return (state, event) in _TABLE
 
 
+def _waits_for(job: Job, event: Event) -> bool:
+    """Of waiting jobs some events are only for those whose files are being prepared, and one never is."""
+    if job.state is not State.WAITING:
+        return True
+    preparing = job.wait_reason is WaitReason.PREPARING
+    return not preparing if isinstance(event, Opened) else preparing or not isinstance(event, _OF_PREPARING)
+
+
 _Change = Callable[[Job, Any, datetime], Job]
 
 
 def _opened(job: Job, event: Opened, now: datetime) -> Job:
-    return replace(job, state=State.QUEUED, person=event.person, wait_reason=None, failure=None, due_at=now)
+    state, reason = first_state(job.recipe)
+    return replace(job, state=state, person=event.person, wait_reason=reason, failure=None, due_at=now)
 
 
 def _declined(job: Job, event: Declined, now: datetime) -> Job:
     failure = event.failure or job.failure
-    return replace(job, state=State.CANCELLED, wait_reason=None, finished_at=now, failure=failure, trouble=None)
+    return replace(
+        job, state=State.CANCELLED, wait_reason=None, finished_at=now, failure=failure, trouble=None, progress=""
+    )
 
 
 def _starved(job: Job, event: Starved, _: datetime) -> Job:
@@ -347,20 +394,22 @@ def _starved(job: Job, event: Starved, _: datetime) -> Job:
         failure=event.failure,
         due_at=event.due_at,
         trouble=None,
+        progress="",
     )
 
 
 def _rerouted(job: Job, event: Rerouted, now: datetime) -> Job:
+    state, reason = first_state(event.recipe)
     return replace(
         job,
-        state=State.QUEUED,
+        state=state,
         provider=event.provider,
         model=event.model,
         recipe=event.recipe,
         price_micro_usd=event.price_micro_usd,
         price_assumed=event.price_assumed,
         as_final_micro_usd=event.as_final_micro_usd,
-        wait_reason=None,
+        wait_reason=reason,
         failure=None,
         due_at=now,
         tries=0,
@@ -369,8 +418,28 @@ def _rerouted(job: Job, event: Rerouted, now: datetime) -> Job:
     )
 
 
+def _progressed(job: Job, event: Progressed, _: datetime) -> Job:
+    # What holds up one file is no trouble of the next.
+    return replace(job, progress=event.progress, trouble=job.trouble if event.progress == job.progress else None)
+
+
+def _prepared(job: Job, event: Prepared, now: datetime) -> Job:
+    return replace(
+        job,
+        state=State.QUEUED,
+        recipe=event.recipe,
+        wait_reason=None,
+        due_at=now,
+        tries=0,
+        trouble=None,
+        progress="",
+    )
+
+
 def _submit_intended(job: Job, _: SubmitIntended, now: datetime) -> Job:
-    return replace(job, state=State.SUBMITTING, submitted_at=now, due_at=now, failure=None, wish=None)
+    # Its files are handed over: what held that up is over.
+    trouble = None if job.trouble is Trouble.FILE_NOT_TAKEN else job.trouble
+    return replace(job, state=State.SUBMITTING, submitted_at=now, due_at=now, failure=None, wish=None, trouble=trouble)
 
 
 def _not_sent(job: Job, event: NotSent, _: datetime) -> Job:
@@ -407,7 +476,13 @@ def _accepted(job: Job, event: Accepted, now: datetime) -> Job:
 
 def _refused(job: Job, event: Refused, now: datetime) -> Job:
     return replace(
-        job, state=State.FAILED, failure=event.failure, cost_micro_usd=_spent(job), finished_at=now, trouble=None
+        job,
+        state=State.FAILED,
+        failure=event.failure,
+        cost_micro_usd=_spent(job),
+        finished_at=now,
+        trouble=None,
+        progress="",
     )
 
 
@@ -524,9 +599,14 @@ _TABLE: Mapping[tuple[State, type], _Change] = MappingProxyType(
         (State.WAITING, Rerouted): _rerouted,
         (State.WAITING, Declined): _declined,
         (State.WAITING, Refused): _refused,
+        (State.WAITING, Progressed): _progressed,
+        (State.WAITING, Prepared): _prepared,
+        (State.WAITING, Hindered): _hindered,
+        (State.WAITING, Starved): _starved,
         (State.QUEUED, Declined): _declined,
         (State.QUEUED, Starved): _starved,
         (State.QUEUED, Refused): _refused,
+        (State.QUEUED, Hindered): _hindered,
         (State.QUEUED, SubmitIntended): _submit_intended,
         (State.SUBMITTING, NotSent): _not_sent,
         (State.SUBMITTING, Throttled): _throttled,
@@ -569,3 +649,6 @@ _TABLE: Mapping[tuple[State, type], _Change] = MappingProxyType(
         (State.CANCELLED, DeliveryWished): _delivery_wished,
     }
 )
+
+_OF_PREPARING = (Progressed, Prepared, Hindered, Starved)
+"""Events of a waiting job whose files are being prepared, and of no other that waits."""

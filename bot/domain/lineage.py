@@ -1,10 +1,13 @@
 """How one clip comes from another: promote (draft to final) and vary (change something)."""
 
+import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from urllib.parse import urlsplit
 
-from bot.domain.recipe import MediaRole, Medium, Ratio, Recipe, Resolution
+from bot.domain.recipe import MediaKind, MediaRole, Medium, Place, Ratio, Recipe, Resolution, names_without_file
 
 MOST_TAKES = 8
 """Clips that one ask can make."""
@@ -39,7 +42,10 @@ class Changes:
     negative: str | None = None
     high_bitrate: bool | None = None
     media: tuple[Medium, ...] = ()
-    """Files; those of a role take the place of the parent's files of that role, the others stay."""
+    """Files. Frames and videos take the place of what cannot stand beside them. References are added to what is there:
+    what else the parent was made from becomes references too, since no provider takes both."""
+    anew: bool = False
+    """Whether the references among ``media`` are all that the clip is made from, instead of being added."""
     direction: str | None = None
     """Plain words ("same but at night"), added to the prompt as direction."""
     takes: int | None = None
@@ -61,8 +67,9 @@ def promote(draft: Recipe, preset: FinalPreset) -> Recipe:
     return replace(draft, resolution=preset.resolution, tier=preset.tier)
 
 
-def vary(parent: Recipe, changes: Changes) -> Recipe:
-    """The parent's recipe with the changes made."""
+def vary(parent: Recipe, changes: Changes, *, unframed: Ratio | None = None) -> Recipe:
+    """The parent's recipe with the changes made. ``unframed`` is the ratio of a clip that loses the first frame whose
+    shape it followed."""
     given = {
         name: value
         for name in ("resolution", "seconds", "ratio", "audio", "tier", "seed", "negative", "high_bitrate")
@@ -70,16 +77,46 @@ def vary(parent: Recipe, changes: Changes) -> Recipe:
     }
     if changes.automatic_seconds:
         given["seconds"] = None
+    prompt = parent.prompt
     if changes.media:
-        given["media"] = _with_files(parent.media, changes.media)
+        media = given["media"] = _with_files(parent.media, changes)
+        prompt = given["prompt"] = _without_lost_names(parent.prompt, media)
+        lost_frame = parent.given(MediaRole.FIRST) and not any(one.role is MediaRole.FIRST for one in media)
+        if unframed and lost_frame and parent.ratio is Ratio.ADAPTIVE and changes.ratio is None:
+            given["ratio"] = unframed
     if changes.direction:
-        given["prompt"] = f"{parent.prompt}. {changes.direction}" if parent.prompt else changes.direction
+        given["prompt"] = f"{prompt}. {changes.direction}" if prompt else changes.direction
     return replace(parent, **given)
 
 
-def _with_files(old: tuple[Medium, ...], new: tuple[Medium, ...]) -> tuple[Medium, ...]:
-    replaced = {medium.role for medium in new}
-    return (*(medium for medium in old if medium.role not in replaced), *new)
+_BESIDE = {
+    MediaRole.FIRST: frozenset({MediaRole.LAST}),
+    MediaRole.LAST: frozenset({MediaRole.FIRST, MediaRole.EXTEND}),
+}
+"""What of a parent may stand beside a new file of that role; nothing beside one of another role. No provider takes
+references beside frames or beside a video to change or to go on from (``Capabilities.frames_with_references``,
+``references_with_video``), and one alone ends at a last frame what it goes on from (``last_frame_with_extend``)."""
+
+
+def _with_files(old: tuple[Medium, ...], changes: Changes) -> tuple[Medium, ...]:
+    new = changes.media
+    roles = {medium.role for medium in new}
+    if roles != {MediaRole.REFERENCE}:
+        return (*(one for one in old if all(one.role in _BESIDE.get(role, ()) for role in roles)), *new)
+    if changes.anew:
+        return new
+    # The parent's references first: the prompt counts them already.
+    references = [one for one in old if one.role is MediaRole.REFERENCE]
+    others = {one.url: replace(one, role=MediaRole.REFERENCE) for one in old if one.role is not MediaRole.REFERENCE}
+    return (*references, *others.values(), *new)
+
+
+def _without_lost_names(prompt: str, media: tuple[Medium, ...]) -> str:
+    """The prompt with the names of files that are gone as plain words, and without those in brackets, which the cast
+    brought."""
+    for name in names_without_file(prompt, media):
+        prompt = re.sub(rf"\s*\({name}\)|@(?={name[1:]}\b)", "", prompt)
+    return prompt
 
 
 def differences(parent: Recipe, child: Recipe) -> tuple[tuple[str, str, str], ...]:
@@ -96,7 +133,7 @@ def differences(parent: Recipe, child: Recipe) -> tuple[tuple[str, str, str], ..
     return (*changed, ("files", before, f"{after} (others)" if after == before else after))
 
 
-def files_in_words(media: tuple[Medium, ...]) -> str:
+def files_in_words(media: Iterable[Medium]) -> str:
     """The files of a recipe for a person: what they are for and how many, never where they lie."""
     counts = Counter((medium.role, medium.kind) for medium in media)
     return (
@@ -114,6 +151,71 @@ _FILES = {
     MediaRole.EDIT: "a video to change",
     MediaRole.EXTEND: "a video to go on from",
 }
+
+
+def notes_on_files(parent: Recipe, child: Recipe) -> tuple[str, ...]:
+    """What became of a parent's files beside new ones, for the card: which are for something else now, which go."""
+    now = dict(zip((one.url for one in child.media), _labels(child.media), strict=True))
+    roles = {one.role for one in child.media}
+    changed = [one for one in parent.media if one.url in now and one.role not in roles]
+    gone = [one for one in parent.media if one.url not in now and one.role not in roles]
+    return (*_become_references(changed, now), *_left_out(gone, child))
+
+
+def _become_references(media: list[Medium], now: Mapping[str, str]) -> list[str]:
+    if not media:
+        return []
+    names = ", ".join(dict.fromkeys(now[one.url] for one in media))
+    are, them = ("It is a reference", "it") if len(media) == 1 else ("They are references", "them")
+    return [
+        f"The clip was made from: {files_in_words(media)}. {are} now ({names}), since references do not go with {them}."
+    ]
+
+
+def _left_out(media: list[Medium], child: Recipe) -> list[str]:
+    if not media:
+        return []
+    go = "It does" if len(media) == 1 else "They do"
+    return [f"Left out: {files_in_words(media)}. {go} not go with: {files_in_words(child.media)}."]
+
+
+def files_note(media: tuple[Medium, ...], names: Mapping[str, str]) -> str:
+    """What each file is for and what it is called, for the card; ``names`` by address, as far as they may be told. Of a
+    link no more than the host is told: the rest may be a secret. Empty without files."""
+    return " · ".join(
+        f"{label}: {_cut(names.get(one.url) or _source(one))}" for label, one in zip(_labels(media), media, strict=True)
+    )
+
+
+def _labels(media: Iterable[Medium]) -> list[str]:
+    """What a person calls each of them: a reference by its name in the prompt."""
+    counts: Counter[MediaKind] = Counter()
+    labels = []
+    for one in media:
+        counts[one.kind] += one.role is MediaRole.REFERENCE
+        name = f"@{one.kind.value.title()}{counts[one.kind]}"
+        labels.append(name if one.role is MediaRole.REFERENCE else _FILES[one.role])
+    return labels
+
+
+def _source(medium: Medium) -> str:
+    match medium.place:
+        case Place.SLACK:
+            return "a file in Slack"
+        case Place.LINK:
+            return f"a link to {urlsplit(medium.url).hostname}"
+        case Place.CLIP:
+            return "a clip of the thread"
+        case _:
+            return "as before"
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+_LONGEST_NAME = 60
+"""Characters of a file's name on the card."""
 
 
 def _word(name: str, value: object) -> str:

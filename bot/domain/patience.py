@@ -4,7 +4,8 @@ Adapters only classify what went wrong; nothing else decides about retries. ``ch
 caller, which spreads retries without making them unpredictable in tests.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 UNDO_WINDOW = timedelta(seconds=20)
 CONFIRMATION_VALID = timedelta(minutes=10)
@@ -59,6 +60,27 @@ def throttle_wait(retry_after_seconds: float | None, tries: int, chance: float) 
     if retry_after_seconds is None or not 0 <= retry_after_seconds <= _LONGEST_THROTTLE.total_seconds():
         return backoff(max(1, tries), chance, first=2.0)
     return timedelta(seconds=max(0.2, retry_after_seconds))
+
+
+def asked_wait(retry_after: str, now: datetime) -> float | None:
+    """Seconds to wait as the header ``Retry-After`` says: whole or fractional seconds, or an HTTP date (RFC 9110,
+    10.2.3). None when it is empty, negative, past or not readable; what is absurdly long is for the caller to judge."""
+    text = retry_after.strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = _until(text, now)
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _until(text: str, now: datetime) -> float:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return -1.0
+    # A date whose zone is unknown or odd comes without one, and cannot be subtracted from one that has it.
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - now).total_seconds()
 
 
 def poll_gap(waited: timedelta, fixed: timedelta | None = None) -> timedelta:

@@ -66,14 +66,67 @@ class MediaRole(StrEnum):
     """The video to go on from."""
 
 
+class Place(StrEnum):
+    """Where a file given to the provider is: the scheme of its address."""
+
+    LINK = "https"
+    """Behind a person's link."""
+    SLACK = "slack"
+    """In Slack, not fetched yet: ``slack:F0123``."""
+    CLIP = "clip"
+    """A clip of ours, or a frame of it: ``clip:<job id>#first``."""
+    STORED = "stored"
+    """Fetched, checked, mended and kept in our media store: ``stored:<sha256>.<suffix>``."""
+
+
+class ClipPart(StrEnum):
+    """What of a clip of ours is given."""
+
+    FIRST = "first"
+    """Its first frame."""
+    LAST = "last"
+    """Its last frame."""
+    WHOLE = "whole"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Medium:
-    """One file given to the provider, behind an https address that it fetches itself."""
+    """One file given to the provider."""
 
     role: MediaRole
     kind: MediaKind
     url: str = field(repr=False)
-    """May be a signed link: a secret, never logged."""
+    """Where it is, beginning with the name of a ``Place``. May be a signed link: a secret, never logged. An order's
+    recipe has addresses that the provider takes (``bot.services.handing``) in their stead."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where it is; None for an address that is made for an order, such as a data URI."""
+        return _PLACES.get(self.url.partition(":")[0].lower())
+
+    @property
+    def within(self) -> str:
+        """What the address says after its scheme: Slack's file id, a job's id and the part of its clip, the name of a
+        stored file."""
+        return self.url.partition(":")[2]
+
+    @property
+    def clip(self) -> tuple[str, ClipPart]:
+        """The job whose clip it is, and which part of that. Of a medium in that place only."""
+        job_id, _, part = self.within.partition("#")
+        return job_id, ClipPart(part)
+
+
+_PLACES = {**{place.value: place for place in Place}, "http": Place.LINK}
+"""By scheme. Plain http is taken from hosts that the operator allowed, such as this very machine with the pretend
+providers on it."""
+
+
+def clip_number(medium: Medium) -> int | None:
+    """The ``#n`` of a clip as a person wrote it (``clip:#2``), which is to be looked up in the thread; None for
+    everything else."""
+    typed = medium.within.removeprefix("#")
+    return int(typed) if medium.place is Place.CLIP and medium.within.startswith("#") and typed.isdecimal() else None
 
 
 class Mode(StrEnum):
@@ -124,6 +177,11 @@ class Recipe:
     def given(self, role: MediaRole, kind: MediaKind | None = None) -> tuple[str, ...]:
         """The addresses of the files with that role, and of that kind where one is named."""
         return tuple(one.url for one in self.media if one.role is role and kind in {None, one.kind})
+
+    @property
+    def unprepared(self) -> tuple[Medium, ...]:
+        """The files that are still to be fetched and checked before an order."""
+        return tuple(one for one in self.media if one.place is not Place.STORED)
 
     @property
     def billable_seconds(self) -> int:

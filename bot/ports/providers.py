@@ -1,13 +1,13 @@
 """One video vendor, as the services see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure
-from bot.domain.recipe import Recipe
+from bot.domain.recipe import MediaKind, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +127,33 @@ class Credit:
     micro_usd: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Uploaded:
+    """The provider holds the file behind ``url``, which its orders take; ``expires_at`` is None when it names no
+    end."""
+
+    url: str = field(repr=False)
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadRefused:
+    """The provider will not take this file, from this key: asking again changes nothing."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadFailed:
+    """It did not go through this time. ``why`` is for the log; ``retry_after_seconds`` as far as it could be read."""
+
+    why: str
+    retry_after_seconds: float | None = None
+
+
+UploadOutcome = Uploaded | UploadRefused | UploadFailed
+
+
 class NotGenuine(Exception):
     """A callback without a valid signature, from a provider that signs."""
 
@@ -144,6 +171,13 @@ class Provider(Protocol):
     def order(self, recipe: Recipe, key: str, callback_url: str | None = None) -> Order:
         """The POST for this recipe. Pure: the same arguments give the same bytes. The recipe fits the capabilities of
         its tier; ``callback_url`` is where the end of the task may be told, for providers that do that."""
+
+    async def upload(
+        self, kind: MediaKind, *, name: str, mime: str, size: int, chunks: AsyncIterator[bytes]
+    ) -> UploadOutcome:
+        """Give a file of a kind among ``uploads``, ``size`` bytes in ``chunks``, under a plain ASCII ``name`` with its
+        suffix. Costs nothing and may be repeated; what the chunks raise becomes UploadFailed. Raises nothing but
+        CancelledError."""
 
     async def submit(self, order: Order) -> OrderOutcome:
         """Send the billed POST once, on a fresh connection, following no redirect, within SUBMIT_DEADLINE. Raises

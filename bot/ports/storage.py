@@ -21,6 +21,7 @@ from bot.domain.job import (
     TimelineEntry,
     Wish,
 )
+from bot.domain.kept_file import KeptFile
 from bot.domain.outage import Outage
 from bot.domain.preferences import PreferencesVersion
 
@@ -66,6 +67,9 @@ class Inbox(Protocol):
     async def take(self, workspace: str, key: str, at: datetime) -> bool:
         """Record the key; False when it was there already. Part of the transaction: a rollback forgets it."""
 
+    async def was_taken(self, workspace: str, key: str) -> bool:
+        """Whether the key is there."""
+
     async def forget_before(self, before: datetime) -> int:
         """Drop keys older than that (Slack redelivers for minutes; keep days). Returns how many."""
 
@@ -75,6 +79,9 @@ class Jobs(Protocol):
 
     async def add_thread(self, thread: Thread) -> None:
         """Record a new thread."""
+
+    async def open_thread(self, thread: Thread) -> Thread:
+        """Record a thread below a message of somebody's, unless there is one: then that one is returned."""
 
     async def thread(self, workspace: str, thread_id: str) -> Thread:
         """That thread; KeyError when unknown."""
@@ -324,6 +331,21 @@ class Announcements(Protocol):
         """It will never be posted."""
 
 
+class Files(Protocol):
+    """What is known of files that people gave: each is fetched and checked once."""
+
+    async def find(self, workspace: str, source: str, limits: str) -> KeptFile | None:
+        """The file of that source, as it fits those limits; None when it was not prepared yet."""
+
+    async def stored(self, workspace: str, url: str) -> KeptFile | None:
+        """What is known of a file by the address that recipes have for it; the newest, where it came from several
+        sources."""
+
+    async def add(self, file: KeptFile, *, instead_of: KeptFile | None = None) -> KeptFile:
+        """Record it; of the same source and limits the first stays, and is returned. ``instead_of`` is the one whose
+        bytes were found gone: if that is still the one that stands there, the new one takes its place."""
+
+
 class Outages(Protocol):
     """Providers that take no orders, as whichever process saw it last wrote it down. At most one a provider."""
 
@@ -369,6 +391,8 @@ class Transaction(Protocol):
     def preferences(self) -> Preferences: ...
     @property
     def announcements(self) -> Announcements: ...
+    @property
+    def files(self) -> Files: ...
     @property
     def outages(self) -> Outages: ...
     @property

@@ -5,12 +5,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 import httpx
 
-from bot.domain.patience import SUBMIT_DEADLINE
+from bot.domain.patience import SUBMIT_DEADLINE, asked_wait
 from bot.ports import OrderNotSent, OrderUnknown
 
 LARGEST_ANSWER = 1_000_000
@@ -18,6 +17,9 @@ LARGEST_ANSWER = 1_000_000
 
 _LINK = re.compile(r"(\b[a-z][a-z0-9+.-]{0,20}://)(?:[^\s/@]*@)?([^\s/?#]+)[/?#]\S*", re.IGNORECASE)
 """Scheme, whoever may stand before the host, host; and a path or a query behind it."""
+
+_INLINE = re.compile(r"\bdata:[^\s,]*,\S*", re.IGNORECASE)
+"""A file that was written into the order."""
 
 READ_DEADLINE_SECONDS = 20.0
 """Whole deadline of a status request: httpx's read timeout alone does not fire on a drip."""
@@ -109,25 +111,9 @@ def _named(error: Exception) -> str:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait as the header ``Retry-After`` says: whole or fractional seconds, or an HTTP date. None when it
-    is missing, negative or not readable; what is absurdly long is for the caller to judge."""
-    text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "").strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = _until(text, now)
-    return seconds if 0 <= seconds < float("inf") else None
-
-
-def _until(text: str, now: datetime) -> float:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return -1.0
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (aware - now).total_seconds()
+    """What the header ``Retry-After`` asks for; see ``asked_wait``."""
+    text = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return asked_wait(text, now)
 
 
 def as_mapping(value: object) -> Mapping[str, object]:
@@ -145,6 +131,6 @@ def as_text(value: object) -> str:
 
 def failure_text(message: str, code: str) -> str:
     """The provider's words and code, for a person. Of a link in them only the host is kept: whoever has a signed link
-    has the file."""
-    words = _LINK.sub(r"\1\2/…", message)
+    has the file; and nobody reads a file that stands in words."""
+    words = _INLINE.sub("data:…", _LINK.sub(r"\1\2/…", message))
     return f"{words} ({code})" if words and code else words or code

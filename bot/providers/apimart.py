@@ -35,6 +35,7 @@ from bot.ports import (
     TaskRunning,
     TaskUnreadable,
 )
+from bot.providers._apimart_uploads import LIMITS, ApimartUploads
 from bot.providers._http import (
     Answer,
     as_mapping,
@@ -128,6 +129,7 @@ def _tier(tier: str, model: str, dialect: Dialect, idempotent: bool, callbacks: 
         callback=Callback.UNSIGNED if callbacks else None,
         balance=True,
         uploads=frozenset({MediaKind.IMAGE}),
+        limits=LIMITS,
         output_lifetime=OUTPUT_LIFETIME,
     )
 
@@ -290,7 +292,7 @@ def decode_balance(answer: Answer) -> Credit | None:
     return None if left is None else Credit(micro_usd=left)
 
 
-class APIMart:
+class APIMart(ApimartUploads):
     """The vendor over HTTP. ``base_url`` is taken with and without ``/v1``; ``model`` and ``standard_model`` are other
     ids than the dialect's own. APIMart speaks of webhooks and shows no field for them: ``callbacks`` says whether
     ``callback_url``, which a client of it sends, is used. ``response_version`` asks for the answers of that date."""

@@ -46,6 +46,7 @@ from bot.providers._http import (
     send,
 )
 from bot.providers._openai import classify, effective_status, error_words, refusal
+from bot.providers._uploads import TakesNoFiles
 from bot.providers._values import address, left_micro_usd, objects
 from bot.providers._words import of_the_account
 
@@ -290,7 +291,7 @@ def _verdict(answer: Answer | str) -> Failure | None:
     return Failure(kind=FailureKind.OUT_OF_CREDIT, detail="the balance is used up") if broke else None
 
 
-class EmpirioLabs:
+class EmpirioLabs(TakesNoFiles):
     """The vendor over HTTP. ``base_url`` is taken with and without ``/v1``; ``api_key_header`` sends the key as
     ``x-api-key`` instead of as a bearer's."""
 

@@ -50,6 +50,7 @@ from bot.providers._http import (
     reading_client,
     retry_after,
 )
+from bot.providers._uploads import TakesNoFiles
 from bot.providers._values import address, micro_usd, moment, objects
 from bot.providers._words import kind_by_words, kind_of_refusal, of_the_account
 
@@ -111,11 +112,13 @@ def standard_capabilities(
     model: str = STANDARD_MODEL, *, idempotent: bool = True, signed: bool = False
 ) -> Capabilities:
     """What HiAPI's page on Seedance 2.0 and its published skill say beyond mini: 1080p, seeds, the returned last frame,
-    a prompt of 3 to 20,000 characters, and references of all kinds together."""
+    a prompt of 3 to 20,000 characters, references of all kinds together, and (the skill) data URIs, which are relied
+    upon for pictures alone."""
     return replace(
         capabilities(model, idempotent=idempotent, signed=signed, mixed_references=True),
         tier=STANDARD,
         resolutions=frozenset(Resolution),
+        data_uris=frozenset({MediaKind.IMAGE}),
         seed=True,
         returns_last_frame=True,
         shortest_prompt=3,
@@ -295,7 +298,7 @@ def classify(code: str, message: str) -> Failure:
     return Failure(kind=kind_by_words(f"{message} {code}") or FailureKind.PROVIDER, detail=words)
 
 
-class HiAPI:
+class HiAPI(TakesNoFiles):
     """The vendor over HTTP. ``base_url`` is taken with and without ``/v1``. ``webhook_secret`` is the signing key that
     was set in HiAPI's console; without one callbacks are not signed, and are believed no more than any."""
 

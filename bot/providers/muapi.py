@@ -48,6 +48,7 @@ from bot.providers._http import (
     reading_client,
     retry_after,
 )
+from bot.providers._muapi_uploads import MuapiUploads
 from bot.providers._values import address, left_micro_usd
 from bot.providers._words import kind_by_words, kind_of_refusal, of_the_account
 
@@ -307,7 +308,7 @@ def decode_balance(answer: Answer) -> Credit | None:
     return Credit(micro_usd=left) if answer.status == 200 and currency == "USD" and left is not None else None
 
 
-class Muapi:
+class Muapi(MuapiUploads):
     """The vendor over HTTP. ``base_url`` is taken with and without ``/api/v1``; models are what the endpoints of a tier
     begin with; ``auth`` and ``fields`` choose the dialect of what is sent. Answers are read in every dialect."""
 

@@ -47,6 +47,7 @@ from bot.providers._http import (
     reading_client,
     retry_after,
 )
+from bot.providers._uploads import TakesNoFiles
 from bot.providers._values import address, micro_usd
 from bot.providers._words import kind_by_words, kind_of_refusal, of_the_account
 
@@ -256,7 +257,7 @@ def decode_callback(body: bytes) -> str | None:
     return _task_id(as_mapping(Answer(status=200, headers={}, body=body).json())) or None
 
 
-class SeedanceAPI:
+class SeedanceAPI(TakesNoFiles):
     """The vendor over HTTP. ``base_url`` is taken with and without ``/v2``; ``user_agent`` is the name given to the
     front."""
 

@@ -1,6 +1,7 @@
 """What ``dailies audit`` prints: who did what, where, at what price, under which task of which provider."""
 
 import json
+import re
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -14,6 +15,9 @@ _HEAD = ("AT", "WHO", "ACT", "WHERE", "PRICE", "PROVIDER", "TASK", "ASK", "JOB",
 _ASSUMED = " assumed"
 _BY_ITSELF = "-"
 """Where nobody did it: Dailies acted on what a provider said."""
+
+_LINK = re.compile(r"https?://\S+")
+"""Somebody's picture in the cast, say. A link may be signed, and then it is a secret."""
 
 
 async def audit(url: str, *, month: str | None, limit: int | None, as_json: bool, zone: tzinfo = UTC) -> str:
@@ -40,8 +44,12 @@ def _entry(entry: AuditEntry) -> dict[str, Any]:
         "task_id": entry.task_id,
         "ask": entry.ask_id,
         "job": entry.job_id,
-        "detail": entry.detail,
+        "detail": _told(entry.detail),
     }
+
+
+def _told(detail: str) -> str:
+    return _LINK.sub("(a link)", detail)
 
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
@@ -56,5 +64,5 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
         one_line(entry.task_id or "-"),
         entry.ask_id or "-",
         entry.job_id or "-",
-        one_line(entry.detail),
+        one_line(_told(entry.detail)),
     )

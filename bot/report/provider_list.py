@@ -153,6 +153,7 @@ def _tier(can: Capabilities, prices: PriceTable) -> dict[str, Any]:
         "balance": can.balance,
         "requests_per_minute": can.requests_per_minute,
         "uploads": [kind.value for kind in MediaKind if kind in can.uploads],
+        "data_uris": [kind.value for kind in MediaKind if kind in can.data_uris],
         "output_lifetime_seconds": can.output_lifetime.total_seconds(),
         "prices": [
             {
@@ -260,6 +261,7 @@ def _extras(tier: dict[str, Any]) -> list[str]:
         "list": tier["lists_tasks"],
         "balance": tier["balance"],
         f"uploads ({', '.join(tier['uploads'])})": bool(tier["uploads"]),
+        f"data URIs ({', '.join(tier['data_uris'])})": bool(tier["data_uris"]),
     }
     references = [f"{count} {kind}" for kind, count in tier["references"].items() if count]
     given = [f"references: {', '.join(references)}"] if references else []

@@ -51,6 +51,7 @@ class Control:
             "/config": self._config,
             "/channel": self._channel,
             "/user": self._user,
+            "/file": self._change_file,
             "/token": self._token,
             "/redeliver": self._redeliver,
             "/sockets": self._sockets,
@@ -118,6 +119,27 @@ class Control:
             raise Misuse("unknown_trait", str(problem)) from problem
         self._changes.mark()
         return {"user": person.id}
+
+    async def _change_file(self, asked: ControlRequest) -> Json:
+        """``action``: delete, hide / show (the limit of a free plan), forget_type / know_type {file}; or external
+        {user, name, url}: a file that lies elsewhere, which a message may then have among its ``files``."""
+        action = asked.word("action")
+        if action == "external":
+            owner = self._slack.workspace.person(asked.word("user"))
+            return {"file": self._slack.files.stand_in(asked.word("name"), asked.word("url"), user=owner.id).id}
+        file = self._slack.workspace.files.get(asked.word("file"))
+        if file is None or file.deleted:
+            raise Misuse("file_not_found", asked.word("file"))
+        if action == "delete":
+            self._slack.files.delete(file)
+        elif action in {"hide", "show"}:
+            file.hidden = action == "hide"
+        elif action in {"forget_type", "know_type"}:
+            file.processed = action == "know_type"
+        else:
+            raise Misuse("unknown_action", action)
+        self._changes.mark()
+        return {"file": file.id}
 
     async def _token(self, asked: ControlRequest) -> Json:
         """``scopes``: the new list; ``refuse``: an error for every call (null ends it); ``uninstall``:

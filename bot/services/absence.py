@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import AWAITS_PROVIDER, Ask, Decision, Job, State, Wish
+from bot.domain.job import AWAITS_PROVIDER, PAST_GATE, Ask, Decision, Job, State, Wish
 from bot.domain.lifecycle import Event, Hindered, Refused, Unhindered
 from bot.domain.trouble import Trouble
 from bot.services.bench import Bench, StepResult
@@ -37,8 +37,7 @@ class Absence:
             return await self._mark(job)
         if self.bench.has(job.provider) or job.cancel_by or ask.decision is Decision.STOP:
             return None
-        waits_for_it = job.state is State.WAITING and job.wait_reason in AWAITS_PROVIDER
-        return await self._never_ordered(job) if waits_for_it or job.state is State.QUEUED else None
+        return await self._never_ordered(job) if job.state is State.QUEUED or job.wait_reason in PAST_GATE else None
 
     async def _mark(self, job: Job) -> Job | None:
         """Say on the card that nobody can be asked, or that somebody can again. What a person pressed comes first: a
@@ -54,7 +53,7 @@ class Absence:
 
     async def _never_ordered(self, job: Job) -> Job:
         rerouting = self.rerouting
-        if job.state is State.QUEUED:
+        if job.wait_reason not in AWAITS_PROVIDER:
             moved = await rerouting.instead(job, _FAILURE)
         elif job.wish is Wish.USE_ANOTHER_PROVIDER:
             moved = await rerouting.wished_elsewhere(job)

@@ -6,6 +6,7 @@ finished clips from the thread.
 
 import heapq
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,6 +18,7 @@ class Line(StrEnum):
     CARD = "card"
     ANNOUNCE = "announce"
     DECIDE = "decide"
+    PREPARE = "prepare"
     SUBMIT = "submit"
     POLL = "poll"
     FETCH = "fetch"
@@ -27,12 +29,17 @@ PLACES: Mapping[Line, int] = {
     Line.CARD: 4,
     Line.ANNOUNCE: 2,
     Line.DECIDE: 8,
+    Line.PREPARE: 6,
     Line.SUBMIT: 20,
     Line.POLL: 10,
     Line.FETCH: 4,
     Line.DELIVER: 4,
 }
-"""Steps of a line that run at once. Polls share a connection pool of 10; each fetch and delivery holds one chunk."""
+"""Steps of a line that run at once. Polls share a connection pool of 10; each fetch and delivery holds one chunk.
+Files are opened by few processes of their own: more are fetched while those are at work, since a link may be slow."""
+
+MOST_EACH: Mapping[Line, int] = {Line.PREPARE: 2}
+"""Places of a line that one person may have at once: whose links are slow keeps nobody else's files waiting."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +49,8 @@ class Key:
     kind: str
     workspace: str
     id: str
+    person: str = field(default="", compare=False)
+    """Whose turn it is, in lines where people take turns; empty where nobody asks."""
 
 
 @dataclass(order=True)
@@ -94,21 +103,35 @@ class Agenda:
     def start_due(self, now: float) -> list[tuple[Key, Line]]:
         """The keys whose step is to begin now, each at most once until ``finish``."""
         while self._sleeping and self._sleeping[0][0] <= now:
-            entry = heapq.heappop(self._sleeping)[2]
-            if entry.alive:
-                heapq.heappush(self._ready[entry.line], entry)
+            due = heapq.heappop(self._sleeping)[2]
+            if due.alive:
+                heapq.heappush(self._ready[due.line], due)
         started = []
         for line, ready in self._ready.items():
             free = self._places[line] - sum(1 for busy in self._running.values() if busy is line)
-            while ready and free > 0:
-                entry = heapq.heappop(ready)
-                if not entry.alive:
-                    continue
+            while free > 0 and (entry := self._next(line, ready)) is not None:
                 del self._entries[entry.key]
                 self._running[entry.key] = line
                 started.append((entry.key, line))
                 free -= 1
         return started
+
+    def _next(self, line: Line, ready: list[_Entry]) -> _Entry | None:
+        """Taken out of those that are ready: the most urgent one; where people take turns, of whoever has the fewest
+        places, and of nobody who has all that are theirs."""
+        while ready and not ready[0].alive:
+            heapq.heappop(ready)
+        most = MOST_EACH.get(line)
+        if most is None or not ready:
+            return heapq.heappop(ready) if ready else None
+        had = Counter((key.workspace, key.person) for key, busy in self._running.items() if busy is line and key.person)
+        able = [(had[entry.key.workspace, entry.key.person], entry) for entry in ready if entry.alive]
+        fewest, first = min(able)
+        if fewest >= most:
+            return None
+        ready.remove(first)
+        heapq.heapify(ready)
+        return first
 
     def finish(self, key: Key) -> None:
         """The key's step has ended: what was put for it meanwhile is planned now."""

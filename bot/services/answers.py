@@ -101,6 +101,27 @@ class WhichClip(Refusal):
         super().__init__(f"Which clip is meant: {numbers}?")
 
 
+class NoClipStands(WhichClip):
+    """Every clip of the thread failed or was stopped, and the reply names none. One of them can be tried again, changed
+    or not."""
+
+
+class NoClipsHere(Refusal):
+    """``#n`` names a clip of a thread, and this was not said in one."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"#{number} names a clip of a thread, and this is not in one.")
+
+
+class ClipNotThere(Refusal):
+    """The clip that is to be given as a file is not on our storage: not rendered yet, or never."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        super().__init__(f"Clip #{job.number} is {job.state.value}: there is no file of it.")
+
+
 class NothingChanges(Refusal):
     """The reply asks for exactly what the clip is: a full price for nothing new, probably not meant."""
 

@@ -5,17 +5,20 @@ When a method has returned, the ask is on disk with its hold or with its questio
 raised, nothing was written.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.access import Action
 from bot.domain.budget import Stage
 from bot.domain.job import AskKind, Door, Gate, Job, State, Wish
-from bot.domain.lineage import Changes, Method, promote, vary
+from bot.domain.lineage import Changes, Method, files_note, notes_on_files, promote, vary
+from bot.domain.pretend import real_name
 from bot.domain.recipe import Recipe
 from bot.ports import Storage
 from bot.services.answers import (
     AlreadyTaken,
     Estimated,
+    NoClipStands,
     NoSuchClip,
     NothingChanges,
     NothingToDo,
@@ -23,6 +26,7 @@ from bot.services.answers import (
     Taken,
     WhichClip,
 )
+from bot.services.clip_files import clip_names, given_clips
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.policies import Policies
@@ -60,41 +64,80 @@ class Intake:
         provider: str | None = None,
         final: bool = False,
         estimate: bool = False,
+        notes: tuple[str, ...] = (),
+        names: Mapping[str, str] | None = None,
     ) -> Taken | Estimated | AlreadyTaken:
-        """Take a ``/clip``. An estimate is anybody's, since it spends nothing. Raises OverCap, NoPrice or a Refusal."""
+        """Take a ``/clip``. An estimate is anybody's, since it spends nothing. ``notes`` stand on the card, and
+        so do its files where ``names`` tells what they are called, by address. Raises OverCap, NoPrice or a Refusal."""
         policy = await self._allowed(sender, Action.LOOK if estimate else Action.SPEND)
-        recipe = replace(vary(_preset(policy, final), changes), prompt=prompt)
-        stage = Stage.DIRECT if final else Stage.DRAFT
-        plan = self._plan(
-            policy,
-            kind=AskKind.DRAFT,
-            stage=stage,
-            door=Door.COMMAND,
-            text=prompt,
-            recipe=recipe,
-            provider=provider,
-            free_ratio=changes.frees_ratio,
-        )
-        plan = replace(plan, takes=changes.takes or policy.takes)
+        changes = given_clips(changes, None)
+        plan = self._draft(policy, Door.COMMAND, prompt, changes, provider=provider, final=final)
         if estimate:
             return _estimated(plan)
+        notes = (*notes, *_named(plan, changes, names))
         return await self._taking.take(
-            sender, replace(plan, gate=Gate.CONFIRMATION if plan.costly else None), thread=None
+            sender, replace(plan, gate=Gate.CONFIRMATION if plan.costly else None, notes=notes), thread=None
         )
 
+    async def mention(
+        self,
+        sender: Sender,
+        root_ts: str,
+        prompt: str,
+        changes: Changes,
+        *,
+        provider: str | None = None,
+        final: bool = False,
+        estimate: bool = False,
+        notes: tuple[str, ...] = (),
+        names: Mapping[str, str] | None = None,
+    ) -> Taken | Estimated | AlreadyTaken:
+        """Take a message that names the app and says what to make: a draft in the thread below ``root_ts``, which is
+        that message or the root of the thread where it stands. It might be chat, so it is gated like a variant. Raises
+        OverCap, NoPrice or a Refusal."""
+        async with self._storage.read() as tx:
+            thread = await tx.jobs.find_thread(sender.workspace, sender.channel, root_ts)
+            clips = () if thread is None else await tx.jobs.in_thread(sender.workspace, thread.id)
+            taken = await tx.inbox.was_taken(sender.workspace, sender.key)
+        if taken:
+            return AlreadyTaken()
+        policy = await self._allowed(sender, Action.LOOK if estimate else Action.SPEND)
+        changes = given_clips(changes, clips)
+        plan = self._draft(policy, Door.MENTION, prompt, changes, provider=provider, final=final)
+        if estimate:
+            return _estimated(plan)
+        notes = (*notes, *_named(plan, changes, names, clips))
+        return await self._taking.take(sender, _gated(replace(plan, root_ts=root_ts, notes=notes)), thread=thread)
+
     async def variant(
-        self, sender: Sender, root_ts: str, number: int | None, changes: Changes, text: str
+        self,
+        sender: Sender,
+        root_ts: str,
+        number: int | None,
+        changes: Changes,
+        text: str,
+        *,
+        provider: str | None = None,
+        notes: tuple[str, ...] = (),
+        names: Mapping[str, str] | None = None,
     ) -> Taken | AlreadyTaken | None:
-        """Take a reply in a thread as a variant of clip ``#number``, or of the only clip. None when the thread is not
-        ours. Raises NoSuchClip, WhichClip, OverCap, NoPrice or a Refusal."""
+        """Take a reply in a thread as a variant of clip ``#number``, or of the only clip. Who makes it is chosen anew,
+        unless somebody named a ``provider`` for it, or for that clip. None when the thread is not ours. Raises
+        NoSuchClip, WhichClip, NoClipStands, OverCap, NoPrice or a Refusal."""
         async with self._storage.read() as tx:
             thread = await tx.jobs.find_thread(sender.workspace, sender.channel, root_ts)
             if thread is None:
                 return None
-            parent = _chosen(await tx.jobs.in_thread(sender.workspace, thread.id), number)
+            clips = await tx.jobs.in_thread(sender.workspace, thread.id)
+            taken = await tx.inbox.was_taken(sender.workspace, sender.key)
+        if taken:
+            # Told again: seen against its own clips it would be another ask.
+            return AlreadyTaken()
+        parent, changes = _chosen(clips, number), given_clips(changes, clips)
         policy = await self._allowed(sender)
-        recipe = vary(parent.recipe, changes)
-        if recipe == parent.recipe and (changes.takes or 1) == 1:
+        recipe = vary(parent.recipe, changes, unframed=policy.draft.ratio)
+        elsewhere = provider not in {None, AUTO, parent.provider, real_name(parent.provider)}
+        if recipe == parent.recipe and (changes.takes or 1) == 1 and not elsewhere:
             raise NothingChanges(parent.number)
         stage = Stage.DRAFT if parent.stage is Stage.DRAFT else Stage.DIRECT
         plan = self._plan(
@@ -104,9 +147,12 @@ class Intake:
             door=Door.REPLY,
             text=text,
             recipe=recipe,
+            provider=provider or (parent.provider if parent.named else None),
             free_ratio=changes.frees_ratio,
         )
-        plan = _gated(replace(plan, takes=changes.takes or 1, parent=parent))
+        notes = (*notes, *_named(plan, changes, names, clips))
+        notes = (*notes, *notes_on_files(parent.recipe, recipe))
+        plan = _gated(replace(plan, takes=changes.takes or 1, parent=parent, notes=notes))
         return await self._taking.take(sender, plan, thread=thread)
 
     async def promote_message(self, sender: Sender, message_ts: str) -> Taken | AlreadyTaken | None:
@@ -154,6 +200,12 @@ class Intake:
         async with self._storage.read() as tx:
             return await tx.jobs.find_thread(workspace, channel, root_ts) is not None
 
+    async def was_taken(self, sender: Sender) -> bool:
+        """Whether something was made of that very event already: it may read otherwise the second time, in a thread
+        that is ours since the first."""
+        async with self._storage.read() as tx:
+            return await tx.inbox.was_taken(sender.workspace, sender.key)
+
     # --- inside ------------------------------------------------------------------------------------------------------
 
     async def _allowed(self, sender: Sender, action: Action = Action.SPEND) -> Policy:
@@ -161,6 +213,22 @@ class Intake:
         policy = await self._policies.of(sender.workspace, sender.channel)
         await self._gatekeeper.check(action, person=sender.person, channel=sender.channel, policy=policy)
         return policy
+
+    def _draft(
+        self, policy: Policy, door: Door, prompt: str, changes: Changes, *, provider: str | None, final: bool
+    ) -> Plan:
+        """All takes of a draft, or of a final without one, not gated yet."""
+        plan = self._plan(
+            policy,
+            kind=AskKind.DRAFT,
+            stage=Stage.DIRECT if final else Stage.DRAFT,
+            door=door,
+            text=prompt,
+            recipe=replace(vary(_preset(policy, final), changes), prompt=prompt),
+            provider=provider,
+            free_ratio=changes.frees_ratio,
+        )
+        return replace(plan, takes=changes.takes or policy.takes)
 
     def _plan(
         self,
@@ -232,6 +300,12 @@ def _gated(plan: Plan) -> Plan:
     return replace(plan, gate=Gate.CONFIRMATION if plan.costly else Gate.UNDO)
 
 
+def _named(plan: Plan, changes: Changes, names: Mapping[str, str] | None, clips: Sequence[Job] = ()) -> tuple[str, ...]:
+    """The files for the card, where some were given and their names are to be told."""
+    told = names is not None and changes.media
+    return (files_note(plan.recipe.media, {**clip_names(clips), **(names or {})}),) if told else ()
+
+
 def _estimated(plan: Plan) -> Estimated:
     return Estimated(
         recipe=plan.recipe,
@@ -252,6 +326,8 @@ def _chosen(jobs: tuple[Job, ...], number: int | None) -> Job:
                 return job
         raise NoSuchClip(number, numbers)
     standing = [job for job in jobs if job.state not in {State.FAILED, State.CANCELLED}]
-    if len(standing) != 1:
-        raise WhichClip(tuple(job.number for job in standing) or numbers)
+    if not standing:
+        raise NoClipStands(numbers)
+    if len(standing) > 1:
+        raise WhichClip(tuple(job.number for job in standing))
     return standing[0]

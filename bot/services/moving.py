@@ -106,4 +106,8 @@ def _moves_others_up_or_down(before: Job, after: Job) -> bool:
 
 def _visible(before: Job, after: Job) -> bool:
     """Whether the card shows any of what changed."""
-    return (before.state, before.trouble, before.attempt) != (after.state, after.trouble, after.attempt)
+    return _shown(before) != _shown(after)
+
+
+def _shown(job: Job) -> tuple[object, ...]:
+    return job.state, job.wait_reason, job.progress, job.trouble, job.attempt

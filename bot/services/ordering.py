@@ -31,6 +31,7 @@ from bot.domain.lifecycle import (
     WrittenOff,
 )
 from bot.domain.patience import TASK_GRACE, backoff, throttle_wait
+from bot.domain.recipe import Recipe
 from bot.domain.trouble import Trouble
 from bot.ports import (
     Fenced,
@@ -46,10 +47,12 @@ from bot.ports import (
     TaskFailed,
     TaskFinished,
     TaskRunning,
+    UploadRefused,
 )
 from bot.services.balances import Balances
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.circuit import LOOK_GAP, STARVING, Lane
+from bot.services.handing import Handing, NotHanded, NotTaken
 from bot.services.holds import see_still_fits, tell_of_cost
 from bot.services.moving import evidence_of
 from bot.services.news import tell_taken_anew
@@ -63,12 +66,22 @@ _NOBODY_TO_ASK = Later(seconds=60.0)
 _NotAccepted = OrderNotSent | OrderRefused | OrderThrottled | OrderInFlight | OrderUnknown
 _OVERDRAWN = "A provider billed more than its price, or the cap was lowered."
 _DATABASE_AWAY = "the database was away right before the order"
+_MOST_HANDED = 10
+"""So often in a row a file is offered to a provider that does not take it just then."""
 _MOST_CALLED = 5
 """So many different tasks that callbacks of one order speak of are looked for: a provider names one."""
 
 
 class _PersonFull(Exception):
     """As many jobs of the person run as may at once."""
+
+
+class _Stopped(Exception):
+    """Somebody cancelled the job while its files were handed over."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
+        super().__init__(by)
 
 
 class _ProviderFull(Exception):
@@ -82,6 +95,7 @@ class Ordering:
     bench: Bench
     rerouting: Rerouting
     balances: Balances
+    handing: Handing
 
     # --- QUEUED ------------------------------------------------------------------------------------------------------
 
@@ -102,9 +116,16 @@ class Ordering:
         return await self._take_place(job)
 
     async def _take_place(self, job: Job) -> StepResult:
-        """Take a place if there is one, and send the order."""
+        """Hand over the files, take a place if there is one, and send the order."""
         try:
-            moved, attempt = await self._intend(job)
+            recipe = await self._hand(job)
+            moved, attempt = await self._intend(job, recipe)
+        except NotHanded as error:
+            return await self._not_handed(job, error)
+        except NotTaken as error:
+            return await self._not_taken(job, error.failure)
+        except _Stopped as error:
+            return await self._move(job, Declined(), detail=error.by)
         except _PersonFull:
             return await self._hold_back(job)
         except _ProviderFull:
@@ -115,6 +136,38 @@ class Ordering:
             self.bench.places.take(job)
         self.bench.moves.announce(job, moved)
         return moved if attempt is None else await self._send(moved, attempt, first=True)
+
+    async def _hand(self, job: Job) -> Recipe:
+        """What the provider is to be sent: its files handed over, which may take a while in which people think again.
+        Raises NotHanded, NotTaken, _Stopped."""
+        if not job.recipe.media:
+            return job.recipe
+        recipe = await self.handing.hand(job, self._can(job), self.bench.providers[job.provider])
+        async with self.bench.storage.read() as tx:
+            current = await tx.jobs.job(job.workspace, job.id)
+        if current.cancel_by:
+            raise _Stopped(current.cancel_by)
+        return recipe
+
+    async def _not_handed(self, job: Job, error: NotHanded) -> Job:
+        """Tried again after a while, and not for ever."""
+        self.bench.places.leave(job)
+        log.warning("file.not_handed", job=job.id, provider=job.provider, tries=job.tries + 1, why=error.why)
+        if job.tries + 1 >= _MOST_HANDED:
+            why = f"{job.provider} did not take its file in {_MOST_HANDED} tries."
+            return await self._not_taken(job, Failure(kind=FailureKind.UNUSABLE_FILE, detail=why))
+        due = self._after_throttle(job, error.retry_after_seconds)
+        return await self._move(job, Hindered(due_at=due, trouble=Trouble.FILE_NOT_TAKEN), detail=error.why)
+
+    async def _not_taken(self, job: Job, failure: Failure) -> Job:
+        """Nothing was ordered: another provider may be given the file, where nobody named this one. A refusal that says
+        nothing about the file is one of the account, and pauses the provider as that of an order does."""
+        if failure.kind in STARVING:
+            if self.bench.circuit.refused(job.provider, failure):
+                log.error("provider.paused", provider=job.provider, outcome=UploadRefused.__name__)
+            return await self._starve(job, failure)
+        moved = await self.rerouting.with_files(job, failure)
+        return moved or await self._move(job, Refused(failure=failure), detail=failure.detail)
 
     def _wait(self, job: Job, later: Later = _FULL) -> Later:
         """There is no place at the provider, it is others' turn, or it asked us to wait."""
@@ -128,11 +181,11 @@ class Ordering:
                 await tx.jobs.redraw(job.workspace, job.ask_id)
         return _FULL
 
-    async def _intend(self, job: Job) -> tuple[Job, Attempt | None]:
+    async def _intend(self, job: Job, recipe: Recipe) -> tuple[Job, Attempt | None]:
         """Write the intention of the order, which takes a place; counting and taking is one transaction over all
         processes. Without an attempt the job has ended, since the money is gone. Raises _PersonFull, _ProviderFull."""
         key, token = f"{job.id}-{job.attempt}", secrets.token_hex(16)
-        order = self.bench.providers[job.provider].order(job.recipe, key, self._callback_url(job, token))
+        order = self.bench.providers[job.provider].order(recipe, key, self._callback_url(job, token))
         async with self.bench.storage.begin() as tx:
             policy = await self.bench.policies.within(tx, job.workspace, job.channel)
             await tx.jobs.lock_person(job.workspace, job.person)
@@ -259,12 +312,16 @@ class Ordering:
             case OrderThrottled(retry_after_seconds=wait):
                 return await self._move(job, Throttled(due_at=self._after_throttle(job, wait)))
             case OrderRefused(failure=failure) if failure.kind in STARVING:
-                self.balances.ask(job, anew=True)
-                return await self.rerouting.starve(job, failure)
+                return await self._starve(job, failure)
             case OrderRefused(failure=failure):
                 down = failure.kind is FailureKind.PROVIDER
                 moved = await self.rerouting.instead(job, failure) if down else None
                 return moved or await self._move(job, Refused(failure=failure), detail=failure.detail)
+
+    async def _starve(self, job: Job, failure: Failure) -> Job:
+        """The account takes nothing now: how it stands is asked anew, and the job goes elsewhere or waits."""
+        self.balances.ask(job, anew=True)
+        return await self.rerouting.starve(job, failure)
 
     async def _conclude_unknown(self, job: Job, attempt: Attempt, outcome: OrderUnknown) -> Job:
         await self.bench.moves.learn(job, EvidenceKind.UNKNOWN, outcome.why)

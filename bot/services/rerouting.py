@@ -61,6 +61,20 @@ class Rerouting:
         starved = Starved(failure=failure, due_at=self.bench.clock.now() + CREDIT_PROBE)
         return None if job.named else await self._move_over(job, starved)
 
+    async def onto(self, job: Job, route: Route, failure: Failure) -> Job | None:
+        """That other provider makes it, since it takes what this one does not: a file. None when it costs more there
+        than goes without a question, or when a cap is in the way."""
+        starved = Starved(failure=failure, due_at=self.bench.clock.now() + CREDIT_PROBE)
+        return await self._go_over(job, route, _file_note(job, route, failure), starved)
+
+    async def with_files(self, job: Job, failure: Failure) -> Job | None:
+        """The provider does not take a file of this queued job. Another one is tried, once: None where a person named
+        it, where there is no other, or where this is another one already."""
+        route = self.route_elsewhere(job)
+        if job.named or job.attempt > 1 or route is None:
+            return None
+        return await self.onto(job, route, failure)
+
     async def elsewhere(self, job: Job) -> Job | None:
         """A waiting job that is nobody's choice goes to another provider as soon as one takes it."""
         return None if job.named else await self._move_over(job)
@@ -129,17 +143,22 @@ class Rerouting:
         return waiting
 
     async def _move_over(self, job: Job, *before: Event, most: int | None = None) -> Job | None:
-        """The old hold is released and the new one taken in one transaction, or nothing happens: None when no other
-        provider takes it now, when it costs more there than somebody agreed to (``most``, in micro-dollars) or than
-        goes without a question, or when a cap is in the way."""
+        """To the cheapest other provider. None when none takes it now, when it costs more there than somebody agreed to
+        (``most``, in micro-dollars), or as ``_go_over`` says."""
         route = self.route_elsewhere(job)
         if route is None or (most is not None and route.price.micro_usd > most):
             return None
+        note = reroute_note(job, route, there=self.bench.has(job.provider))
+        return await self._go_over(job, route, note, *before, agreed=most is not None)
+
+    async def _go_over(self, job: Job, route: Route, note: str, *before: Event, agreed: bool = False) -> Job | None:
+        """The old hold is released and the new one taken in one transaction, or nothing happens: None when it costs
+        more there than goes without a question and nobody agreed to it, or when a cap is in the way."""
         now = self.bench.clock.now()
         try:
             async with self.bench.storage.begin() as tx:
                 policy = await self.bench.policies.within(tx, job.workspace, job.channel)
-                if most is None and _asks_first(job, route, policy):
+                if not agreed and _asks_first(job, route, policy):
                     return None
                 waiting = job
                 if before:
@@ -149,7 +168,6 @@ class Rerouting:
                 moved = await self.bench.moves.write(
                     tx, waiting, self.bench.ownership, event, detail=f"{job.provider} → {route.can.provider}"
                 )
-                note = reroute_note(job, route, there=self.bench.has(job.provider))
                 await tx.jobs.add_note(job.workspace, job.ask_id, note)
         except OverCap as over:
             log.info("order.not_rerouted", job=job.id, why=str(over))
@@ -194,10 +212,17 @@ def reroute_note(job: Job, route: Route, *, there: bool) -> str:
     """What the card says of a clip that goes by this route instead; ``there`` tells whether the provider before is
     set up. Pure."""
     why = "takes no orders now" if there else "is not set up here any more"
-    before, maker = shown_name(job.provider), shown_name(route.can.provider)
+    return f"{shown_name(job.provider)} {why} and charged nothing: made by {_maker(route)}."
+
+
+def _file_note(job: Job, route: Route, failure: Failure) -> str:
+    why = failure.detail.rstrip(".")
+    return f"{shown_name(job.provider)} could not be given a file ({why}). Made by {_maker(route)}."
+
+
+def _maker(route: Route) -> str:
     about = about_price(route.can.provider, assumed=route.price.assumed)
-    price = f"{dollars(route.price.micro_usd)} a clip{about and ' '}{about}"
-    return f"{before} {why} and charged nothing: made by {maker} at {price}."
+    return f"{shown_name(route.can.provider)} at {dollars(route.price.micro_usd)} a clip{about and ' '}{about}"
 
 
 def not_elsewhere_note(job: Job, route: Route | None, most_micro_usd: int) -> str:

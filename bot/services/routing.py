@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.domain.capabilities import Capabilities, Misfit, fit
+from bot.domain.handing import ways
 from bot.domain.lineage import FinalPreset, promote
 from bot.domain.pretend import real_name
 from bot.domain.pricing import NoPrice, Price, PriceTable
-from bot.domain.recipe import MediaRole, Ratio, Recipe, Resolution
+from bot.domain.recipe import MediaKind, MediaRole, Place, Ratio, Recipe, Resolution
 from bot.ports import Provider
 from bot.services.answers import CannotMake, NoProvider
 
@@ -36,7 +37,8 @@ class Router:
     """Chooses among the configured providers, in the operator's order of preference.
 
     ``known`` are the tiers of every provider there is, configured or not: a refusal says who could. ``healthy`` tells
-    by name whether a provider takes orders now; it is asked anew for each route."""
+    by name whether a provider takes orders now; it is asked anew for each route. ``links`` says whether providers can
+    fetch files from us (PUBLIC_URL)."""
 
     def __init__(
         self,
@@ -45,11 +47,13 @@ class Router:
         *,
         known: Iterable[Capabilities] = (),
         healthy: Callable[[str], bool] = _always,
+        links: bool = False,
     ) -> None:
         self._providers = dict(providers)
         self._prices = prices
         self._foreign = tuple(can for can in known if can.provider not in self._providers)
         self._healthy = healthy
+        self._links = links
 
     def capabilities(self, provider: str, tier: str) -> Capabilities:
         """The declared capabilities of that tier, also of a provider that is not set up (any more). Of one that this
@@ -74,7 +78,7 @@ class Router:
         (adaptive) where the provider has that, and the recipe's elsewhere.
         Raises NoProvider, CannotMake, NoPrice."""
         candidates = self._named(wanted)
-        able = [can for can in candidates if not fit(_shaped(recipe, can, free_ratio), can)]
+        able = [can for can in candidates if not self._misfits(_shaped(recipe, can, free_ratio), can)]
         if not able:
             raise self._refusal(recipe, candidates, free_ratio)
         return min(self._priced(recipe, able, free_ratio), key=self._rank)
@@ -82,13 +86,17 @@ class Router:
     def another(self, recipe: Recipe, provider: str, *, free_ratio: Ratio | None = None) -> Route | None:
         """The cheapest other provider that can make all of this recipe and takes orders now; None when none does.
         ``free_ratio`` is the recipe's own where nobody asked for one (``Job.free_ratio``)."""
+        return next(iter(self.others(recipe, provider, free_ratio=free_ratio)), None)
+
+    def others(self, recipe: Recipe, provider: str, *, free_ratio: Ratio | None = None) -> list[Route]:
+        """All other providers that can make all of this recipe and take orders now, the cheapest first."""
         free, recipe = free_ratio is not None, replace(recipe, ratio=free_ratio or recipe.ratio)
         others = [can for can in self._configured() if can.provider != provider and self._healthy(can.provider)]
-        able = [can for can in others if not fit(_shaped(recipe, can, free), can)]
+        able = [can for can in others if not self._misfits(_shaped(recipe, can, free), can)]
         try:
-            return min(self._priced(recipe, able, free), key=self._rank, default=None)
+            return sorted(self._priced(recipe, able, free), key=self._rank)
         except NoPrice:
-            return None
+            return []
 
     def dearest(self, provider: str) -> int | None:
         """What the dearest clip there costs, in micro-dollars; None where no price is known."""
@@ -141,6 +149,18 @@ class Router:
             raise unpriced
         return routes
 
+    def _misfits(self, recipe: Recipe, can: Capabilities) -> tuple[Misfit, ...]:
+        """What this tier cannot do, and what of ours it cannot be given."""
+        ours = [one for one in recipe.media if one.place is not Place.LINK]
+        stuck = {one.kind: one for one in ours if not ways(can, one.kind, links=self._links)}
+        return (
+            *fit(recipe, can),
+            *(
+                Misfit(option=_OPTIONS[one.role], asked=f"a {_NAMES[kind]}", allowed=no_way(kind))
+                for kind, one in stuck.items()
+            ),
+        )
+
     def _configured(self) -> list[Capabilities]:
         return [can for provider in self._providers.values() for can in provider.capabilities]
 
@@ -154,11 +174,11 @@ class Router:
         """Why the nearest of the candidates cannot make it, and who could."""
 
         def who(tiers: Iterable[Capabilities]) -> tuple[str, ...]:
-            able = (can.provider for can in tiers if not fit(_shaped(recipe, can, free_ratio), can))
+            able = (can.provider for can in tiers if not self._misfits(_shaped(recipe, can, free_ratio), can))
             return tuple(dict.fromkeys(able))
 
         def lacks(can: Capabilities) -> tuple[Misfit, ...]:
-            return fit(_shaped(recipe, can, free_ratio), can)
+            return self._misfits(_shaped(recipe, can, free_ratio), can)
 
         # One that has the tier says more than one that has not.
         nearest = min(candidates, key=lambda can: (can.tier != recipe.tier, len(lacks(can))))
@@ -172,3 +192,24 @@ def _shaped(recipe: Recipe, can: Capabilities, free_ratio: bool) -> Recipe:
     if free_ratio and recipe.given(MediaRole.FIRST) and Ratio.ADAPTIVE in can.ratios:
         return replace(recipe, ratio=Ratio.ADAPTIVE)
     return recipe
+
+
+def no_way(kind: MediaKind) -> str:
+    """What a provider has that cannot be given a file of that kind, in words that a person may read after its name. The
+    setting that mends it is PUBLIC_URL, which ``dailies doctor`` names."""
+    return (
+        f"no way to be given a {_NAMES[kind]} by this installation, which has no public address (whoever runs Dailies "
+        "can set one)"
+    )
+
+
+_NAMES = {MediaKind.IMAGE: "picture", MediaKind.VIDEO: "video", MediaKind.AUDIO: "sound"}
+
+_OPTIONS = {
+    MediaRole.FIRST: "--first",
+    MediaRole.LAST: "--last",
+    MediaRole.REFERENCE: "--ref",
+    MediaRole.EDIT: "--edit",
+    MediaRole.EXTEND: "--extend",
+}
+"""By which a person gives a file for that role."""

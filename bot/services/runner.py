@@ -9,10 +9,10 @@ from datetime import datetime
 import structlog
 
 from bot.domain.job import IN_FLIGHT, Ask, Job, State, Wish
-from bot.domain.lifecycle import NEXT, Action
+from bot.domain.lifecycle import Action, next_action
 from bot.domain.patience import backoff
 from bot.domain.trouble import Trouble
-from bot.ports import Chat, Clips, Clock, Directory, Fenced, Fetcher, Provider, Storage, StorageError
+from bot.ports import Chat, Clips, Clock, Directory, Fenced, Fetcher, Links, Provider, Storage, StorageError
 from bot.services.absence import Absence
 from bot.services.agenda import Agenda, Key, Line
 from bot.services.announcing import Announcing
@@ -24,6 +24,8 @@ from bot.services.deciding import Deciding
 from bot.services.delivering import Delivering, Promote
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
+from bot.services.gathering import Gathering
+from bot.services.handing import Handing
 from bot.services.lease import Lease
 from bot.services.looking import Looking
 from bot.services.moving import Moves
@@ -31,6 +33,7 @@ from bot.services.ordering import Ordering
 from bot.services.places import Places
 from bot.services.policies import Policies
 from bot.services.policy import Policy
+from bot.services.preparing import Preparing
 from bot.services.rendering import Rendering
 from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
@@ -47,6 +50,7 @@ STEP_GRACE_SECONDS = 1.5
 _LINES: Mapping[Action, Line] = {
     Action.DECIDE: Line.DECIDE,
     Action.WATCH: Line.DECIDE,
+    Action.PREPARE: Line.PREPARE,
     Action.SUBMIT: Line.SUBMIT,
     Action.RESOLVE: Line.SUBMIT,
     Action.POLL: Line.POLL,
@@ -80,6 +84,8 @@ class Runner:
         doorbell: Doorbell,
         promote: Promote,
         circuit: Circuit,
+        gathering: Gathering,
+        links: Links,
         public_url: str = "",
     ) -> None:
         self._storage = storage
@@ -118,9 +124,12 @@ class Runner:
         )
         rerouting = Rerouting(bench=bench)
         deciding = Deciding(bench=bench, rerouting=rerouting)
-        ordering = Ordering(bench=bench, rerouting=rerouting, balances=self._balances)
+        handing = Handing(storage=storage, clips=clips, links=links, clock=clock)
+        ordering = Ordering(bench=bench, rerouting=rerouting, balances=self._balances, handing=handing)
+        preparing = Preparing(bench=bench, rerouting=rerouting, gathering=gathering, links=links)
         rendering = Rendering(bench=bench, looking=Looking(providers=providers, clock=clock))
         self._called_about, self._let_go = rendering.called_about, rendering.let_go
+        self._called_off = preparing.called_off
         self._absence = Absence(bench=bench, rerouting=rerouting)
         delivering = Delivering(bench=bench, promote=promote)
         self._cards = Cards(bench=bench, rerouting=rerouting, posted=self._card_posted)
@@ -129,6 +138,7 @@ class Runner:
         self._see_reactions = delivering.see_reactions
         self._steps: Mapping[Action, Callable[[Job, Ask], Awaitable[StepResult]]] = {
             Action.DECIDE: deciding.decide,
+            Action.PREPARE: preparing.prepare,
             Action.SUBMIT: ordering.submit,
             Action.RESOLVE: ordering.resolve,
             Action.WATCH: ordering.watch,
@@ -200,6 +210,7 @@ class Runner:
             changed = job.trouble in _MENDED_BY_A_START or job.provider not in self._providers
             self._plan(replace(job, due_at=now) if changed else job)
         for job in filter(_needs_attention, flagged):
+            self._called_off(job)
             self._agenda.put(_job_key(job), _line(job), self._clock.monotonic())
         for ask in cards:
             key = Key(kind="ask", workspace=ask.workspace, id=ask.id)
@@ -278,8 +289,8 @@ class Runner:
             self._places.leave(job)
             self._let_go(job)
             return None
-        if job.state in NEXT:
-            result = await self._absence.step(job, ask) or await self._steps[NEXT[job.state]](job, ask)
+        if (action := next_action(job)) is not None:
+            result = await self._absence.step(job, ask) or await self._steps[action](job, ask)
         elif job.wish is Wish.DELIVER_AGAIN and job.state is State.CANCELLED:
             result = await self._revive(job, ask)
         elif job.wish is Wish.SEE_REACTIONS and job.state is State.DELIVERED:
@@ -318,11 +329,12 @@ class Runner:
 
 
 def _job_key(job: Job) -> Key:
-    return Key(kind="job", workspace=job.workspace, id=job.id)
+    return Key(kind="job", workspace=job.workspace, id=job.id, person=job.person)
 
 
 def _line(job: Job) -> Line:
-    return _LINES[NEXT[job.state]] if job.state in NEXT else Line.DELIVER
+    action = next_action(job)
+    return Line.DELIVER if action is None else _LINES[action]
 
 
 def _urgency(job: Job, due: float) -> float:
@@ -339,5 +351,8 @@ def _needs_attention(job: Job) -> bool:
     wish to stop it changes nothing."""
     if job.wish is Wish.SEE_REACTIONS:
         return job.finished
+    if next_action(job) is Action.PREPARE:
+        # Nothing but a wish to stop is news for it, and what is tried again later is not tried at every wake.
+        return job.cancel_by is not None
     unsent = job.state is State.DELIVERING and job.file_id is None
     return unsent or job.wish is not None or job.state in {State.WAITING, State.QUEUED, State.UNCERTAIN}

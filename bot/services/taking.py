@@ -8,6 +8,7 @@ from bot.domain.audit import Act, AuditEntry
 from bot.domain.budget import Stage
 from bot.domain.ids import new_id
 from bot.domain.job import Ask, AskKind, Door, Gate, Job, State, Supporter, Thread, TimelineEntry, WaitReason
+from bot.domain.lifecycle import first_state
 from bot.domain.lineage import Method, differences
 from bot.domain.recipe import Ratio, Recipe
 from bot.ports import AlreadyLive, Clock, CommitUnknown, Storage, Transaction
@@ -16,7 +17,7 @@ from bot.services.holds import hold, see_room
 from bot.services.policy import Policy
 from bot.services.routing import Route
 
-_WAITS = {None: None, Gate.CONFIRMATION: WaitReason.CONFIRMATION, Gate.UNDO: WaitReason.UNDO_WINDOW}
+_WAITS = {Gate.CONFIRMATION: WaitReason.CONFIRMATION, Gate.UNDO: WaitReason.UNDO_WINDOW}
 _ACTS = {AskKind.DRAFT: Act.ASKED, AskKind.PROMOTION: Act.PROMOTED, AskKind.VARIANT: Act.VARIED}
 
 
@@ -29,6 +30,8 @@ class Sender:
     person: str
     key: str
     reply_url: str | None = field(default=None, repr=False)
+    at: datetime | None = None
+    """When they did it, where that is told: what people do at once reaches us in any order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,10 @@ class Plan:
     parent: Job | None = None
     method: Method | None = None
     unique_key: str | None = None
+    root_ts: str | None = None
+    """The message of somebody's below which a new thread is opened; None where the card begins it."""
+    notes: tuple[str, ...] = ()
+    """What is to be said of the prompt on the card, beside what a variant changes."""
     named: bool = False
     """Somebody named the provider, or it is the draft's."""
     free_ratio: Ratio | None = None
@@ -95,13 +102,13 @@ class Taking:
             return AlreadyTaken()
         if plan.unique_key and (live := await tx.jobs.live_ask(sender.workspace, plan.unique_key)):
             if plan.door is Door.REACTION and not live.decision:
-                await tx.jobs.support(live.workspace, live.id, Supporter(person=sender.person, at=now))
+                await tx.jobs.support(live.workspace, live.id, Supporter(person=sender.person, at=sender.at or now))
             return AlreadyTaken(ask=live)
-        thread = thread or await self._new_thread(tx, sender, now)
+        thread = thread or await self._new_thread(tx, sender, plan.root_ts, now)
         ask = self._new_ask(sender, plan, thread, now)
         await tx.jobs.add_ask(ask)
         if plan.door is Door.REACTION:
-            await tx.jobs.support(ask.workspace, ask.id, Supporter(person=sender.person, at=now))
+            await tx.jobs.support(ask.workspace, ask.id, Supporter(person=sender.person, at=sender.at or now))
         first = await tx.jobs.take_numbers(thread.workspace, thread.id, plan.takes)
         # Ids of one millisecond are in no order of their own; sorted, the takes are ordered as they are numbered.
         ids = sorted(self._new_id(now) for _ in range(plan.takes))
@@ -128,15 +135,17 @@ class Taking:
         await tx.audit.add(_line(ask, plan, now))
         return Taken(ask=ask, jobs=jobs, parent=plan.parent)
 
-    async def _new_thread(self, tx: Transaction, sender: Sender, now: datetime) -> Thread:
+    async def _new_thread(self, tx: Transaction, sender: Sender, root_ts: str | None, now: datetime) -> Thread:
         thread = Thread(
             workspace=sender.workspace,
             id=self._new_id(now),
             channel=sender.channel,
-            root_ts=None,
+            root_ts=root_ts,
             next_number=1,
             created_at=now,
         )
+        if root_ts is not None:
+            return await tx.jobs.open_thread(thread)
         await tx.jobs.add_thread(thread)
         return thread
 
@@ -171,6 +180,7 @@ class Taking:
 
 
 def _new_job(ask: Ask, plan: Plan, job_id: str, *, take: int, number: int) -> Job:
+    state, reason = first_state(plan.recipe) if plan.gate is None else (State.WAITING, _WAITS[plan.gate])
     return Job(
         workspace=ask.workspace,
         id=job_id,
@@ -184,8 +194,8 @@ def _new_job(ask: Ask, plan: Plan, job_id: str, *, take: int, number: int) -> Jo
         recipe=plan.recipe,
         provider=plan.route.can.provider,
         model=plan.route.can.model,
-        state=State.WAITING if plan.gate else State.QUEUED,
-        wait_reason=_WAITS[plan.gate],
+        state=state,
+        wait_reason=reason,
         price_micro_usd=plan.route.price.micro_usd,
         price_assumed=plan.route.price.assumed,
         stage=plan.stage,
@@ -216,5 +226,6 @@ def _line(ask: Ask, plan: Plan, now: datetime) -> AuditEntry:
 
 def _notes(plan: Plan) -> tuple[str, ...]:
     if plan.parent is None:
-        return ()
-    return tuple(f"{name}: {before} → {after}" for name, before, after in differences(plan.parent.recipe, plan.recipe))
+        return plan.notes
+    changed = differences(plan.parent.recipe, plan.recipe)
+    return (*plan.notes, *(f"{name}: {before} → {after}" for name, before, after in changed))

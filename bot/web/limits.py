@@ -62,6 +62,16 @@ say that it does not want it."""
 ANSWER_SECONDS = 5.0
 """For an answer to leave: who asks and does not take what was asked for would stay connected for ever."""
 
+MOST_DOWNLOADS = 64
+"""Files that are sent at once; about a megabyte of each is in memory."""
+
+PIECE_BYTES = 64_000
+"""So much of a file is written at once. The kernel's buffer and ours aside, this is what has to leave within
+ANSWER_SECONDS, so that whoever takes less than some 25 kB a second is let go."""
+
+DOWNLOAD_SECONDS = 600.0
+"""For a whole file, however steadily it trickles."""
+
 PROBE_SECONDS = 1.0
 """So long a part's state is remembered: whoever can reach the port may ask as often as they like."""
 

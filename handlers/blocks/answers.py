@@ -18,8 +18,11 @@ from bot.services.answers import (
     AlreadyTaken,
     Busy,
     CannotMake,
+    ClipNotThere,
     Estimated,
     Flagged,
+    NoClipsHere,
+    NoClipStands,
     NoProvider,
     NoSuchClip,
     NotAllowed,
@@ -45,9 +48,11 @@ _HELP_OPTIONS = (
     "here can is refused with the reason."
 )
 _HELP_FILES = (
-    "Files by https link: `--first` and `--last` for frames (`--loop`: the first frame is the last too), `--ref` for "
-    "references, which the prompt calls @Image1, @Video1 and @Audio1, `--edit` for a video to change, `--extend` for "
-    "one to go on from. Files in Slack cannot be given yet."
+    "Files: attach them and name the app, `@Dailies make it move`. One picture is the first frame, two are first and "
+    "last; or say it: `--first`, `--last` (`--loop`: the first frame is the last too), `--ref` for references, which "
+    "the prompt calls @Image1, @Video1 and @Audio1, `--edit` for a video to change, `--extend` for one to go on from. "
+    "Each also takes an https link, a file's link in Slack, or a clip of the thread (`--first #2`). `@Dailies cast` "
+    "lists the names that prompts can use."
 )
 _HELP_THREAD = (
     "Clips come into the thread of the card. React to one with :rocket: (rocket), press *Promote* or reply "
@@ -214,6 +219,13 @@ def _which_clip(error: WhichClip) -> str:
     )
 
 
+def _no_clip_stands(error: NoClipStands) -> str:
+    return (
+        f"No clip of this thread came about ({listed(error.numbers)}). {_NOTHING_CHARGED} Name the app and say what it "
+        f"should show, or begin your reply with the one to try again, such as `#{error.numbers[-1]} 9:16`."
+    )
+
+
 def _nothing_changes(error: NothingChanges) -> str:
     return (
         f"Clip #{error.number} is like that already, so nothing was made. {_NOTHING_CHARGED} For another two takes of "
@@ -279,6 +291,22 @@ def _no_such_clip(error: NoSuchClip) -> str:
     return f"There is no clip #{error.number} in this thread. {_NOTHING_CHARGED} {there}"
 
 
+def _no_clips_here(error: NoClipsHere) -> str:
+    return (
+        f"#{error.number} names a clip of a thread, and this was not said in one. {_NOTHING_CHARGED} Reply in the "
+        f"thread of clip #{error.number} instead, naming the app or with settings."
+    )
+
+
+def _clip_not_there(error: ClipNotThere) -> str:
+    job = error.job
+    if job.finished:
+        why, then = f"there is no file of it (it is {job.state.value})", "Take another clip"
+    else:
+        why, then = f"its file is not here yet (it is {job.state.value})", "Ask again once it is posted"
+    return f"Clip #{job.number} cannot be given: {why}. {_NOTHING_CHARGED} {then}."
+
+
 def _not_promotable(error: NotPromotable) -> str:
     job = error.job
     if job.state is State.DELIVERED:
@@ -303,7 +331,10 @@ _REFUSALS: Mapping[type[Refusal], Callable[[Any], str]] = MappingProxyType(
         NoProvider: _no_provider,
         CannotMake: _cannot_make,
         NoSuchClip: _no_such_clip,
+        NoClipsHere: _no_clips_here,
+        ClipNotThere: _clip_not_there,
         WhichClip: _which_clip,
+        NoClipStands: _no_clip_stands,
         NothingChanges: _nothing_changes,
         NotPromotable: _not_promotable,
         NothingToDo: _nothing_to_do,

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import accumulate
 
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AWAITS_PROVIDER, Ask, AskKind, Decision, Gate, Job, State
@@ -9,6 +10,7 @@ from bot.domain.pricing import dollars
 from bot.domain.recipe import Recipe
 from bot.ports import Balance, Card, Turn
 from handlers.blocks.kit import (
+    CONTEXT_TEXT,
     MESSAGE_TEXT,
     Block,
     Message,
@@ -19,6 +21,7 @@ from handlers.blocks.kit import (
     escape,
     local_time,
     mrkdwn,
+    one_line,
     plain,
     quoted,
     small,
@@ -31,14 +34,15 @@ LONGEST_PROMPT = 1500
 """Characters of a prompt on a card; the whole of it is in the recipe."""
 
 LONGEST_NOTE = 300
-_MOST_NOTES = 6
 OFFERED_AT = "@"
 """Stands between a clip and the price in micro-dollars at which its button offers it."""
+MOST_NOTE_LINES = 6
 LONGEST_PROMPT_IN_TEXT = 400
 
 STOPPABLE = frozenset({State.WAITING, State.QUEUED, State.SUBMITTING, State.RENDERING, State.LATE, State.DOWNLOADING})
 """Where *Cancel* still changes something. An uncertain clip has *Give up* instead."""
 
+_BETWEEN = " · "
 _ORDERED = STOPPABLE - {State.WAITING, State.QUEUED}
 
 
@@ -53,7 +57,7 @@ def card(shown: Card) -> Message:
     blocks = [
         mrkdwn(_headline(shown)),
         plain(_prompt(shown), LONGEST_PROMPT),
-        *[small_plain(note, LONGEST_NOTE) for note in _notes(ask)],
+        *[small_plain(note) for note in _notes(ask.notes)],
         small(_plan(jobs)),
         *_negative(jobs),
         small(_money(shown)),
@@ -95,11 +99,6 @@ def _prompt(shown: Card) -> str:
     return _recipe(shown.jobs).prompt if shown.jobs else shown.ask.text or "(no prompt)"
 
 
-def _notes(ask: Ask) -> tuple[str, ...]:
-    """What was changed or kept, as many as a card has room for; somebody's words may be among them."""
-    return ask.notes[:_MOST_NOTES]
-
-
 def _recipe(jobs: tuple[Job, ...]) -> Recipe:
     return jobs[0].recipe
 
@@ -111,6 +110,23 @@ def _plan(jobs: tuple[Job, ...]) -> str:
     parts = [recipe_words(first.recipe), counted(len(jobs), "take")]
     makers = dict.fromkeys(f"{provider_name(job.provider)} ({escape(job.model)})" for job in jobs)
     return " · ".join([*parts, " and ".join(makers)])
+
+
+def _notes(notes: tuple[str, ...]) -> list[str]:
+    """What the ask has to say beside its recipe, a line each; somebody's words may be among them. What there is no line
+    for shares the last one."""
+    alone = notes if len(notes) <= MOST_NOTE_LINES else notes[: MOST_NOTE_LINES - 1]
+    rest = notes[len(alone) :]
+    return [*(cut(one_line(note), LONGEST_NOTE) for note in alone), *([_together(rest)] if rest else [])]
+
+
+def _together(notes: tuple[str, ...]) -> str:
+    """Notes as one line, and how many of them it has no room for."""
+    said = [cut(one_line(note), LONGEST_NOTE) for note in notes]
+    lengths = accumulate(len(note) + len(_BETWEEN) for note in said)
+    shown = sum(length <= CONTEXT_TEXT - len(_BETWEEN) - len("and 99 more") for length in lengths)
+    more = [f"and {len(said) - shown} more"] if shown < len(said) else []
+    return _BETWEEN.join([*said[:shown], *more])
 
 
 def _negative(jobs: tuple[Job, ...]) -> list[Block]:
@@ -373,7 +389,7 @@ def _text(shown: Card) -> str:
     parts = [
         _headline(shown),
         quoted(_prompt(shown), LONGEST_PROMPT_IN_TEXT),
-        *[escape(cut(note, LONGEST_NOTE)) for note in _notes(shown.ask)],
+        *[escape(note) for note in _notes(shown.ask.notes)],
         _plan(shown.jobs) + ".",
         _money(shown).rstrip(".") + ".",
         _gate_words(shown),

@@ -1,8 +1,9 @@
 """What can be set, as it holds, as it was changed, and why it was not."""
 
+import re
 from collections.abc import Iterable, Sequence
 
-from bot.domain.preference_keys import CAST_KEY, KEYS, Group, Key, find
+from bot.domain.preference_keys import CAST, CAST_KEY, KEYS, Group, Key, find
 from bot.domain.preference_values import Mention
 from bot.domain.preferences import (
     WHOLE_WORKSPACE,
@@ -16,6 +17,7 @@ from bot.domain.preferences import (
 )
 from bot.services.sheets import Changed, Row, Sheet, Source
 from handlers.blocks.kit import MESSAGE_TEXT, SECTION_TEXT, Message, cut, escape, mrkdwn, quoted, said
+from handlers.grammar.cast import in_words
 
 COMMAND = "/clip-settings"
 
@@ -90,6 +92,8 @@ def changed(made: Changed) -> Message:
 def explained(error: PreferenceError) -> Message:
     """Why nothing was changed, and what to type instead. Pure."""
     match error:
+        case UnknownKey() if error.name.lower().startswith(CAST):
+            text = f"{_no_name(error.name[len(CAST) :].lstrip('@').lower())} {_UNCHANGED}"
         case UnknownKey():
             key = KEYS.get(error.nearest, CAST_KEY)
             text = f"There is no setting {quoted(error.name, 60)}. The nearest is {_meaning(key)} {_UNCHANGED}"
@@ -113,6 +117,16 @@ def explained(error: PreferenceError) -> Message:
         case _:
             text = f"{escape(str(error))} {_UNCHANGED}"
     return said(text)
+
+
+def _no_name(name: str) -> str:
+    """Why nobody of the cast can be called so."""
+    if found := re.fullmatch(r"(image|video|audio)[0-9]+", name):
+        what = {"image": "a picture", "video": "a video", "audio": "a sound"}[found[1]]
+        return f"{quoted(name, 60)} is taken: `@{name}` is what prompts call {what} that is given. Take another name."
+    return (
+        f"{quoted(name, 60)} cannot be a name of the cast: a letter first, then letters, digits, - and _, 31 at most."
+    )
 
 
 def _place(subject: str) -> str:
@@ -141,7 +155,9 @@ def _value(key: Key, value: object) -> str:
         found: Sequence[str] = [value] if isinstance(value, str) else sorted(value)  # type: ignore[call-overload]
         more = f" and {len(found) - MOST_IDS} more" if len(found) > MOST_IDS else ""
         return ", ".join(_mention(key.kind.mention, one) for one in found[:MOST_IDS]) + more
-    text = cut(key.kind.write(value), LONGEST_VALUE)
+    written = key.kind.write(value)
+    # Everybody may look, and the link to somebody's picture may be a secret.
+    text = cut(in_words(written) if key.name.startswith(CAST) else written, LONGEST_VALUE)
     # The names of emoji are checked to hold nothing that comes to life, but the emoji.
     return text if key.name.startswith("emoji.") else escape(text)
 
@@ -177,10 +193,14 @@ def _stored(name: str, text: str | None) -> str:
         return "not set"
     key = find(name)
     try:
-        return _value(key, key.kind.read(text)) if key else escape(cut(text, LONGEST_VALUE))
+        return _value(key, key.kind.read(text)) if key else _unread(name, text)
     except ValueError:
         # Another release allowed it.
-        return escape(cut(text, LONGEST_VALUE))
+        return _unread(name, text)
+
+
+def _unread(name: str, text: str) -> str:
+    return escape(cut(in_words(text) if name.startswith(CAST) else text, LONGEST_VALUE))
 
 
 def _packed(heading: str, lines: Iterable[str]) -> list[str]:

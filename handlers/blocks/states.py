@@ -23,6 +23,10 @@ TROUBLES: Mapping[Trouble, str] = MappingProxyType(
         "which cannot be charged twice.",
         Trouble.PROVIDER_UNREACHABLE: f"{{provider}} could not be reached. {_BY_ITSELF}",
         Trouble.PROVIDER_BUSY: f"{{provider}} is busy and asks us to wait. {_BY_ITSELF}",
+        Trouble.FILE_AWAY: f"{{file}} cannot be fetched at the moment. {_BY_ITSELF}",
+        Trouble.FILE_NOT_CHECKED: f"{{file}} cannot be checked or kept at the moment. {_BY_ITSELF} Whoever runs "
+        "Dailies may have to make room.",
+        Trouble.FILE_NOT_TAKEN: f"{{provider}} does not take the files of this ask at the moment. {_BY_ITSELF}",
         Trouble.PROVIDER_ABSENT: "{paid}, and cannot be looked at until the key of {provider} is set again "
         "({setting}): whoever runs Dailies has to do that. It then goes on by itself, while {provider} still has it.",
         Trouble.NO_NEWS: "Checked: nothing more is known about the order than before.",
@@ -57,6 +61,10 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
         ),
         FailureKind.BAD_REFERENCE: (
             "{provider} could not use a file that the ask refers to.",
+            "Ask again without it, or with another.",
+        ),
+        FailureKind.UNUSABLE_FILE: (
+            "A file of this ask could not be used.",
             "Ask again without it, or with another.",
         ),
         FailureKind.INVALID: (
@@ -109,7 +117,7 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
 )
 """What happened, and what to do next. What it means for the money stands between them."""
 
-OUR_WORDS = frozenset({FailureKind.OVER_CAP})
+OUR_WORDS = frozenset({FailureKind.OVER_CAP, FailureKind.UNUSABLE_FILE})
 """Here a failure's detail is a sentence of our own, with the figures; elsewhere it is the provider's."""
 
 
@@ -151,7 +159,8 @@ def _trouble(job: Job) -> str:
     setting = f"`{job.provider.upper()}_API_KEY`, and `PROVIDERS` where that is used"
     if is_pretend(job.provider):
         setting = "`PROVIDERS=sandbox`"
-    return TROUBLES[job.trouble].format(provider=provider, paid=paid, setting=setting)
+    file = escape(job.progress) or "A file of this ask"
+    return TROUBLES[job.trouble].format(provider=provider, paid=paid, setting=setting, file=file)
 
 
 def _joined(*sentences: str) -> str:
@@ -166,6 +175,8 @@ def _waiting(job: Job) -> str:
         return "Waits for somebody to press *Confirm*. Nothing is charged until then."
     if job.wait_reason is WaitReason.UNDO_WINDOW:
         return "Starts by itself when the time for *Undo* is over. Nothing is charged until then."
+    if job.wait_reason is WaitReason.PREPARING:
+        return _joined(_trouble(job) or _preparing(job), _so_far(job))
     if job.failure and job.failure.kind is FailureKind.KEY_REFUSED:
         why = f"{provider} refuses the key of Dailies. Whoever runs Dailies has to renew it."
     elif job.wait_reason is WaitReason.PROVIDER_DOWN:
@@ -174,6 +185,11 @@ def _waiting(job: Job) -> str:
         why = f"The account at {provider} is empty. Whoever runs Dailies has to top it up: {top_up(job.provider)}."
     then = "The clip starts by itself when that is over"
     return f"{why} {_so_far(job)} {then}; *Use another provider* does not wait, and *Cancel* gives it up."
+
+
+def _preparing(job: Job) -> str:
+    what = escape(job.progress) if job.progress else "the files of this ask"
+    return f"Preparing {what}: fetched, checked, and mended where it has to be."
 
 
 def _queued(job: Job) -> str:

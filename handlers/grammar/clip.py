@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bot.domain.lineage import Changes
 from bot.domain.recipe import Medium, names_of, names_without_file
+from handlers.grammar.attachments import take_attached
 from handlers.grammar.doors import SettingsRequest, UsageRequest, parse_door
 from handlers.grammar.errors import NoPrompt, NoSuchReference, NotAvailableYet, PromptTooLong
 from handlers.grammar.line import Line, read_line
@@ -40,15 +41,26 @@ class ClipRequest:
 def parse_clip(text: str) -> ClipRequest | UsageRequest | SettingsRequest | Help:
     """Read the text of the slash command, as Slack sends it. Pure; raises UsageError and nothing else."""
     plain = normalise(text)
-    if plain.strip().lower() in _HELP:
+    if asks_for_help(plain):
         return Help()
     if door := parse_door(text):
         return door
     line = read_line(plain)
+    take_attached(line, ())
+    return request_of(line, plain)
+
+
+def asks_for_help(plain: str) -> bool:
+    """Whether normalised text is nothing but a cry for help."""
+    return plain.strip().lower() in _HELP
+
+
+def request_of(line: Line, plain: str) -> ClipRequest:
+    """What a line asks for, once its files have their roles; ``plain`` is the whole of it. Raises UsageError."""
     if line.problem:
         raise line.problem
     if "last" in line.given and "first" not in line.given and "extend" not in line.given:
-        raise first_frame_for("--last", EXAMPLE)
+        raise first_frame_for("--last", line.start)
     provider, changes = line.given.get("provider"), changes_of(line.given)
     return ClipRequest(
         prompt=_prompt(line, plain, changes.media),
@@ -62,9 +74,9 @@ def parse_clip(text: str) -> ClipRequest | UsageRequest | SettingsRequest | Help
 def _prompt(line: Line, typed: str, media: tuple[Medium, ...]) -> str:
     prompt = line.prose
     if not says_something(prompt):
-        options = " ".join(line.typed.values())
-        raise NoPrompt(typed=typed, suggestion=f"{EXAMPLE} {options}".strip())
-    return checked_words(prompt, media)
+        options = " ".join(filter(None, line.typed.values()))
+        raise NoPrompt(typed=typed, suggestion=f"{line.start} {options}".strip())
+    return checked_words(prompt, media, example=line.start)
 
 
 def says_something(words: str) -> bool:

@@ -10,12 +10,17 @@ charged, and what to type instead.
     ├── MissingValue       --seed, promote without a number
     ├── NoValueTaken       --hq=yes
     ├── GivenTwice         --res 480p --res 720p
-    ├── NotInAReply        --provider muapi in a thread
+    ├── NotInAReply        --estimate in a thread
     ├── NoPrompt           options alone
     ├── PromptTooLong
     ├── NoSuchReference    @Image1
     ├── NeedsFirstFrame    --loop
-    └── SeveralClips       a reply that names #1 and #2
+    ├── SeveralClips       a reply that names #1 and #2
+    ├── TooManyFiles       thirteen pictures attached
+    ├── NotAMedium         a PDF attached
+    ├── FilesWithPromotion promote #1 beside a picture
+    ├── FileNotHad         an attached file that Slack does not give
+    └── NoPictureForCast   cast mug = … beside a video
 """
 
 LONGEST_QUOTE = 60
@@ -126,8 +131,9 @@ class NoPrompt(UsageError):
     """Nothing says what to show."""
 
     def __init__(self, *, typed: str, suggestion: str) -> None:
+        what = quote(typed) if typed.strip() else "The message"
         super().__init__(
-            f"{quote(typed)} does not say what the clip is of: what should the clip show?",
+            f"{what} does not say what the clip is of: what should the clip show?",
             option="prompt",
             value=typed,
             allowed="a prompt in your own words, before or after the options",
@@ -157,7 +163,7 @@ class NoSuchReference(UsageError):
         super().__init__(
             f"{quote(name)} names a file that was not given: {given}.",
             option=name,
-            allowed="the names of what --ref gives, counted by kind (@Image1, @Image2, @Video1, @Audio1)",
+            allowed="the names of references, counted by kind (@Image1, @Image2, @Video1, @Audio1)",
             suggestion=suggestion,
         )
 
@@ -170,7 +176,7 @@ class NeedsFirstFrame(UsageError):
         super().__init__(
             f"{quote(option)} needs a first frame {why}.",
             option=option,
-            allowed="--first with an https link to a picture, beside it",
+            allowed="--first with a picture, beside it",
             suggestion=suggestion,
         )
 
@@ -186,4 +192,63 @@ class SeveralClips(UsageError):
             value=named,
             allowed="one clip's number at the beginning",
             suggestion=f"#{numbers[0]} 9:16",
+        )
+
+
+class TooManyFiles(UsageError):
+    """More files are attached than one ask can have."""
+
+    def __init__(self, *, count: int, most: int) -> None:
+        self.count, self.most = count, most
+        super().__init__(
+            f"{count} files are attached.", option="files", value=str(count), allowed=f"at most {most} files in one ask"
+        )
+
+
+class NotAMedium(UsageError):
+    """A file is nothing that a video can be made from, or not ``what`` its option takes; ``allowed`` says what is."""
+
+    def __init__(self, *, name: str, allowed: str, what: str = "picture, video or sound") -> None:
+        self.name = name
+        super().__init__(
+            f"{quote(name)} is no {what}.",
+            option="files",
+            value=name,
+            allowed=allowed,
+        )
+
+
+class FilesWithPromotion(UsageError):
+    """Files are attached to a promotion of clip ``number``, which could use none of them."""
+
+    def __init__(self, *, number: int, count: int) -> None:
+        self.number = number
+        files = "A file is" if count == 1 else f"{count} files are"
+        super().__init__(
+            f"{files} attached to a promotion, and a final is made of its draft's recipe.",
+            option="files",
+            value=str(count),
+            allowed="to promote without files, or to name the app and say what is to become of them",
+            suggestion=f"promote #{number}",
+        )
+
+
+class FileNotHad(UsageError):
+    """Slack does not give an attached file. ``why`` and ``mend`` are sentences: what is wrong with it, what helps."""
+
+    def __init__(self, *, why: str, mend: str) -> None:
+        self.why, self.mend = why, mend
+        super().__init__(f"{why} {mend}".strip(), option="files")
+
+
+class NoPictureForCast(UsageError):
+    """Somebody of the cast has words and at most one picture."""
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(
+            f"@{name} cannot be remembered so.",
+            option="cast",
+            value=name,
+            allowed="words, and one attached picture at most",
+            suggestion=f"@Dailies cast {name} = a white enamel mug with a blue rim",
         )

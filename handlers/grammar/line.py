@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.recipe import Medium
 from handlers.grammar.errors import GivenTwice, IllValue, MissingValue, NotAvailableYet, NoValueTaken, UsageError
-from handlers.grammar.media import first_frame_for, not_yet
+from handlers.grammar.media import first_frame_for, looks_like_address
 from handlers.grammar.options import EXAMPLE, FILES, NOT_YET, OPTIONS, Arity, Option, Value, canonical, unknown
 from handlers.grammar.slack_text import REFERENCE, entities, literal, readable
 
@@ -44,9 +44,12 @@ class Mark:
 @dataclass(kw_only=True)
 class Line:
     """What a line says. ``words`` are raw tokens; ``given`` are checked values by key; ``typed`` is how each key was
-    asked for; ``problem`` is the first thing wrong with an option. ``start`` is how a line that works begins."""
+    asked for; ``problem`` is the first thing wrong with an option. ``start`` is how a line that works begins;
+    ``attached`` files may be meant by options without a value, which are then ``awaiting`` one (name, as typed)."""
 
     start: str = EXAMPLE
+    attached: int = 0
+    awaiting: list[tuple[str, str]] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     given: dict[str, Value] = field(default_factory=dict)
     typed: dict[str, str] = field(default_factory=dict)
@@ -99,9 +102,7 @@ class Line:
         option = OPTIONS[name]
         plain = value if option.arity is Arity.WORDS else value.rstrip(_CLOSING)
         suggestion = self.suggest(option)
-        if name in FILES and (later := not_yet(plain, typed=typed, suggestion=suggestion)):
-            self.blame(later)
-        elif (checked := option.read(plain)) is None:
+        if (checked := option.read(plain)) is None:
             allowed = option.allowed
             self.blame(IllValue(option=f"--{name}", value=value, allowed=allowed, suggestion=suggestion))
         else:
@@ -133,9 +134,10 @@ def mark(token: str) -> Mark | None:
     return None
 
 
-def read_line(text: str, *, start: str = EXAMPLE) -> Line:
-    """Take normalised text apart. ``start`` begins the examples of its errors."""
-    line, rest = Line(start=start), deque(tokens(text))
+def read_line(text: str, *, start: str = EXAMPLE, attached: int = 0) -> Line:
+    """Take normalised text apart. ``start`` begins the examples of its errors. What ``attached`` files are for, and
+    whether a last frame has a first one, is for ``attachments`` to say."""
+    line, rest = Line(start=start, attached=attached), deque(tokens(text))
     while rest:
         token = rest.popleft()
         found = mark(token)
@@ -150,7 +152,6 @@ def read_line(text: str, *, start: str = EXAMPLE) -> Line:
             _skip_value(found, rest)
         else:
             _read_option(line, found, found.name, rest)
-    line.check_frames()
     return line
 
 
@@ -164,6 +165,9 @@ def _read_option(line: Line, found: Mark, name: str, rest: deque[str]) -> None:
     option = OPTIONS[name]
     if option.arity is Arity.FLAG:
         _read_flag(line, found, option, rest)
+        return
+    if name in FILES and line.attached and found.value is None and not (rest and looks_like_address(rest[0])):
+        line.awaiting.append((name, found.typed))
         return
     value = _value(found, option, rest)
     if not value:

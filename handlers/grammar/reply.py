@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from bot.domain.lineage import Changes
-from bot.domain.recipe import MediaRole, Medium
+from handlers.grammar.attachments import Attachments, refer_to_all, take_attached
 from handlers.grammar.clip import checked_words, says_something
-from handlers.grammar.errors import IllValue, MissingValue, NotInAReply, SeveralClips, UnknownOption
+from handlers.grammar.courtesy import nothing_to_make, only_fillers
+from handlers.grammar.errors import FilesWithPromotion, IllValue, MissingValue, NotInAReply, SeveralClips, UnknownOption
 from handlers.grammar.line import Line, prose, read_line
 from handlers.grammar.options import FILES, OPTIONS, changes_of
 from handlers.grammar.settings import Found, find_settings
-from handlers.grammar.slack_text import normalise
+from handlers.grammar.slack_text import name_of, normalise
 
 
 class ReplyKind(StrEnum):
@@ -34,11 +35,13 @@ class ReplyKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a reply asks for. ``number`` is the clip it names; None leaves the choice to the thread."""
+    """What a reply asks for. ``number`` is the clip it names; None leaves the choice to the thread. ``provider`` is who
+    is to make the variant, where it says that (``auto`` included)."""
 
     number: int | None
     changes: Changes
     kind: ReplyKind
+    provider: str | None = None
 
 
 _NOT_A_FILE = "".join(rf"(?<!--{name}[ =])" for name in sorted(FILES))
@@ -54,67 +57,64 @@ _AT_NAME = re.compile(r"@(?=(?:image|video|audio)[0-9])", re.IGNORECASE)
 _REMARK = re.compile(r"(?:is|are|was|looks?|wins?|won|works?|has|for)\b", re.IGNORECASE)
 """How a sentence about a clip goes on after its number: "#2 is the winner"."""
 
-_QUESTION = re.compile(r"(?:what|how|why|who|when|where|which|is|are|does|do|did)\b.*\?\s*", re.IGNORECASE)
-_EMOJI = re.compile(r":[a-z0-9_+'-]+:")
-_COURTESY = frozenset(
-    re.findall(
-        r"\S+",
-        """
-        thanks thank you thx ty cheers hi hello hey yo good morning afternoon evening night bye welcome sorry please
-        help ok okay yes no nice great cool wow lovely awesome amazing perfect super top well done love it this that one
-        so very much a lot for all everyone team there again job work works congrats lol haha dailies bot
-        """,
-    )
-)
-"""Words of thanks, greeting and praise: a mention made of nothing else asks for nothing."""
-
-_FILLERS = frozenset(
-    re.findall(
-        r"\S+",
-        """
-        make do try render give me us let's lets go be it the this a same again another one version clip cut long
-        but and also just now as in on at with to for of please
-        """,
-    )
-)
-"""Words that only carry settings: "make it 8s and 9:16 please" directs nothing."""
-
 _CLIP_ONLY = {
-    "provider": "a variant is made by its clip's own provider.",
     "final": "react to the clip with rocket, or reply with its number as in the example.",
     "estimate": "a variant's price is shown before it starts, with time to undo it.",
 }
 
 
-def parse_reply(text: str, *, bot_user: str) -> Reply:
-    """Read a reply as Slack sends it; ``bot_user`` is our user id. Pure; raises UsageError and nothing else, and
-    that only where the reply cannot be chat."""
-    mention = re.compile(rf"<@{re.escape(bot_user)}(?:\|[^<>]*)?>[:,]?")
+def parse_reply(text: str, *, bot_user: str, files: Attachments = ()) -> Reply:
+    """Read a reply as Slack sends it; ``bot_user`` is our user id, ``files`` are attached to it in their order. Pure;
+    raises UsageError and nothing else, and that only where the reply cannot be chat. Files alone are chat, unless it
+    names us: people show one another things."""
+    mention = name_of(bot_user)
     named = mention.search(text) is not None
     plain = normalise(mention.sub(" ", text)).strip()
     if (found := _PROMOTE.fullmatch(plain)) is not None:
-        return _reply(ReplyKind.PROMOTE, int(found[1]))
+        return _promotion(int(found[1]), files)
     leading = _NUMBER_FIRST.match(plain)
     number = int(leading[1]) if leading else None
     rest = plain[leading.end() :] if leading else plain
-    return _named(number, rest) if named else _unnamed(number, rest)
+    return _named(number, rest, files) if named else _unnamed(number, rest, files)
 
 
-def _reply(kind: ReplyKind, number: int | None = None, changes: Changes | None = None) -> Reply:
-    return Reply(number=number, changes=changes or Changes(), kind=kind)
+def asks_to_promote(plain: str) -> bool:
+    """Whether normalised text, without our name, says to promote something."""
+    return _PROMOTE_NAMED.fullmatch(plain) is not None
+
+
+def _reply(
+    kind: ReplyKind, number: int | None = None, changes: Changes | None = None, provider: str | None = None
+) -> Reply:
+    return Reply(number=number, changes=changes or Changes(), kind=kind, provider=provider)
+
+
+def _promotion(number: int, files: Attachments) -> Reply:
+    """Nothing asked is dropped: raises FilesWithPromotion."""
+    if files:
+        raise FilesWithPromotion(number=number, count=len(files))
+    return _reply(ReplyKind.PROMOTE, number)
+
+
+def _provider(line: Line) -> str | None:
+    named = line.given.get("provider")
+    return named if isinstance(named, str) else None
 
 
 # --- replies that do not name the bot --------------------------------------------------------------------------------
 
 
-def _unnamed(number: int | None, rest: str) -> Reply:
-    line = read_line(rest, start=_start(number))
+def _unnamed(number: int | None, rest: str, files: Attachments) -> Reply:
+    line = read_line(rest, start=_start(number), attached=len(files))
+    left = take_attached(line, files)
     found = find_settings(line.words, prose=False)
     if found.words or not (found.settings or found.ill or line.given or line.problem):
         return _reply(ReplyKind.CHAT)
     if number is None and _may_be_chat(line, found, rest):
         return _reply(ReplyKind.CHAT)
-    return _reply(ReplyKind.SETTINGS, number, _settled(line, found))
+    anew = "ref" in line.given
+    refer_to_all(line, left)
+    return _reply(ReplyKind.SETTINGS, number, _settled(line, found, anew=anew), _provider(line))
 
 
 def _may_be_chat(line: Line, found: Found, rest: str) -> bool:
@@ -135,8 +135,9 @@ def _start(number: int | None) -> str:
     return f"#{number or 1}"
 
 
-def _settled(line: Line, found: Found) -> Changes:
-    """The changes that options and bare settings ask for together. Raises UsageError."""
+def _settled(line: Line, found: Found, *, anew: bool) -> Changes:
+    """The changes that options and bare settings ask for together; ``anew`` when an option says what the references
+    are. Raises UsageError."""
     for setting in found.settings:
         line.check(setting.option, setting.value, setting.typed)
     if line.problem:
@@ -149,7 +150,7 @@ def _settled(line: Line, found: Found) -> Changes:
     for name, instead in _CLIP_ONLY.items():
         if name in line.given:
             raise NotInAReply(option=line.typed[name], instead=instead, suggestion=_instead_of(name, line.start))
-    return changes_of(line.given)
+    return replace(changes_of(line.given), anew=anew)
 
 
 def _instead_of(name: str, start: str) -> str:
@@ -159,35 +160,38 @@ def _instead_of(name: str, start: str) -> str:
 # --- replies that name the bot ---------------------------------------------------------------------------------------
 
 
-def _named(number: int | None, rest: str) -> Reply:
+def _named(number: int | None, rest: str, files: Attachments) -> Reply:
     if (promoted := _PROMOTE_NAMED.fullmatch(rest)) is not None:
-        return _reply(ReplyKind.PROMOTE, _promoted(number, promoted["after"], rest))
+        return _promotion(_promoted(number, promoted["after"], rest), files)
     if number is None:
         number, rest = _number_within(rest)
     elif _REMARK.match(rest):
         return _reply(ReplyKind.HELP, number)
     elif (second := _number_within(rest)[0]) not in {None, number}:
         raise SeveralClips(numbers=(number, second))
-    line = read_line(rest, start=_start(number))
-    if not (line.given or line.problem) and _nothing_to_make(line.prose):
+    line = read_line(rest, start=_start(number), attached=len(files))
+    left = take_attached(line, files)
+    if not (line.given or line.problem) and nothing_to_make(line.prose) and (line.prose or not files):
         return _reply(ReplyKind.HELP, number)
+    anew, provider = "ref" in line.given, _provider(line)
+    refer_to_all(line, left)
     found = find_settings(line.words, prose=True)
-    wanted = not _only(found.words, _FILLERS) and says_something(_spoken(found.words))
+    wanted = not only_fillers(found.words) and says_something(_spoken(found.words))
     if not wanted:
-        changes = _settled(line, found)
-        return _reply(ReplyKind.HELP if changes.empty else ReplyKind.NAMED, number, changes)
+        changes = _settled(line, found, anew=anew)
+        idle = changes.empty and provider is None
+        return _reply(ReplyKind.HELP if idle else ReplyKind.NAMED, number, changes, provider)
     # In a sentence 10:30 is a time of day; said alone it could only be a setting, and an ill one.
-    changes = _settled(line, replace(found, ill=()))
-    direction = _direction(_spoken(found.sentence), changes.media, line.start)
-    return _reply(ReplyKind.NAMED, number, replace(changes, direction=direction))
+    changes = _settled(line, replace(found, ill=()), anew=anew)
+    direction = _direction(_spoken(found.sentence), changes, line.start)
+    return _reply(ReplyKind.NAMED, number, replace(changes, direction=direction), provider)
 
 
-def _direction(words: str, media: tuple[Medium, ...], start: str) -> str:
-    """The words, checked. Names of files in them are those of the clip's own references unless new ones are given, and
-    are then checked where the clip is known."""
-    renamed = any(medium.role is MediaRole.REFERENCE for medium in media)
-    named = words if renamed else _AT_NAME.sub("", words)
-    checked_words(named, media, example=f"{start} 9:16")
+def _direction(words: str, changes: Changes, start: str) -> str:
+    """The words, checked. Names of files in them count the clip's own references too, unless an option says that the
+    new ones are all; they are checked where the clip is known."""
+    named = words if changes.anew else _AT_NAME.sub("", words)
+    checked_words(named, changes.media, example=f"{start} 9:16")
     return words
 
 
@@ -212,17 +216,3 @@ def _number_within(rest: str) -> tuple[int | None, str]:
     if len(numbers) > 1:
         raise SeveralClips(numbers=numbers)
     return (numbers[0], _NUMBER_ANYWHERE.sub("", rest)) if numbers else (None, rest)
-
-
-def _nothing_to_make(said: str) -> bool:
-    """Thanks, greetings, praise, a question, a vote, or nothing at all."""
-    if find_settings(said.split(), prose=True).any:
-        return False
-    words = re.findall(r"[^\W\d_]+", _EMOJI.sub(" ", said.lower()))
-    if not any(len(word) > 1 for word in words) or all(word in _COURTESY for word in words):
-        return True
-    return _QUESTION.fullmatch(said) is not None
-
-
-def _only(words: tuple[str, ...], allowed: frozenset[str]) -> bool:
-    return all(word.lower().strip(",;.!:") in allowed for word in words)

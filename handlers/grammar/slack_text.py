@@ -7,6 +7,10 @@ Source: https://docs.slack.dev/messaging/formatting-message-text
 
 import re
 import unicodedata
+from urllib.parse import urlsplit
+
+SLACK_DOMAINS = ("slack.com", "slack-gov.com")
+"""Whose hosts, and those below them, are Slack's own; the latter is GovSlack."""
 
 _STRAIGHT = str.maketrans(
     {
@@ -53,6 +57,11 @@ def _joins(text: str, place: int) -> bool:
     )
 
 
+def name_of(user: str) -> re.Pattern[str]:
+    """How Slack writes a mention of that user, and the comma or colon that people put behind a name."""
+    return re.compile(rf"<@{re.escape(user)}(?:\|[^<>]*)?>[:,]?")
+
+
 def entities(text: str) -> str:
     """Text with Slack's three entities, as ``readable`` undoes them.
     Source: https://docs.slack.dev/messaging/formatting-message-text#escaping"""
@@ -92,3 +101,47 @@ def _shown(reference: str) -> str:
     if target.startswith("!"):
         return label.lstrip("@") or target[1:].partition("^")[0]
     return label or target.removeprefix("mailto:").removeprefix("tel:")
+
+
+_PERMALINKS = (
+    re.compile(r"/files/[A-Z0-9]+/(?P<file>F[A-Z0-9]+)(?:/[^/]*)?/?"),
+    re.compile(r"/files-(?:pri|tmb)/T[A-Z0-9]+-(?P<file>F[A-Z0-9]+)(?:-[0-9a-f]+)?(?:/.*)?"),
+)
+"""Paths that name a file: what "Copy link" of a file gives, and its private addresses."""
+_PUBLIC_FILE = re.compile(r"/T[A-Z0-9]+-(?P<file>F[A-Z0-9]+)(?:-[0-9a-f]+)?/?")
+_PUBLIC_HOST = "slack-files.com"
+_LONGEST_FILE_ID = 20
+
+
+def file_behind(link: str, *, api_url: str = "") -> str | None:
+    """The id of the Slack file that a link leads to, None for any other link. Whether we may see that file, Slack says
+    when asked. ``api_url`` is SLACK_API_URL: a workspace elsewhere has its links there too."""
+    try:
+        parts = urlsplit(link)
+        host, path = parts.hostname or "", parts.path
+    except ValueError:
+        return None
+    if any(character.isspace() for character in link) or parts.username is not None:
+        return None
+    in_slack = any(host == one or host.endswith(f".{one}") for one in SLACK_DOMAINS)
+    paths: tuple[re.Pattern[str], ...] = ()
+    if parts.scheme == "https" and host == _PUBLIC_HOST:
+        paths = (_PUBLIC_FILE,)
+    elif (parts.scheme == "https" and in_slack) or (api_url and origin_of(link) == origin_of(api_url)):
+        paths = _PERMALINKS
+    found = next((match for one in paths if (match := one.fullmatch(path))), None)
+    return found["file"] if found is not None and len(found["file"]) <= _LONGEST_FILE_ID else None
+
+
+def origin_of(url: str) -> str:
+    """``scheme://host:port`` of a web address, in lower case and with its port only where it is written; empty for
+    what is none."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in {"https", "http"} or not host or parts.username is not None:
+        return ""
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" if port is None else f"{parts.scheme}://{shown}:{port}"

@@ -10,6 +10,7 @@ from bot.ports import StorageBusy
 from storage.engines import BUSY_SECONDS
 from storage.memory.announcements import MemoryAnnouncements
 from storage.memory.audit import MemoryAudit
+from storage.memory.files import MemoryFiles
 from storage.memory.inbox import MemoryInbox
 from storage.memory.jobs import MemoryJobs
 from storage.memory.leases import MemoryLeases
@@ -29,6 +30,7 @@ class MemoryTransaction:
     audit: MemoryAudit
     preferences: MemoryPreferences
     announcements: MemoryAnnouncements
+    files: MemoryFiles
     outages: MemoryOutages
     leases: MemoryLeases
 
@@ -69,6 +71,7 @@ class MemoryStorage:
             audit=MemoryAudit(tables, self._zone),
             preferences=MemoryPreferences(tables),
             announcements=MemoryAnnouncements(tables),
+            files=MemoryFiles(tables),
             outages=MemoryOutages(tables),
             leases=MemoryLeases(tables),
         )

@@ -21,6 +21,12 @@ class MemoryAsks:
             raise Inconsistent("threads.workspace, threads.id")
         self._put_thread(thread)
 
+    async def open_thread(self, thread: Thread) -> Thread:
+        there = await self.find_thread(thread.workspace, thread.channel, thread.root_ts or "")
+        if there is None:
+            await self.add_thread(thread)
+        return there or thread
+
     async def thread(self, workspace: str, thread_id: str) -> Thread:
         return self._tables.threads[workspace, thread_id]
 

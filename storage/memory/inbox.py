@@ -17,6 +17,9 @@ class MemoryInbox:
         self._inbox[workspace, key] = at
         return True
 
+    async def was_taken(self, workspace: str, key: str) -> bool:
+        return (workspace, key) in self._inbox
+
     async def forget_before(self, before: datetime) -> int:
         old = [key for key, at in self._inbox.items() if at < before]
         for key in old:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from bot.domain.job import (
-    AWAITS_PROVIDER,
     IN_FLIGHT,
+    PAST_GATE,
     Ask,
     Attempt,
     Decision,
@@ -170,7 +170,7 @@ class MemoryJobs(MemoryAsks):
         decision = self._tables.asks[job.workspace, job.ask_id].decision
         if job.state is not State.WAITING or decision is None:
             return False
-        return decision is Decision.STOP or job.wait_reason not in AWAITS_PROVIDER
+        return decision is Decision.STOP or job.wait_reason not in PAST_GATE
 
     def _flag(self, workspace: str, job_id: str, **flags: Any) -> None:
         job = self._tables.jobs.get((workspace, job_id))

@@ -7,6 +7,7 @@ from bot.domain.announcement import Announcement
 from bot.domain.audit import AuditEntry
 from bot.domain.budget import Entry
 from bot.domain.job import Ask, Attempt, Evidence, Job, Ownership, Supporter, Thread, TimelineEntry
+from bot.domain.kept_file import KeptFile
 from bot.domain.outage import Outage
 from bot.domain.preferences import PreferencesVersion
 
@@ -40,6 +41,8 @@ class Tables:
     preferences: dict[Key, tuple[PreferencesVersion, ...]] = field(default_factory=dict)
     """By workspace and subject, oldest first."""
     announcements: dict[Key, Announcement] = field(default_factory=dict)
+    files: dict[tuple[str, str, str], KeptFile] = field(default_factory=dict)
+    """By workspace, source and limits."""
     outages: dict[str, Outage] = field(default_factory=dict)
     """By provider."""
     leases: dict[str, Lease] = field(default_factory=dict)

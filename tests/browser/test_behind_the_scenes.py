@@ -180,8 +180,13 @@ async def test_a_first_step_is_ticked_by_the_clips_that_came_of_it(
     await expect(steps.get_by_role("listitem").nth(1)).to_have_class("done")
     await expect(ticks).to_have_count(2)
     await delivered(7, "480p · 4 s · 9:16 · sound", " · Variant of #1: ratio 16:9 → 9:16")
-    await expect(steps).to_contain_text("That is how Dailies works")
     await expect(ticks).to_have_count(3)
+
+    card = await studio.say("maya", "<@U0DAILIES1> it moves", files=[("mug.png", b"a picture")])
+    await expect(ticks).to_have_count(3)
+    await delivered(1, "480p · 4 s · 16:9 · sound")
+    await expect(steps).to_contain_text("That is how Dailies works")
+    await expect(ticks).to_have_count(4)
 
 
 async def test_the_first_steps_can_be_waved_away_for_good(visitor: Visitor) -> None:

@@ -47,7 +47,7 @@ async def test_a_newcomer_drafts_promotes_and_varies_and_kills_the_bot_meanwhile
         visiting(context, demo.origin) as newcomer,
     ):
         steps = newcomer.page.get_by_role("region", name="First steps")
-        await expect(steps.get_by_role("img", name="to do")).to_have_count(3)
+        await expect(steps.get_by_role("img", name="to do")).to_have_count(4)
         await drafts(newcomer)
         await expect(steps.get_by_role("img", name="done")).to_have_count(1)
 
@@ -65,7 +65,10 @@ async def test_a_newcomer_drafts_promotes_and_varies_and_kills_the_bot_meanwhile
         width, height = await plays(clips(newcomer).filter(has_text="Variant of #1"))
         assert width < height
         await expect(steps.get_by_role("img", name="done")).to_have_count(3)
-        await expect(verdict).to_have_text("4 charges, 4 clips")
+        await gives_a_picture(newcomer)
+        await expect(steps).to_contain_text("That is how Dailies works", timeout=LONG)
+        await expect(steps.get_by_role("img", name="done")).to_have_count(4)
+        await expect(verdict).to_have_text("5 charges, 5 clips")
         await expect(verdict).to_have_class("verdict")
     assert [line for line in demo.said if "killed" in line] == ["The bot was killed; it is started again.\n"]
 
@@ -88,6 +91,14 @@ async def drafts(newcomer: Visitor) -> None:
     await expect(clips(newcomer)).to_have_count(2, timeout=LONG)
     for index in range(2):
         await plays(clips(newcomer).nth(index))
+
+
+async def gives_a_picture(newcomer: Visitor) -> None:
+    """One of the samples, with the line of the first steps."""
+    steps = newcomer.page.get_by_role("region", name="First steps")
+    await steps.get_by_role("button", name="@dailies steam rises slowly").click()
+    await expect(newcomer.channel.get_by_role("button", name="Remove mug.png")).to_be_visible()
+    await newcomer.composer.press("Enter")
 
 
 async def kills(newcomer: Visitor) -> None:

@@ -177,6 +177,7 @@ FULL_JOB = Job(
     file_id="F1",
     shared_at=later(7),
     message_ts="1700000002.000300",
+    progress="panda.heic (2 of 3)",
     trouble=Trouble.PROVIDER_BUSY,
     failure=Failure(kind=FailureKind.FACE, detail="no faces, please"),
     owner="process-1",

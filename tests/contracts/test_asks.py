@@ -62,6 +62,16 @@ async def test_a_message_is_the_root_of_one_thread(storage: Storage) -> None:
         await tx.jobs.add_thread(a_thread(id="t4"))
 
 
+async def test_below_a_message_of_somebodys_one_thread_is_opened(storage: Storage) -> None:
+    async with storage.begin() as tx:
+        assert_same(await tx.jobs.open_thread(FULL_THREAD), FULL_THREAD)
+        assert_same(await tx.jobs.open_thread(replace(FULL_THREAD, id="t2", next_number=1)), FULL_THREAD)
+        elsewhere = replace(FULL_THREAD, id="t3", channel="C2")
+        assert_same(await tx.jobs.open_thread(elsewhere), elsewhere)
+        with pytest.raises(KeyError):
+            await tx.jobs.thread("T1", "t2")
+
+
 async def test_numbers_are_taken_once(replicas: tuple[Storage, Storage]) -> None:
     async with replicas[0].begin() as tx:
         await tx.jobs.add_thread(a_thread())

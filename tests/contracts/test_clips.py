@@ -5,6 +5,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports import Clips, ClipsUnavailable, ClipTooLarge
+from bot.ports import Clips, ClipsUnavailable, ClipTooLarge, Shelf
 from storage import UnsupportedUrl, open_clips
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,17 @@ async def test_a_large_clip_is_read_in_chunks(clips: Clips) -> None:
     stored = await clips.put("T1", stream(*[bytes(MEGABYTE)] * 9), limit_bytes=LIMIT)
 
     assert max([len(chunk) async for chunk in clips.open(stored.key)]) < 4 * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [(0, None), (0, 1), (1, None), (2_500_000, None), (999_999, 1_000_001), (2_999_999, 3_000_000), (0, 3_000_000)],
+)
+async def test_a_part_of_a_clip_is_read_alone(clips: Clips, start: int, stop: int | None) -> None:
+    whole = os.urandom(3 * MEGABYTE)
+    stored = await clips.put("T1", stream(whole), limit_bytes=LIMIT)
+
+    assert b"".join([chunk async for chunk in clips.open(stored.key, start=start, stop=stop)]) == whole[start:stop]
 
 
 async def test_storing_the_same_bytes_twice_is_one_clip(clips: Clips) -> None:
@@ -310,3 +322,15 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ClipsUnavailable):
         open_clips(f"file:{tmp_path / 'file' / 'media'}")
+
+
+async def test_what_people_gave_stands_on_a_shelf_of_its_own(clips: Clips) -> None:
+    picture = await clips.put("T1", stream(b"abc"), limit_bytes=LIMIT, shelf=Shelf.REFERENCES, suffix="jpg")
+    clip = await clips.put("T1", stream(b"abc"), limit_bytes=LIMIT)
+
+    assert picture.key == f"references/T1/{picture.sha256}.jpg"
+    assert (clip.key, clip.sha256) == (f"clips/T1/{picture.sha256}.mp4", picture.sha256)
+    assert await content(clips, picture.key) == b"abc"
+    for suffix in ("", "j", "../jpg", "JPG", "jpg\n", "jpeg00"):
+        with pytest.raises(ValueError, match=rf"^{re.escape(suffix)}$"):
+            await clips.put("T1", stream(b"abc"), limit_bytes=LIMIT, shelf=Shelf.REFERENCES, suffix=suffix)

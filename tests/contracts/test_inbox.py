@@ -10,9 +10,13 @@ from tests.contracts.records import NOW, later
 
 async def test_an_event_is_taken_once_in_each_workspace(storage: Storage) -> None:
     async with storage.begin() as tx:
+        assert not await tx.inbox.was_taken("T1", "event")
         assert await tx.inbox.take("T1", "event", NOW)
         assert not await tx.inbox.take("T1", "event", NOW)
+        assert not await tx.inbox.was_taken("T2", "event")
         assert await tx.inbox.take("T2", "event", NOW)
+    async with storage.read() as tx:
+        assert [await tx.inbox.was_taken(one, "event") for one in ("T1", "T2", "T3")] == [True, True, False]
     async with storage.begin() as tx:
         assert not await tx.inbox.take("T1", "event", later(5))
 

@@ -287,6 +287,7 @@ NEWS: list[tuple[Job, Decision | None]] = [
     (a_job(state=State.WAITING, wait_reason=WaitReason.UNDO_WINDOW), Decision.STOP),
     (a_job(state=State.WAITING), Decision.GO),
     (a_job(state=State.WAITING, wait_reason=WaitReason.PROVIDER_CREDIT), Decision.STOP),
+    (a_job(state=State.WAITING, wait_reason=WaitReason.PREPARING), Decision.STOP),
 ]
 NO_NEWS: list[tuple[Job, Decision | None]] = [
     (a_job(), None),
@@ -296,6 +297,7 @@ NO_NEWS: list[tuple[Job, Decision | None]] = [
     (a_job(state=State.WAITING, wait_reason=WaitReason.PROVIDER_DOWN), Decision.GO),
     # It passed its gate long ago, and would be found in every round.
     (a_job(state=State.WAITING, wait_reason=WaitReason.PROVIDER_CREDIT), Decision.GO),
+    (a_job(state=State.WAITING, wait_reason=WaitReason.PREPARING), Decision.GO),
 ]
 
 

@@ -13,7 +13,8 @@ from alembic import command
 from sqlalchemy import Engine, Index, MetaData, text
 
 from bot.domain.budget import EntryKind, Stage, hold_entry, release_entry, settle_entry
-from bot.domain.job import AskKind
+from bot.domain.job import AskKind, State, WaitReason
+from bot.domain.recipe import MediaKind, MediaRole, Medium
 from storage import NotWritable, SchemaNewer, SchemaOutdated, migrate, migrations, open_storage
 from storage.engines import place_of, plain_engine
 from storage.migrations.__main__ import main
@@ -151,7 +152,7 @@ async def test_what_an_earlier_release_wrote_is_brought_forward(empty_url: str) 
 
     async with open_storage(empty_url, alone=False) as storage, storage.begin() as tx:
         jobs = {job_id: await tx.jobs.job("T1", job_id) for job_id in ("j1", "j2", "j3")}
-        unchosen = replace(FULL_JOB, free_ratio=None, wish_micro_usd=None)
+        unchosen = replace(FULL_JOB, free_ratio=None, wish_micro_usd=None, progress="")
         assert_same(jobs["j1"], replace(unchosen, stage=Stage.DRAFT, as_final_micro_usd=None))
         assert_same(await tx.jobs.attempt("T1", "j1", 2), replace(FULL_ATTEMPT, path=""))
         assert {job_id: job.stage for job_id, job in jobs.items()} == {
@@ -195,7 +196,15 @@ def _write_as_0001(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
         asks = [("a1", AskKind.DRAFT), ("a2", AskKind.PROMOTION), ("a3", AskKind.VARIANT)]
         insert("asks", *(ask | {"id": ask_id, "kind": kind.value} for ask_id, kind in asks))
         insert("supporters", {"workspace": "T1", "ask_id": "a2", "person": "U5", "at": NOW})
-        later_columns = {"stage", "as_final_micro_usd", "named", "reordered", "free_ratio", "wish_micro_usd"}
+        later_columns = {
+            "stage",
+            "as_final_micro_usd",
+            "named",
+            "reordered",
+            "free_ratio",
+            "wish_micro_usd",
+            "progress",
+        }
         job = {name: value for name, value in job_to_row(FULL_JOB) if name not in later_columns}
         insert("jobs", *(job | {"id": f"j{n}", "ask_id": f"a{n}", "task_id": f"task-{n}"} for n in (1, 2, 3)))
         insert("attempts", {name: value for name, value in asdict(FULL_ATTEMPT).items() if name != "path"})
@@ -277,3 +286,48 @@ async def test_a_relative_file_is_below_the_working_directory(tmp_path: Path, mo
 
     assert (tmp_path / "data" / "dailies.db").stat().st_size > 0
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.jobs_set_by_hand(reason="its job has a price of its own")
+async def test_the_earlier_release_orders_nothing_with_addresses_that_it_does_not_know(empty_url: str) -> None:
+    """It knows no such reason to wait, and no addresses but links: what has others is to be stopped by it, which gives
+    back the money and says so on the card; what was ordered goes on."""
+    await migrate(empty_url)
+    waits, queued = (State.WAITING, WaitReason.PREPARING), (State.QUEUED, None)
+    gate = (State.WAITING, WaitReason.CONFIRMATION)
+    jobs = {
+        "linked": (*waits, "https://files.example/a.png"),
+        "attached": (*waits, "slack:F0123"),
+        "prepared": (*queued, "stored:abc.png"),
+        "unconfirmed": (*gate, "clip:j1#first"),
+        "stopped": (*waits, "slack:F0124"),
+        "ordered": (State.RENDERING, None, "stored:abd.png"),
+        "plain": (*queued, None),
+    }
+    async with open_storage(empty_url, alone=False) as storage, storage.begin() as tx:
+        await tx.jobs.add_thread(FULL_THREAD)
+        await tx.jobs.add_ask(FULL_ASK)
+        for number, (job_id, (state, reason, url)) in enumerate(jobs.items()):
+            media = () if url is None else (Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url=url),)
+            recipe = replace(FULL_JOB.recipe, prompt='"url": "slack:" and "stored:" are addresses', media=media)
+            one = replace(FULL_JOB, id=job_id, number=number, task_id=job_id, cancel_by=None)
+            one = replace(one, state=state, wait_reason=reason, recipe=recipe)
+            await tx.jobs.add(one, entry_for(one))
+        await tx.jobs.request_cancel("T1", "stopped", "U9")
+
+    engine = plain_engine(place_of(empty_url), writing=True)
+    with engine.begin() as connection:
+        command.downgrade(migrations._config(connection), "0003")
+        rows = connection.execute(text("SELECT id, state, wait_reason, cancel_by FROM jobs"))
+        found = {row[0]: tuple(row[1:]) for row in rows}
+    engine.dispose()
+    assert found == {
+        "linked": ("queued", None, None),
+        "attached": ("queued", None, "U1"),
+        "prepared": ("queued", None, "U1"),
+        "unconfirmed": ("waiting", "confirmation", "U1"),
+        "stopped": ("queued", None, "U9"),
+        "ordered": ("rendering", None, None),
+        "plain": ("queued", None, None),
+    }
+    await migrate(empty_url)

@@ -16,6 +16,7 @@ from bot.services.balances import Balances
 from bot.services.bench import Bench
 from bot.services.circuit import Circuit
 from bot.services.gatekeeper import Gatekeeper
+from bot.services.handing import Handing
 from bot.services.lease import Lease
 from bot.services.moving import Moves
 from bot.services.ordering import Ordering
@@ -29,6 +30,7 @@ from tests.support.clock import SettableClock
 from tests.support.services import House, People
 from tests.support.values import a_sender
 from tests.support.vendors import Declared
+from tests.support.workbench import Signs
 
 POLICY = Policy(running_per_person=1)
 
@@ -124,7 +126,8 @@ async def order(bench: Bench, job: Job) -> None:
         clock=bench.clock,
         wake=bench.ring,
     )
-    await Ordering(bench=bench, rerouting=Rerouting(bench=bench), balances=balances).submit(job, ask)
+    handing = Handing(storage=bench.storage, clips=bench.clips, links=Signs(), clock=bench.clock)
+    await Ordering(bench=bench, rerouting=Rerouting(bench=bench), balances=balances, handing=handing).submit(job, ask)
 
 
 async def state(storage: Storage, job: Job) -> State:

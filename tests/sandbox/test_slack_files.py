@@ -220,3 +220,88 @@ async def test_a_person_cannot_share_what_is_not_theirs(studio: Workspace) -> No
     (message,) = await studio.messages()
     with pytest.raises(Refused, match="file_not_found"):
         await studio.post("/message", user="ben", channel="#dailies", text="x", files=[message["files"][0]["id"]])
+
+
+async def test_what_the_app_may_not_see_ends_on_a_login_page(studio: Workspace, web: AsyncWebClient) -> None:
+    """A member's good token is not enough: the bot must be where the file stands."""
+    await studio.say("maya", "clip", channel="#lobby", files=[("mug.png", CLIP)])
+    (message,) = await studio.messages(channel="#lobby")
+    (file,) = message["files"]
+    assert await error_of(web.files_info(file=file["id"])) == "file_not_found"
+    headers = {"Authorization": f"Bearer {studio.environment['SLACK_BOT_TOKEN']}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers, follow_redirects=True) as client:
+        answer = await client.get(file["url_private"])
+    assert ([hop.status_code for hop in answer.history], answer.status_code) == ([302], 200)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+
+
+async def test_a_file_of_another_organisation_comes_as_an_id(
+    studio: Workspace, web: AsyncWebClient, heard: list[Json]
+) -> None:
+    await studio.say("olga", "ours", files=[("agency.png", CLIP)])
+    await studio.wait_until(lambda state: all(one["acked"] for one in state["events"]), what="all events are acked")
+    (event,) = [one for one in heard if one.get("subtype") == "file_share"]
+    (stub,) = event["files"]
+    assert stub | {"id": ""} == {
+        "id": "",
+        "mode": "file_access",
+        "file_access": "check_file_info",
+        "created": 0,
+        "timestamp": 0,
+        "user": "",
+    }
+    history = (await web.conversations_history(channel=DAILIES))["messages"]
+    assert history[0]["files"] == [stub]
+    told = (await web.files_info(file=stub["id"]))["file"]
+    assert (told["name"], told["file_access"], told["mode"]) == ("agency.png", "visible", "hosted")
+
+
+async def test_files_are_gone_hidden_or_elsewhere(studio: Workspace, web: AsyncWebClient) -> None:
+    await studio.say("maya", "look", files=[("one.png", CLIP), ("two.png", CLIP)])
+    (message,) = await studio.messages()
+    one, two = (file["id"] for file in message["files"])
+    await studio.post("/file", action="hide", file=one)
+    assert (await web.files_info(file=one))["file"] == {"id": one, "mode": "hidden_by_limit"}
+    await studio.post("/file", action="show", file=one)
+    for file in (one, two):
+        await studio.post("/file", action="delete", file=file)
+        assert await error_of(web.files_info(file=file)) == "file_deleted"
+    (message,) = await studio.messages()
+    assert message["files"] == [{"id": file, "mode": "tombstone"} for file in (one, two)]
+    link = "https://drive.example/brief.png"
+    made = await studio.post("/file", action="external", user="maya", name="brief.png", url=link)
+    await studio.post("/message", user="maya", channel="#dailies", text="brief", files=[made["file"]])
+    told = (await web.files_info(file=made["file"]))["file"]
+    assert (told["mode"], told["is_external"], told["url_private"]) == ("external", True, link)
+    assert "url_private_download" not in told
+    with pytest.raises(Refused, match="unknown_action"):
+        await studio.post("/file", action="lend", file=made["file"])
+    with pytest.raises(Refused, match="file_not_found"):
+        await studio.post("/file", action="hide", file=one)
+
+
+async def test_a_phones_picture_has_no_type_right_after_the_upload(studio: Workspace, web: AsyncWebClient) -> None:
+    await studio.configure(share_delay=0.05)
+    await studio.say("maya", "mug", files=[("IMG_1.HEIC", CLIP)])
+    (message,) = await studio.messages()
+    file_id = message["files"][0]["id"]
+    await processed(studio, file_id)
+    told = (await web.files_info(file=file_id))["file"]
+    assert (told["mimetype"], told["filetype"]) == ("image/heic", "heic")
+    await studio.post("/file", action="forget_type", file=file_id)
+    untold = (await web.files_info(file=file_id))["file"]
+    assert (untold["mimetype"], untold["filetype"], untold["size"]) == ("", "", len(CLIP))
+    await studio.post("/file", action="know_type", file=file_id)
+    assert (await web.files_info(file=file_id))["file"] == told
+
+
+async def test_addresses_of_files_are_encoded(studio: Workspace, web: AsyncWebClient) -> None:
+    await studio.say("maya", "mug", files=[("Maya's mug, é & 100% #1?.png", CLIP)])
+    (message,) = await studio.messages()
+    (file,) = message["files"]
+    assert file["name"] == "Maya's mug, é & 100% #1?.png"
+    headers = {"Authorization": f"Bearer {studio.environment['SLACK_BOT_TOKEN']}"}
+    async with httpx.AsyncClient(trust_env=False, headers=headers) as client:
+        for name in ("url_private", "url_private_download"):
+            assert file[name].isascii()
+            assert (await client.get(file[name])).content == CLIP

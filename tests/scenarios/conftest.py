@@ -37,4 +37,5 @@ def stage(mode: Mode) -> MakeStage:
 HTTP_IN_THE_STORM = pytest.mark.parametrize(
     "mode", ["socket", pytest.param("http", marks=pytest.mark.storm)], indirect=True
 )
-"""For a long story to which it matters little how Slack's few requests arrive: over HTTP it is told in `make storm`."""
+"""For stories to which it matters little how Slack's requests arrive: over HTTP they are told in `make storm`. The main
+story is told in both ways each time."""

@@ -13,9 +13,9 @@ import pytest_asyncio
 
 from tests.sandbox.driver import CHANNEL, Json
 from tests.scenarios.bot import Stage
-from tests.scenarios.conftest import MakeStage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
 
 BEN = "<@U0BEN00002>"
 LIVE = re.compile(r"<!(?:channel|here|everyone|subteam)|<@U0BEN00002|<https?:|\u202e")
@@ -88,9 +88,9 @@ COMMANDS = {
     "a mug --last=https://example.com/mug.png": ("“--last”", "--first"),
     "a mug --loop": ("“--loop”", "--first"),
     # What is to come.
-    "a mug --first https://files.slack.com/mug.png": ("“--first ", "not available yet"),
-    "a mug --edit #1": ("“--edit #1”", "not available yet"),
-    "a mug --extend #1": ("“--extend #1”", "not available yet"),
+    "a mug --first https://files.slack.com/mug.png": ("is not a value for --first", "its link in Slack"),
+    "a mug --edit #1": ("#1 names a clip of a thread", "Reply in the thread"),
+    "a mug --extend #1": ("#1 names a clip of a thread", "Reply in the thread"),
     "mugs --each": ("“--each”", "not available yet"),
     "a {red, blue} mug": ("“{red, blue}”", "not available yet"),
     "jobs": ("jobs", "not available yet"),
@@ -124,11 +124,12 @@ REPLIES = {
     "#1 9:16 1:1": ("“9:16”", "“1:1”"),
     "#1 --takse 3": ("“--takse”", "--takes"),
     "#1 --res": ("“--res”", "needs a value"),
-    "#1 --provider muapi": ("“--provider muapi”", "cannot be used in a reply"),
+    "#1 --provider muapi": ("“muapi”", "hiapi"),
     "#1 --final": ("“--final”", "promote #1"),
     "#1 --estimate": ("“--estimate”", "cannot be used in a reply"),
     "#1 --loop": ("“--loop”", "--first"),
-    "#1 --extend #1": ("“--extend #1”", "not available yet"),
+    "#1 --extend #1": ("HiAPI cannot make this", "--extend"),
+    "#1 --extend #7": ("no clip #7",),
     "#1 --edit https://example.com/mug.mp4": ("--edit", "EmpirioLabs could make it"),
     "#1 seed 7": ("seed", "“7”"),
     "#1 1080p": ("“1080p”", "480p"),

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from tests.sandbox.driver import CHANNEL, Json, buttons
 from tests.scenarios.bot import Stage
-from tests.scenarios.conftest import MakeStage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 from tests.scenarios.rush import AFFORDABLE as AFFORDABLE_IN_A_RUSH
 from tests.scenarios.rush import (
     CAPS,
@@ -29,7 +29,7 @@ from tests.scenarios.rush import (
 )
 from tests.scenarios.threads import DRAFT, card_says, clips_of, draft, jobs_of, money_of, reply_card
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
 
 ASKS = 30
 AFFORDABLE = 7

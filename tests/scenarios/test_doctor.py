@@ -30,11 +30,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LINE = re.compile(r"(ok|skip|warn|FAIL) +([^:]+): (.+?)(?: Mend: (.+))?")
 SECRETS = re.compile(r"TOKEN|SECRET|KEY")
-IN_ORDER = {"BUDGET_USER_DAY_USD": "10"}
+IN_ORDER: dict[str, Any] = {"BUDGET_USER_DAY_USD": "10", "PUBLIC_URL": "https://dailies.example.com"}
 
 NAMES = [
-    "settings", "database", "media", "caps", "prices", "provider hiapi", "modes", "slack token", "slack scopes",
-    "app token", "clock", "port",
+    "settings", "database", "media", "caps", "prices", "provider hiapi", "modes", "files", "slack token",
+    "slack scopes", "app token", "clock", "port",
 ]  # fmt: skip
 
 
@@ -306,7 +306,7 @@ async def test_a_file_env_with_a_mark_at_its_beginning_is_read(
 
 
 async def test_beside_a_running_bot_everything_is_in_order(tmp_path: Path) -> None:
-    async with stage(tmp_path, BUDGET_USER_DAY_USD="10") as play:
+    async with stage(tmp_path, **IN_ORDER) as play:
         port = (await play.bot.origin()).rpartition(":")[2]
         beside = replace(play.bot, environment={**play.bot.environment, "HTTP_PORT": port})
         report = await examined(beside)

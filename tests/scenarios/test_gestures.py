@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from tests.sandbox.driver import Json
 from tests.scenarios.bot import Stage, number_of
-from tests.scenarios.conftest import MakeStage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 from tests.scenarios.threads import (
     DRAFT,
     FINAL,
@@ -31,7 +31,7 @@ from tests.scenarios.threads import (
     spent,
 )
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
 
 SLACKS_PATIENCE = {"ack_timeout": 3.0}
 """Seconds in which Slack wants its answer."""

@@ -15,6 +15,7 @@ IN_ONE_MODE = {
     "test_doctor": "what is wrong with a set-up; where the mode matters, the set-up says which",
     "test_hostile_http": "what no sender but a hostile one sends, and a socket has no door for",
     "test_http_mode": "what only HTTP has: answers to requests, signatures, clocks, proxies, an address that moves",
+    "test_media_links": "links to files, followed while Slack is away",
     "test_modes": "this list",
     "test_two_processes": "Slack hands each event to one of the sockets; over HTTP, whoever balances the load does",
 }

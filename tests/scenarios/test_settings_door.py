@@ -8,7 +8,9 @@ import pytest
 
 from tests.sandbox.driver import CHANNEL, Json, channel_in
 from tests.scenarios.bot import Stage
-from tests.scenarios.conftest import MakeStage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
+
+pytestmark = HTTP_IN_THE_STORM
 
 OTHER = "dailies-two"
 DRAFT, FINAL = 320_000, 600_000

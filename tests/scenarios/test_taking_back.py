@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.sandbox.driver import Json, buttons
 from tests.scenarios.bot import Stage
-from tests.scenarios.conftest import MakeStage
+from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 from tests.scenarios.threads import (
     DRAFT,
     FINAL,
@@ -25,7 +25,7 @@ from tests.scenarios.threads import (
     spent,
 )
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
 
 PLACES = 2
 """How much the provider does at once."""

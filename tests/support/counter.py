@@ -18,7 +18,7 @@ from bot.domain.access import Member
 from bot.domain.budget import Caps, OverCap
 from bot.domain.lineage import Changes
 from bot.domain.pricing import PriceTable, Rate, RateKey
-from bot.domain.recipe import MINI, Resolution
+from bot.domain.recipe import MINI, Mode, Resolution
 from bot.ports import Clock, Storage, StorageBusy
 from bot.services.answers import AlreadyTaken, Taken
 from bot.services.doorbell import Doorbell
@@ -40,7 +40,7 @@ RATES: dict[RateKey, Rate] = {
 }
 
 
-VENDOR = Declared(capabilities(resolutions=frozenset(Resolution)))
+VENDOR = Declared(capabilities(resolutions=frozenset(Resolution), modes=frozenset({Mode.TEXT, Mode.FIRST_FRAME})))
 """A provider that is only ever looked at."""
 
 
@@ -70,7 +70,7 @@ class Counter:
         gatekeeper = Gatekeeper(directory=Everybody(), clock=clock)
         intake = Intake(
             storage=storage,
-            router=Router({"hiapi": VENDOR}, PriceTable(RATES)),
+            router=Router({"hiapi": VENDOR}, PriceTable(RATES), links=True),
             policies=policies,
             gatekeeper=gatekeeper,
             taking=Taking(storage=storage, clock=clock, wake=wake),

@@ -22,6 +22,7 @@ from bot.services.configuring import Configuring
 from handlers.app import build_app
 from handlers.doors import Doors, Identity
 from tests.support.services import CLIP, ROOT, House
+from tests.support.slack_files import ToldFiles
 
 BOT = "UBOT"
 IDENTITY = Identity(workspace="T1", bot_user=BOT, bot_id="B1")
@@ -53,7 +54,7 @@ class Ears(AsyncWebClient):
 class Front:
     """The app of a house, under a policy."""
 
-    def __init__(self, house: House, **policy: Any) -> None:
+    def __init__(self, house: House, *, files: ToldFiles | None = None, **policy: Any) -> None:
         self._ears = Ears()
         policies, gatekeeper = house.policies(**policy), house.gatekeeper()
         self.doors = Doors(
@@ -62,6 +63,7 @@ class Front:
             policies=policies,
             accounts=Accounts(storage=house.storage, policies=policies, gatekeeper=gatekeeper, clock=house.clock),
             configuring=Configuring(storage=house.storage, policies=policies, gatekeeper=gatekeeper, clock=house.clock),
+            files=files or ToldFiles(),
             client=self._ears,
             identity=IDENTITY,
         )
@@ -98,6 +100,18 @@ class Front:
         ts = f"1700000100.{next(self._events):06}"
         event = {"type": "message", "user": person, "text": text, "channel": channel, "thread_ts": ROOT, "ts": ts}
         await self._event({**event, **more})
+
+    async def say(
+        self, person: str, text: str, *, ts: str = "", channel: str = "C1", direct: bool = False, **more: Any
+    ) -> str:
+        """A message outside our threads, as Slack tells it: a mention twice, a direct message once; its ts."""
+        ts = ts or f"1700000200.{next(self._events):06}"
+        told = {"user": person, "text": text, "channel": channel, "ts": ts, **more}
+        kind = "im" if direct else "channel"
+        await self._event({"type": "message", "channel_type": kind, **told})
+        if f"<@{BOT}>" in text and not direct:
+            await self._event({"type": "app_mention", **told})
+        return ts
 
     async def press(self, person: str, action_id: str, value: str, *, channel: str = "C1") -> None:
         """A click on a button of ours."""

@@ -1,12 +1,12 @@
 """A provider for tests that are not about providers: it declares what it can do, and whoever asks it for anything has
 made a mistake. What a test needs besides, it overrides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure
-from bot.domain.recipe import Recipe
-from bot.ports import Credit, Order, OrderOutcome, TaskReport
+from bot.domain.recipe import MediaKind, Recipe
+from bot.ports import Credit, Order, OrderOutcome, TaskReport, UploadOutcome
 
 
 class Declared:
@@ -25,6 +25,11 @@ class Declared:
 
     def order(self, recipe: Recipe, key: str, callback_url: str | None = None) -> Order:
         raise AssertionError("nothing is to be ordered here")
+
+    async def upload(
+        self, kind: MediaKind, *, name: str, mime: str, size: int, chunks: AsyncIterator[bytes]
+    ) -> UploadOutcome:
+        raise AssertionError("nothing is to be uploaded here")
 
     async def submit(self, order: Order) -> OrderOutcome:
         raise AssertionError("nothing is to be ordered here")

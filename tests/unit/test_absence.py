@@ -48,7 +48,7 @@ class Start:
         self.absence = Absence(bench=bench, rerouting=rerouting)
         balances = self.one.ordering.balances
         balances._providers = self.others
-        self.ordering = Ordering(bench=bench, rerouting=rerouting, balances=balances)
+        self.ordering = Ordering(bench=bench, rerouting=rerouting, balances=balances, handing=self.one.ordering.handing)
         self.rendering = Rendering(bench=bench, looking=Looking(providers=self.others, clock=self.one.clock))
 
     async def absent(self) -> Job | Later | None:

@@ -168,3 +168,33 @@ def test_nothing_is_lost_doubled_or_early_whatever_happens(acts: list[tuple[str,
                 assert busy == places or not waiting
     assert len(agenda) == len(planned) + len(running)
     assert all(agenda.knows(key(name)) for name in {*planned, *running})
+
+
+def whose(name: str, person: str) -> Key:
+    return Key(kind="job", workspace="T1", id=name, person=person)
+
+
+def test_one_persons_files_leave_places_to_the_others(agenda: Agenda) -> None:
+    for name in ("ben 1", "ben 2", "ben 3", "ben 4"):
+        agenda.put(whose(name, "U1"), Line.PREPARE, 0.0)
+    assert started(agenda, 1.0) == ["ben 1", "ben 2"]
+    agenda.put(whose("ben 0", "U1"), Line.PREPARE, -1.0)
+    for name in ("maya 1", "maya 2"):
+        agenda.put(whose(name, "U2"), Line.PREPARE, 1.0)
+    assert started(agenda, 2.0) == ["maya 1", "maya 2"]
+    agenda.finish(whose("ben 2", "U1"))
+    assert started(agenda, 3.0) == ["ben 0"], "and goes by urgency among their own"
+    assert agenda.knows(whose("ben 3", ""))
+
+
+def test_people_with_fewer_files_under_way_go_first() -> None:
+    agenda = Agenda({**PLACES, Line.PREPARE: 3})
+    for name, person in (("ben 1", "U1"), ("ben 2", "U1"), ("maya 1", "U2"), ("maya 2", "U2")):
+        agenda.put(whose(name, person), Line.PREPARE, 0.0)
+    assert sorted(started(agenda, 1.0)) == ["ben 1", "ben 2", "maya 1"]
+
+
+def test_other_lines_know_no_persons(agenda: Agenda) -> None:
+    for number in range(3):
+        agenda.put(whose(str(number), "U1"), Line.FETCH, 0.0)
+    assert len(started(agenda, 1.0)) == 3

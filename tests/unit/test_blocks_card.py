@@ -257,6 +257,19 @@ def test_eight_takes_of_the_longest_of_everything_are_lawful(state: State) -> No
     assert "#108" in json.dumps(message.blocks)
 
 
+def test_no_note_is_dropped_in_silence() -> None:
+    mends = [f"IMG_{number:04}.HEIC: HEIC made JPEG, turned upright" for number in range(12)]
+    message = card(shown(job_in(State.QUEUED), notes=("@mug: a red mug", *mends)))
+    said = [block["elements"][0]["text"] for block in message.blocks if block["type"] == "context"]
+    assert said[:6] == ["@mug: a red mug", *mends[:4], " · ".join(mends[4:])]
+
+    long = card(shown(job_in(State.QUEUED), notes=tuple(f"{number} {'n' * 5000}" for number in range(14))))
+    assert_lawful(long)
+    last = [block["elements"][0]["text"] for block in long.blocks if block["type"] == "context"][5]
+    assert last.startswith("5 nnn")
+    assert last.endswith("nn… · and 3 more")
+
+
 @pytest.mark.parametrize("kind", [kind for kind in FailureKind if kind is not FailureKind.NOBODY_WAITED])
 @pytest.mark.parametrize("cost", [0, 324_000])
 def test_a_failure_says_what_happened_what_it_costs_and_what_to_do(kind: FailureKind, cost: int) -> None:
@@ -316,6 +329,7 @@ def test_a_trouble_is_explained(trouble: Trouble, state: State) -> None:
         (WaitReason.UNDO_WINDOW, None, "Undo"),
         (WaitReason.PROVIDER_CREDIT, FailureKind.OUT_OF_CREDIT, "account at HiAPI is empty"),
         (WaitReason.PROVIDER_CREDIT, FailureKind.KEY_REFUSED, "HiAPI refuses the key"),
+        (WaitReason.PREPARING, None, "Preparing the files of this ask"),
     ],
 )
 def test_a_waiting_clip_says_for_what(reason: WaitReason, failure: FailureKind | None, words: str) -> None:
@@ -323,6 +337,35 @@ def test_a_waiting_clip_says_for_what(reason: WaitReason, failure: FailureKind |
     row = next(text for text in _mrkdwn(card(shown(job)).blocks) if text.startswith("*#1*"))
     assert words in row
     assert "charged" in row
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"progress": "panda.heic (2 of 3)"}, "Preparing panda.heic (2 of 3): fetched, checked, and mended"),
+        (
+            {"progress": "panda.heic (2 of 3)", "trouble": Trouble.FILE_AWAY},
+            "panda.heic (2 of 3) cannot be fetched at the moment. It is tried again by itself.",
+        ),
+        ({"trouble": Trouble.FILE_AWAY}, "A file of this ask cannot be fetched at the moment."),
+        ({"progress": "a.png", "trouble": Trouble.FILE_NOT_CHECKED}, "a.png cannot be checked or kept at the moment."),
+    ],
+)
+def test_a_clip_whose_files_are_prepared_says_which_and_what_holds_it_up(changes: dict[str, Any], words: str) -> None:
+    job = job_in(State.WAITING, wait_reason=WaitReason.PREPARING, **changes)
+    row = next(text for text in _mrkdwn(card(shown(job)).blocks) if text.startswith("*#1*"))
+    assert words in row
+    assert "Nothing was charged so far." in row
+
+
+def test_a_file_that_cannot_be_used_is_named_with_the_figure_and_the_limit() -> None:
+    why = "mouse.png is 120×90 pixels; at least 300 are needed."
+    failed = job_in(State.FAILED, failure=Failure(kind=FailureKind.UNUSABLE_FILE, detail=why))
+    message = card(shown(failed))
+    row = next(text for text in _mrkdwn(message.blocks) if text.startswith("*#1*"))
+    assert why in row
+    assert "Nothing was charged." in row
+    assert "words" not in everything(message), "the provider said nothing"
 
 
 # --- injection -------------------------------------------------------------------------------------------------------
@@ -347,7 +390,9 @@ def test_nobodys_words_come_to_life(state: State, kind: AskKind) -> None:
         provider=POISON,
         model=POISON,
         failure=Failure(kind=FailureKind.PROVIDER, detail=POISON),
-        wait_reason=WaitReason.PROVIDER_CREDIT,
+        wait_reason=WaitReason.PREPARING if kind is AskKind.DRAFT else WaitReason.PROVIDER_CREDIT,
+        progress=POISON,
+        trouble=Trouble.FILE_AWAY if kind is AskKind.VARIANT else None,
     )
     assert any(pattern.search(POISON) for pattern in LIVE)
     parent = replace(PARENT, recipe=recipe)

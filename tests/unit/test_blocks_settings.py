@@ -93,6 +93,39 @@ def test_keys_of_another_release_are_named() -> None:
     assert "`hologram`" in whole(sheet(replace(a_sheet({}), unread=("hologram",)), with_lists=False))
 
 
+SECRET = "a bag https://x.example/bag.png?sig=SECRET"
+
+
+def test_nobody_is_shown_the_link_of_a_picture_of_the_cast() -> None:
+    shown = sheet(a_sheet({"cast.bag": SECRET}), with_lists=True)
+    assert "`cast.bag` a bag, with a picture" in whole(shown)
+    made = (
+        Difference(name="cast.bag", before=None, after=SECRET),
+        Difference(name="cast.mug", before=SECRET, after="a mug"),
+        Difference(name="cast.cap", before=SECRET, after=None),
+    )
+    told = changed(Changed(sheet=a_sheet({"cast.bag": SECRET}), done=made, meanwhile=made))
+    assert "`cast.mug`: a bag, with a picture → a mug" in told.text
+    raced = explained(ChangedMeanwhile(made, "U2"))
+    assert "a bag, with a picture" in raced.text
+    for message in (shown, told, raced):
+        assert "SECRET" not in f"{message}"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cast.image1", "“image1” is taken: `@image1` is what prompts call a picture that is given."),
+        ("cast.Video22", "“video22” is taken"),
+        ("cast.1st", "“1st” cannot be a name of the cast: a letter first, then letters, digits, - and _, 31 at most."),
+    ],
+)
+def test_a_name_that_the_cast_cannot_have_is_said_to_be_so(name: str, words: str) -> None:
+    told = explained(error_of(f"{name}=a mug")).text
+    assert words in told
+    assert "Nothing was changed." in told
+
+
 def test_help_says_what_each_key_means_with_an_example() -> None:
     told = settings_help()
     assert within_limits(told)

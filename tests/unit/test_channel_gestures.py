@@ -16,6 +16,7 @@ from handlers import reactions, threads
 from handlers.doors import Doors, Identity
 from storage import MemoryStorage
 from tests.support.clock import START
+from tests.support.slack_files import ToldFiles
 
 HERE, ELSEWHERE = "C1", "C2"
 ROOT = "1700000000.000100"
@@ -46,6 +47,7 @@ class Desk:
     policies: Policies
     identity: Identity = field(default_factory=lambda: Identity(workspace="T1", bot_user="U0BOT", bot_id="B0"))
     done: list[str] = field(default_factory=list)
+    files: ToldFiles = field(default_factory=ToldFiles)
 
     @property
     def intake(self) -> "Desk":
@@ -69,7 +71,17 @@ class Desk:
         """Every thread is."""
         return True
 
-    async def variant(self, sender: Sender, root_ts: str, number: int | None, changes: Changes, text: str) -> None:
+    async def was_taken(self, sender: Sender) -> bool:
+        """No event came before."""
+        return False
+
+    def in_slack(self, changes: Changes) -> Changes:
+        """There are no files."""
+        return changes
+
+    async def variant(
+        self, sender: Sender, root_ts: str, number: int | None, changes: Changes, text: str, **_: object
+    ) -> None:
         """A variant was asked for."""
         self.done.append(f"variant of {number}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from bot.doctor import files
 from bot.doctor.database import cannot_hold, unusable
 from bot.doctor.finding import Finding, Level, bad_setting, fail, ok, skip
 from bot.doctor.port import mend_of
@@ -15,7 +16,7 @@ from bot.doctor.provider import judge, little_left, missing
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.recipe import Mode
 from bot.ports import Credit, StorageBusy, StorageError
-from bot.settings import BadSetting
+from bot.settings import BadSetting, Settings
 from bot.vendors import VENDORS
 from storage import NotWritable, SchemaNewer, SchemaOutdated, UnsupportedUrl
 from storage.engines import Place, place_of
@@ -269,3 +270,35 @@ def test_that_no_provider_here_takes_pictures_is_a_warning_that_names_those_who_
     assert finding.level is Level.WARN
     assert "references" in finding.text
     assert finding.mend == "set MUAPI_API_KEY."
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "level", "text"),
+    [
+        ({"muapi_api_key": "k"}, Level.OK, "the providers take all of them by upload."),
+        ({"muapi_api_key": "k", "public_url": "https://dailies.example.com"}, Level.OK, "under PUBLIC_URL"),
+        ({"hiapi_api_key": "k", "empiriolabs_api_key": "k"}, Level.WARN, "hiapi (pictures, standard alone) only"),
+        ({"seedanceapi_api_key": "k"}, Level.WARN, "PUBLIC_URL is not set: no file can be given to seedanceapi"),
+        ({"providers": "sandbox"}, Level.WARN, "pretend-apimart (pictures) and pretend-muapi only"),
+        ({}, Level.SKIP, "there has to be a provider first"),
+    ],
+)
+async def test_what_cannot_be_given_to_a_provider_is_told(
+    tmp_path: Path, given: dict[str, str], level: Level, text: str
+) -> None:
+    places = {"database_url": f"sqlite:///{tmp_path}/dailies.db", "media_url": f"file:{tmp_path}/media"}
+    (finding,) = await files.check(Settings(_env_file=None, **places, **given))
+    assert (finding.name, finding.level) == ("files", level)
+    assert text in finding.text
+    assert ("set PUBLIC_URL" in finding.mend) == (level is Level.WARN)
+    assert list(tmp_path.iterdir()) == [], "nothing is made"
+
+
+async def test_a_key_for_links_that_is_broken_is_told_before_the_start(tmp_path: Path) -> None:
+    (tmp_path / "dailies.db.key").write_text("short")
+    places = {"database_url": f"sqlite:///{tmp_path}/dailies.db", "media_url": f"file:{tmp_path}/media"}
+    with pytest.raises(BadSetting, match="holds no key"):
+        await files.check(Settings(_env_file=None, public_url="https://dailies.example.com", **places))

@@ -57,6 +57,18 @@ def typed(text: str) -> Door:
     return Door(prepare=prepare, names="/clip")
 
 
+def said(text: str, **more: Any) -> Door:
+    """A message with that text, outside our threads."""
+
+    async def use(front: Front, person: str) -> None:
+        await front.say(person, text, **more)
+
+    async def prepare(_: House) -> Use:
+        return use
+
+    return Door(prepare=prepare)
+
+
 def on_a_clip(use: Use, names: str = "") -> Door:
     """Something done to a draft that stands."""
 
@@ -118,6 +130,9 @@ DOORS = {
     "draft": typed("a red panda"),
     "several takes": typed("a red panda --takes 3"),
     "final at once": typed("a red panda --final"),
+    "mention": said(f"<@{BOT}> a red panda"),
+    "mention in a thread": said(f"<@{BOT}> a red panda", thread_ts="5.0"),
+    "direct message": said("a red panda", direct=True, channel="D1"),
     "promote by reaction": on_a_clip(lambda front, person: front.react(person, "rocket"), "rocket"),
     "promote by reply": on_a_clip(lambda front, person: front.reply(person, "promote #1")),
     "variant": on_a_clip(lambda front, person: front.reply(person, "#1 9:16")),

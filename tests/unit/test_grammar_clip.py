@@ -24,6 +24,7 @@ from handlers.grammar.errors import (
     PromptTooLong,
     UnknownOption,
 )
+from handlers.grammar.media import in_slack
 from handlers.grammar.options import AUTO, NOT_YET, OPTIONS
 
 
@@ -430,6 +431,7 @@ def assert_whole(error: UsageError) -> None:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 A, B = "https://files.example/a.png", "https://files.example/b.jpg"
+VIDEO = MediaKind.VIDEO
 FILM, SOUND = "https://files.example/c.mp4", "https://files.example/d.mp3"
 
 
@@ -484,10 +486,11 @@ def test_a_file_is_given_by_its_address(options: str, media: tuple[Medium, ...])
 
 
 @pytest.mark.parametrize(
-    "ending", ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "mp4", "mov", "mp3", "wav"]
+    "ending",
+    ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "mp4", "mov", "mkv", "mp3", "wav", "m4a"],
 )
 def test_the_kind_of_a_reference_is_read_from_its_path(ending: str) -> None:
-    kind = {"mp4": MediaKind.VIDEO, "mov": MediaKind.VIDEO, "mp3": MediaKind.AUDIO, "wav": MediaKind.AUDIO}
+    kind = {**dict.fromkeys(("mp4", "mov", "mkv"), VIDEO), **dict.fromkeys(("mp3", "wav", "m4a"), MediaKind.AUDIO)}
     (given,) = asked(f"a cat --ref https://x.example/a.b.{ending.upper()}?x=y.doc#z.doc").changes.media
     assert given.kind is kind.get(ending, MediaKind.IMAGE)
 
@@ -508,8 +511,8 @@ def test_the_kind_of_a_reference_is_read_from_its_path(ending: str) -> None:
         (f"--first {A} --last {SOUND}", SOUND, "an https link to a picture"),
         (f"--edit {A}", A, "an https link to a video"),
         (f"--extend {SOUND}", SOUND, "an https link to a video"),
-        ("--ref https://x.example/a", "https://x.example/a", "ends in .jpg, .jpeg, .png"),
-        ("--ref https://x.example/a.doc", "https://x.example/a.doc", ".mp4, .mov, .mp3, .wav"),
+        ("--ref https://x.example/a", "https://x.example/a", "ending in .jpg, .jpeg, .png"),
+        ("--ref https://x.example/a.doc", "https://x.example/a.doc", ".mp4, .mov, .m4v"),
         ("--first <mailto:a@b.example|a@b.example>", "a@b.example", "an https link to a picture"),
     ],
 )
@@ -521,22 +524,49 @@ def test_what_no_provider_could_open_is_quoted(options: str, value: str, allowed
     assert_whole(error)
 
 
-@pytest.mark.parametrize("name", ["first", "last", "ref", "edit", "extend"])
 @pytest.mark.parametrize(
-    ("value", "what"),
+    ("options", "media"),
     [
-        ("#2", "A clip of the thread"),
-        ("https://team.slack.com/files/U1/F1/a.png", "A file in Slack"),
-        ("<https://files.slack.com/files-pri/T1-F1/a.mp4|a>", "A file in Slack"),
-        ("https://team.slack.com/archives/C1/p1700000000000100", "A file in Slack"),
+        ("--first https://team.slack.com/files/U1/F123/a.png", (medium(MediaRole.FIRST, "slack:F123"),)),
+        ("--first <https://team.slack.com/files/U1/F123/a.png|a.png>", (medium(MediaRole.FIRST, "slack:F123"),)),
+        ("--first https://team.slack.com/files/U1/F123/", (medium(MediaRole.FIRST, "slack:F123"),)),
+        ("--ref https://slack-files.com/T1-F123-abc", (medium(MediaRole.REFERENCE, "slack:F123"),)),
+        ("--ref https://team.slack.com/archives/C1/p1", ()),
+        ("--ref https://a.slack.com/files/U1/F9/b.HEIC", (medium(MediaRole.REFERENCE, "slack:F9"),)),
+        ("--edit <https://files.slack.com/files-pri/T1-F1/a.mp4|a>", (medium(MediaRole.EDIT, "slack:F1", VIDEO),)),
+        ("--first #2", (medium(MediaRole.FIRST, "clip:#2"),)),
+        ("--first #2 --last=#03", (medium(MediaRole.FIRST, "clip:#2"), medium(MediaRole.LAST, "clip:#3"))),
+        ("--first #2 --loop", (medium(MediaRole.FIRST, "clip:#2"), medium(MediaRole.LAST, "clip:#2"))),
+        ("--edit #2,", (medium(MediaRole.EDIT, "clip:#2", VIDEO),)),
+        ("--extend #2", (medium(MediaRole.EXTEND, "clip:#2", VIDEO),)),
+        (
+            "--ref #2 --ref #4",
+            (medium(MediaRole.REFERENCE, "clip:#2", VIDEO), medium(MediaRole.REFERENCE, "clip:#4", VIDEO)),
+        ),
     ],
 )
-def test_slacks_files_and_clips_of_the_thread_come_later(name: str, value: str, what: str) -> None:
+def test_a_file_of_slacks_and_a_clip_of_the_thread_are_files(options: str, media: tuple[Medium, ...]) -> None:
+    if media:
+        assert asked(f"a red panda {options}").changes == Changes(media=media)
+    else:
+        assert isinstance(refused(f"a red panda {options}"), IllValue), "nothing says of which kind it is"
+
+
+@pytest.mark.parametrize("name", ["first", "last", "ref", "edit", "extend"])
+@pytest.mark.parametrize("value", ["https://team.slack.com/archives/C1/p1700000000000100", "#two", "#1234567"])
+def test_a_message_in_slack_and_other_numbers_are_no_files(name: str, value: str) -> None:
     error = refused(f"a cat --{name} {value}")
-    assert isinstance(error, NotAvailableYet)
-    assert f"“--{name} " in str(error)
-    assert f"{what} cannot be given so far: give an https link" in str(error)
+    assert isinstance(error, IllValue)
+    assert "such as #2" in error.allowed
     assert_whole(error)
+
+
+def test_a_workspace_elsewhere_has_its_files_there() -> None:
+    link = "http://127.0.0.1:4001/files/U1/F0123/panda.png"
+    (given,) = asked(f"a cat --first {link}").changes.media
+    assert in_slack(given, api_url="http://127.0.0.1:4001/api/") == medium(MediaRole.FIRST, "slack:F0123")
+    assert in_slack(given, api_url="http://127.0.0.1:4002/api/") is given
+    assert in_slack(given) is given
 
 
 def test_another_host_with_slack_in_its_name_is_another_host() -> None:

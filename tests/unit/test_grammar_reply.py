@@ -54,8 +54,10 @@ SETTINGS = [
     ("#2 --ratio 9:16 9:16", 2, TALL),
     ("#2 --ratio 3:2 x2", 2, Changes(ratio=Ratio.PHOTO, takes=2)),
     ("\u200b#2\u00a09:16", 2, TALL),
-    ("#2 --ref <https://x.example/a.png> 9:16", 2, Changes(ratio=Ratio.TALL, media=(PICTURE,))),
+    ("#2 --ref <https://x.example/a.png> 9:16", 2, Changes(ratio=Ratio.TALL, media=(PICTURE,), anew=True)),
     ("#2 --last https://x.example/b", 2, Changes(media=(LAST,))),
+    ("#2 --first #3", 2, Changes(media=(Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url="clip:#3"),))),
+    ("--extend #3", None, Changes(media=(Medium(role=MediaRole.EXTEND, kind=MediaKind.VIDEO, url="clip:#3"),))),
 ]
 
 
@@ -163,7 +165,7 @@ def test_a_mention_with_nothing_to_make_gets_help(text: str) -> None:
         (
             "{} #2 let @Image1 dance --ref <https://x.example/a.png|a.png>",
             2,
-            Changes(direction="let @Image1 dance", media=(PICTURE,)),
+            Changes(direction="let @Image1 dance", media=(PICTURE,), anew=True),
         ),
         (
             "{} --first https://x.example/#4 at night",
@@ -195,7 +197,6 @@ BAD = [
     ("#2 --loop", "--loop", ""),
     ("#2 720p 480p", "720p", "one of the two"),
     ("#2 720p --res 480p", "720p", "one of the two"),
-    ("#2 --provider muapi", "--provider muapi", ""),
     ("#2 --estimate", "--estimate", ""),
     ("#2 --final", "--final", ""),
     (f"{NAME} make it 30s", "30s", "from 4 to 15"),
@@ -206,12 +207,25 @@ BAD = [
     (f"{NAME} #1 promote #2", "#1, #2", "one clip's number"),
     (f"{NAME} promote", "promote", "number of a clip"),
     (f"{NAME} use @Image2 --ref https://x.example/a.png", "@Image2", ""),
-    ("#2 --first #3", "--first #3", ""),
-    (f"{NAME} --first #3", "--first #3", ""),
+    ("#2 --first", "--first", "an attached file"),
+    (f"{NAME} --ref", "--ref", "an attached file"),
     ("#2 --first cat.png", "cat.png", "an https link to a picture"),
     (f"{NAME} in {{red, blue}}", "{red, blue}", ""),
     (f"{NAME} {'x' * 20_001}", "xxx", "20,000"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "provider"),
+    [
+        ("#2 --provider muapi", "muapi"),
+        (f"{NAME} at night --provider MuAPI", "muapi"),
+        ("#2 9:16 --provider auto", "auto"),
+        ("#2 9:16", None),
+    ],
+)
+def test_a_reply_may_name_who_makes_the_variant(text: str, provider: str | None) -> None:
+    assert read(text).provider == provider
 
 
 @pytest.mark.parametrize(("text", "offending", "allowed"), BAD)

@@ -33,6 +33,7 @@ from handlers.verification import signature
 from handlers.workspace import SlackWorkspace
 from storage import MemoryStorage
 from tests.support.oddities import FORM, FORMS, JSON, MARK, ODDITIES
+from tests.support.slack_files import ToldFiles
 
 Json = dict[str, Any]
 
@@ -97,7 +98,7 @@ class Intake:
     def __getattr__(self, name: str) -> Any:
         async def use_case(*_: object, **__: object) -> object:
             self.asked.append(name)
-            return True if name == "is_ours" else Help()
+            return name == "is_ours" if name in {"is_ours", "was_taken"} else Help()
 
         return use_case
 
@@ -119,6 +120,7 @@ def listeners(workspace: SlackWorkspace) -> tuple[AsyncApp, Intake]:
         policies=Policies(storage=MemoryStorage(), operator=Policy()),
         accounts=noted,
         configuring=noted,
+        files=ToldFiles(),
         client=workspace.client,
         identity=IDENTITY,
     )

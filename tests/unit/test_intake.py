@@ -223,6 +223,16 @@ async def test_two_people_at_once_make_one_final(house: House) -> None:
     assert len(await house.asks()) == 2
 
 
+async def test_whose_reaction_was_first_stands_first_although_it_was_heard_last(house: House) -> None:
+    """Events overtake one another; the earliest pays."""
+    await house.clip()
+    intake = house.intake()
+    taken = await intake.promote_message(a_sender("late", person="U3", at=at(2)), CLIP)
+    await intake.promote_message(a_sender("early", person="U2", at=at(1)), CLIP)
+    assert isinstance(taken, Taken)
+    assert await house.supporters(taken.ask.id) == ["U2", "U3"]
+
+
 async def test_every_door_leads_to_the_same_final(house: House) -> None:
     job = await house.clip()
     taken = await house.promoted()

@@ -121,6 +121,7 @@ SOUND_JOBS: list[tuple[Job, tuple[Entry, ...]]] = [
     (a_job(State.WAITING, wait_reason=WaitReason.CONFIRMATION), ()),
     (a_job(State.WAITING, wait_reason=WaitReason.CONFIRMATION), (HELD,)),
     (a_job(State.WAITING, wait_reason=WaitReason.PROVIDER_CREDIT, attempt=2), (HELD, RELEASED)),
+    (a_job(State.WAITING, wait_reason=WaitReason.PREPARING), (HELD,)),
     (a_job(State.QUEUED), (HELD,)),
     (a_job(State.SUBMITTING), (HELD,)),
     (a_job(State.UNCERTAIN), (HELD,)),
@@ -147,6 +148,16 @@ def test_a_job_whose_money_is_where_the_job_is(job: Job, rows: tuple[Entry, ...]
 
 SEEDED_JOBS: dict[str, tuple[Job, tuple[Entry, ...], str]] = {
     "queued for nothing": (a_job(State.QUEUED), (), "T1/j1: queued without a hold"),
+    "preparing for nothing": (
+        a_job(State.WAITING, wait_reason=WaitReason.PREPARING),
+        (),
+        "T1/j1: waiting without a hold",
+    ),
+    "preparing with the money given back": (
+        a_job(State.WAITING, wait_reason=WaitReason.PREPARING),
+        (HELD, RELEASED),
+        "T1/j1/1: waiting, and its hold is closed",
+    ),
     "rendering for nothing": (a_job(State.RENDERING), (), "T1/j1: rendering without a hold"),
     "delivered for nothing": (a_job(State.DELIVERED), (), "T1/j1: delivered without a hold"),
     "failed with its hold": (a_job(State.FAILED), (HELD,), "failed, and its hold is open"),

@@ -24,6 +24,8 @@ from bot.domain.lifecycle import (
     NotSent,
     Opened,
     Overdue,
+    Prepared,
+    Progressed,
     Refused,
     Rendered,
     RenderFailed,
@@ -41,9 +43,11 @@ from bot.domain.lifecycle import (
     Uploaded,
     WrittenOff,
     drawn,
+    first_state,
+    next_action,
     transition,
 )
-from bot.domain.recipe import Ratio
+from bot.domain.recipe import MediaKind, MediaRole, Medium, Ratio, Recipe
 from bot.domain.trouble import Trouble
 from tests.support.values import PRICE, a_job, a_recipe, at
 
@@ -54,6 +58,10 @@ URL = "https://cdn.example/clip.mp4?signature=1"
 FILE = {"key": "clips/abc.mp4", "sha256": "abc", "size": 9}
 
 ADAPTIVE = a_recipe(ratio=Ratio.ADAPTIVE)
+
+STORED_PICTURE = Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url=f"stored:{'a' * 64}.jpeg")
+READY = a_recipe(media=(STORED_PICTURE,))
+TO_PREPARE = a_recipe(media=(STORED_PICTURE, replace(STORED_PICTURE, role=MediaRole.LAST, url="slack:F1")))
 
 EVENTS: tuple[Event, ...] = (
     Opened(person="U2"),
@@ -66,6 +74,8 @@ EVENTS: tuple[Event, ...] = (
     Lapsed(due_at=DUE),
     Accepted(task_id="tk-2"),
     Refused(failure=POLICY),
+    Progressed(progress="panda.heic (2 of 3)"),
+    Prepared(recipe=READY),
     Rerouted(
         provider="muapi",
         model="seedance-2-mini",
@@ -100,13 +110,15 @@ STARVED = {
     "failure": BROKE,
     "due_at": DUE,
     "trouble": None,
+    "progress": "",
 }
 BEFORE = 1
 """What an earlier order of the job counts as: costs are added to it."""
 
 STOPPED = {"state": State.CANCELLED, "cost_micro_usd": BEFORE + 300_000, "finished_at": NOW}
-DECLINED = {"state": State.CANCELLED, "wait_reason": None, "finished_at": NOW, "failure": POLICY, "trouble": None}
-REFUSED = {"state": State.FAILED, "failure": POLICY, "cost_micro_usd": BEFORE, "finished_at": NOW, "trouble": None}
+ENDED = {"finished_at": NOW, "failure": POLICY, "trouble": None, "progress": ""}
+DECLINED = {**ENDED, "state": State.CANCELLED, "wait_reason": None}
+REFUSED = {**ENDED, "state": State.FAILED, "cost_micro_usd": BEFORE}
 WRITTEN_OFF = {
     "state": State.FAILED,
     "failure": POLICY,
@@ -164,6 +176,19 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
     },
     (State.WAITING, Declined): DECLINED,
     (State.WAITING, Refused): REFUSED,
+    (State.WAITING, Progressed): {"progress": "panda.heic (2 of 3)", "trouble": None},
+    (State.WAITING, Prepared): {
+        "state": State.QUEUED,
+        "recipe": READY,
+        "wait_reason": None,
+        "due_at": NOW,
+        "tries": 0,
+        "trouble": None,
+        "progress": "",
+    },
+    (State.WAITING, Hindered): HINDERED,
+    (State.WAITING, Starved): STARVED,
+    (State.QUEUED, Hindered): HINDERED,
     (State.QUEUED, Declined): DECLINED,
     (State.QUEUED, Starved): STARVED,
     (State.QUEUED, Refused): REFUSED,
@@ -251,14 +276,18 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
 }
 """What each drawn pair changes, and nothing else, but for ``updated_at``."""
 
+OF_PREPARING = frozenset({Progressed, Prepared, Hindered, Starved})
+"""Of waiting jobs only those whose files are prepared take these."""
+
 UNDRAWN = [(state, event) for state in State for event in EVENTS if (state, type(event)) not in DRAWN]
 
 
-def laden(state: State) -> Job:
+def laden(state: State, reason: WaitReason = WaitReason.UNDO_WINDOW) -> Job:
     """A job in which no field has the value that an event gives it: whatever changes is seen."""
     return a_job(
         state,
-        wait_reason=WaitReason.UNDO_WINDOW,
+        wait_reason=reason,
+        progress="fox.png (1 of 3)",
         attempt=3,
         tries=2,
         task_id="tk-1",
@@ -292,7 +321,7 @@ def pair(state: State, event: type[Event]) -> str:
 
 @pytest.mark.parametrize(("state", "kind"), DRAWN, ids=[pair(*key) for key in DRAWN])
 def test_a_drawn_event_changes_exactly_this(state: State, kind: type[Event]) -> None:
-    before = laden(state)
+    before = laden(state, WaitReason.PREPARING if kind in OF_PREPARING else WaitReason.UNDO_WINDOW)
     after = transition(before, BY_KIND[kind], NOW)
     assert after == replace(before, updated_at=NOW, **DRAWN[state, kind])
     assert drawn(state, kind)
@@ -304,7 +333,7 @@ def test_an_event_that_is_not_drawn_is_refused(state: State, event: Event) -> No
     with pytest.raises(IllegalTransition) as caught:
         transition(job, event, NOW)
     assert (caught.value.job, caught.value.event) == (job, event)
-    assert str(caught.value) == f"Job j1 is {state.value} and cannot take {type(event).__name__}."
+    assert str(caught.value) == f"Job j1 is {state.value} (undo_window) and cannot take {type(event).__name__}."
     assert not drawn(state, type(event))
 
 
@@ -318,7 +347,63 @@ def test_every_unfinished_state_has_exactly_one_next_action_and_a_final_one_none
     assert set(NEXT) == UNFINISHED
     assert set(State) == UNFINISHED | FINAL
     assert not UNFINISHED & FINAL
-    assert set(NEXT.values()) == set(Action)
+    assert set(NEXT.values()) | {Action.PREPARE} == set(Action)
+    for state in State:
+        assert next_action(a_job(state)) is NEXT.get(state)
+    for reason in WaitReason:
+        preparing = reason is WaitReason.PREPARING
+        assert next_action(a_job(State.WAITING, wait_reason=reason)) is (Action.PREPARE if preparing else Action.DECIDE)
+
+
+@pytest.mark.parametrize("reason", WaitReason)
+def test_what_waits_for_its_files_takes_other_events_than_what_waits_for_people_or_a_provider(
+    reason: WaitReason,
+) -> None:
+    job, preparing = laden(State.WAITING, reason), reason is WaitReason.PREPARING
+    for kind, event in BY_KIND.items():
+        taken = (State.WAITING, kind) in DRAWN and (kind is not Opened if preparing else kind not in OF_PREPARING)
+        if taken:
+            transition(job, event, NOW)
+        else:
+            with pytest.raises(IllegalTransition, match=rf"^Job j1 is waiting \({reason.value}\) and cannot take"):
+                transition(job, event, NOW)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "stands"),
+    [
+        (a_recipe(), (State.QUEUED, None)),
+        (READY, (State.QUEUED, None)),
+        (TO_PREPARE, (State.WAITING, WaitReason.PREPARING)),
+    ],
+    ids=["no files", "all ours", "one in Slack"],
+)
+def test_files_that_are_not_ours_are_prepared_before_the_queue(
+    recipe: Recipe, stands: tuple[State, WaitReason | None]
+) -> None:
+    assert first_state(recipe) == stands
+    opened = transition(
+        a_job(State.WAITING, wait_reason=WaitReason.CONFIRMATION, recipe=recipe), Opened(person="U2"), NOW
+    )
+    elsewhere = Rerouted(
+        provider="muapi", model="m", recipe=recipe, price_micro_usd=1, price_assumed=False, as_final_micro_usd=None
+    )
+    rerouted = transition(a_job(State.WAITING, wait_reason=WaitReason.PROVIDER_DOWN), elsewhere, NOW)
+    assert [(one.state, one.wait_reason) for one in (opened, rerouted)] == [stands, stands]
+
+
+def test_trouble_with_a_file_is_over_with_the_file() -> None:
+    hindered = transition(
+        a_job(State.WAITING, wait_reason=WaitReason.PREPARING, progress="panda.heic (2 of 3)"),
+        Hindered(due_at=DUE, trouble=Trouble.FILE_AWAY),
+        NOW,
+    )
+    same = transition(hindered, Progressed(progress="panda.heic (2 of 3)"), NOW)
+    further = transition(hindered, Progressed(progress="fox.png (3 of 3)"), NOW)
+    assert (same.trouble, further.trouble) == (Trouble.FILE_AWAY, None)
+
+    kept_out = transition(a_job(State.QUEUED), Hindered(due_at=DUE, trouble=Trouble.FILE_NOT_TAKEN), NOW)
+    assert transition(kept_out, SubmitIntended(), NOW).trouble is None
 
 
 @pytest.mark.parametrize("state", State)
@@ -349,7 +434,7 @@ def closure(start: set[State], edges: list[tuple[State, State]]) -> set[State]:
 
 
 def test_the_drawing_names_every_state_and_every_event_and_no_other() -> None:
-    drawing = (lifecycle.__doc__ or "").split("::", 1)[1].split("Every unfinished state", 1)[0]
+    drawing = (lifecycle.__doc__ or "").split("::", 1)[1].split("Every unfinished job", 1)[0]
     assert set(re.findall(r"\b[A-Z]{4,}\b", drawing)) == {state.name for state in State}
     assert set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)*\b", drawing)) == {kind.__name__ for kind in BY_KIND}
 

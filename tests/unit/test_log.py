@@ -18,6 +18,7 @@ BOT, APP, KEY = "xoxb-made-up-bot-token", "xapp-made-up-app-token", "made-up-pro
 SIGNED = "https://cdn.example/clip.mp4?X-Signature=made-up-signature&Expires=1"
 ANSWER_URL = "https://hooks.slack.com/commands/T1/2/made-up-answer"
 UPLOAD_URL = "https://files.slack.com/upload/v1/made-up-upload"
+MEDIA_URL = "https://dailies.example/media/bWFkZS11cC1saW5rLW9mLWEtZmlsZQ_made-up.png"
 DATABASE = "postgresql://dailies:made-up-password@db.example/dailies"
 SECRETS = (
     BOT,
@@ -28,6 +29,7 @@ SECRETS = (
     SIGNED,
     ANSWER_URL,
     UPLOAD_URL,
+    MEDIA_URL,
     DATABASE,
     "https://made-up-user@host.example/x",
     "postgres://u:made-up/with@odd@host.example/x",

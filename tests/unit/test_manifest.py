@@ -36,6 +36,7 @@ from handlers.doors import Doors, Identity
 from handlers.manifest import BadAddress, request_url
 from handlers.manifest import manifest as printed
 from storage import MemoryStorage
+from tests.support.slack_files import ToldFiles
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "tests" / "fixtures" / "manifest-schema" / "manifest.schema.2.0.0.json"
@@ -299,6 +300,7 @@ def some_doors(client: AsyncWebClient, identity: Identity) -> Doors:
         policies=policies,
         accounts=Accounts(storage=storage, policies=policies, gatekeeper=gatekeeper, clock=clock),
         configuring=Configuring(storage=storage, policies=policies, gatekeeper=gatekeeper, clock=clock),
+        files=ToldFiles(),
         client=client,
         identity=identity,
     )

@@ -25,10 +25,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from bot.domain.budget import Cap, Caps, Entry, OverCap, Scope, caps_on
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import AWAITS_PROVIDER, FINAL, Ask, Decision, Door, Gate, Job, State, Wish
+from bot.domain.job import AWAITS_PROVIDER, FINAL, Ask, Decision, Door, Gate, Job, State, WaitReason, Wish
 from bot.domain.ledger_check import unsound
 from bot.domain.lifecycle import (
     Accepted,
+    Action,
     Declined,
     DeliveryWished,
     Event,
@@ -37,6 +38,8 @@ from bot.domain.lifecycle import (
     Lapsed,
     NotSent,
     Overdue,
+    Prepared,
+    Progressed,
     Refused,
     Rendered,
     RenderFailed,
@@ -49,10 +52,13 @@ from bot.domain.lifecycle import (
     Throttled,
     Unknown,
     WrittenOff,
+    first_state,
+    next_action,
 )
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
 from bot.domain.pricing import PriceTable
+from bot.domain.recipe import MediaKind, MediaRole, Medium
 from bot.domain.trouble import Trouble
 from bot.ports import Fenced, Storage
 from bot.services.answers import AlreadyTaken, Estimated, NothingToDo, NotPromotable, NotYours, Taken
@@ -85,6 +91,7 @@ POLICY = Policy(
 )
 LATER = at(3600)
 WHY = Failure(kind=FailureKind.PROVIDER)
+PICTURE = Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url="slack:F1")
 PRESSES = ("confirm", "undo", "cancel", "check_again", "give_up", "order_again", "deliver_again")
 LUCK = st.integers(0, 2**32).map(Random)
 """What becomes of a job is thrown with dice: what a provider answers does not follow from what it answered before."""
@@ -166,7 +173,7 @@ class Money(RuleBasedStateMachine):
         return MemoryStorage()
 
     def _bench(self) -> Bench:
-        router, people = Router({"hiapi": VENDOR}, PriceTable(RATES)), Everybody()
+        router, people = Router({"hiapi": VENDOR}, PriceTable(RATES), links=True), Everybody()
         return Bench(
             storage=self.storage,
             clips=MemoryClips(),
@@ -196,9 +203,11 @@ class Money(RuleBasedStateMachine):
     # --- people ------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: sum(not job.finished for job in self.seen.values()) < 6)
-    @rule(person=st.sampled_from(PEOPLE), channel=st.sampled_from(CHANNELS), takes=st.integers(1, 3))
-    def ask(self, person: str, channel: str, takes: int) -> None:
-        changes = Changes(takes=takes)
+    @rule(
+        person=st.sampled_from(PEOPLE), channel=st.sampled_from(CHANNELS), takes=st.integers(1, 3), file=st.booleans()
+    )
+    def ask(self, person: str, channel: str, takes: int, file: bool) -> None:
+        changes = Changes(takes=takes, media=(PICTURE,) if file else ())
         self._taken(person, channel, self.counter.intake.draft(self._sender(person, channel), "a fox", changes))
 
     @precondition(lambda self: len(self.seen) < 6)
@@ -278,7 +287,7 @@ class Money(RuleBasedStateMachine):
         """The runner decides on what waits."""
         job = self._chosen(which, State.WAITING)
         self._refresh(job)
-        if self.seen[job.id].state is State.WAITING:
+        if next_action(self.seen[job.id]) is Action.DECIDE:
             self._decide(self.seen[job.id], luck)
 
     @precondition(lambda self: self.seen)
@@ -295,7 +304,8 @@ class Money(RuleBasedStateMachine):
     def _step(self, job: Job, luck: Random) -> None:
         cost = luck.choice([None, 0, luck.randint(1, 3 * PRICE), job.price_micro_usd])
         try:
-            if job.state is State.WAITING and luck.random() < 0.8:
+            preparing = job.wait_reason is WaitReason.PREPARING
+            if job.state is State.WAITING and not preparing and luck.random() < 0.8:
                 self._decide(job, luck)
                 return
             possible = self._possible(job, cost)
@@ -321,10 +331,18 @@ class Money(RuleBasedStateMachine):
         again = job.wish is Wish.ORDER_AGAIN
         uncertain: list[Event] = [Reordered(person=job.wish_by or "")] if again else [written_off, _hindered()]
         kept = Kept(key="clips/a.mp4", sha256="a", size=1)
+        ready = replace(job.recipe, media=tuple(replace(one, url="stored:a.png") for one in job.recipe.media))
+        prepared: list[Event] = [
+            *(Prepared(recipe=ready), Prepared(recipe=ready), Progressed(progress="a.png")),
+            *(_hindered(), Declined(), starved),
+        ]
         choices: dict[State, list[Event]] = {
             # Slack takes no card of it, whatever was asked on it.
-            State.WAITING: [refused],
-            State.QUEUED: [SubmitIntended(), SubmitIntended(), SubmitIntended(), Declined(), starved, refused],
+            State.WAITING: [refused, *(prepared if job.wait_reason is WaitReason.PREPARING else [])],
+            State.QUEUED: [
+                *(SubmitIntended(), SubmitIntended(), SubmitIntended()),
+                *(Declined(), starved, refused, _hindered()),
+            ],
             State.SUBMITTING: [
                 accepted,
                 Lapsed(due_at=LATER),
@@ -375,7 +393,7 @@ class Money(RuleBasedStateMachine):
             assert room == [], "it would have fitted"
 
     def _credit_tried(self, job: Job, after: StepResult) -> None:
-        if isinstance(after, Job) and after.state is State.QUEUED:
+        if isinstance(after, Job) and (after.state, after.wait_reason) == first_state(job.recipe):
             self._held(job, job.person)
         elif isinstance(after, Job):
             assert after.state is State.FAILED

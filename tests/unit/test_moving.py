@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.audit import Act
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import AskKind, EvidenceKind, Job, Ownership, State, TimelineEntry, Wish
+from bot.domain.job import AskKind, EvidenceKind, Job, Ownership, State, TimelineEntry, WaitReason, Wish
 from bot.domain.lifecycle import (
     Accepted,
     Declined,
@@ -21,6 +21,8 @@ from bot.domain.lifecycle import (
     NotSent,
     Opened,
     Overdue,
+    Prepared,
+    Progressed,
     Refused,
     Rendered,
     RenderFailed,
@@ -42,7 +44,7 @@ from bot.ports import Fenced, StorageBusy
 from bot.services.moving import Moves
 from storage import MemoryStorage
 from tests.support.clock import SettableClock
-from tests.support.values import PRICE, a_hold, a_job, a_thread, an_ask, at
+from tests.support.values import PRICE, a_hold, a_job, a_recipe, a_thread, an_ask, at
 
 POLICY, BROKE = Failure(kind=FailureKind.POLICY), Failure(kind=FailureKind.OUT_OF_CREDIT)
 OURS = Ownership(owner="process-1", epoch=1)
@@ -76,6 +78,8 @@ MONEY: list[tuple[Event, tuple[int, int, int]]] = [
     (RenderFailed(failure=POLICY, cost_micro_usd=None), SETTLED),
     (WrittenOff(failure=POLICY, cost_micro_usd=PRICE), SETTLED),
     (Hindered(due_at=at(1), trouble=Trouble.NO_NEWS), HELD),
+    (Progressed(progress="panda.heic"), HELD),
+    (Prepared(recipe=a_recipe(seconds=9)), HELD),
     (LinkRenewed(url="https://cdn.example/2.mp4", expires_at=at(9)), SETTLED),
     (Stored(key="clips/abc.mp4", sha256="abc", size=9), SETTLED),
     (Kept(key="clips/abc.mp4", sha256="abc", size=9), SETTLED),
@@ -107,9 +111,9 @@ class Desk:
     def announce(self, before: Job, after: Job) -> None:
         self.moved.append((before.state, after.state))
 
-    async def begin(self, *states: State, parent: bool = False) -> tuple[Job, ...]:
-        """Records jobs j1, j2 … in these states, each with a hold that is settled where its clip is there; with
-        ``parent`` also the ask of another clip."""
+    async def begin(self, *states: State, parent: bool = False, reason: WaitReason | None = None) -> tuple[Job, ...]:
+        """Records jobs j1, j2 … in these states, waiting for that, each with a hold that is settled where its clip is
+        there; with ``parent`` also the ask of another clip."""
         kind = AskKind.PROMOTION if parent else AskKind.DRAFT
         async with self.storage.begin() as tx:
             assert await tx.leases.register("process-1", at(), at(10**6), alone=True) == OURS
@@ -119,7 +123,9 @@ class Desk:
                 await tx.jobs.add(a_job(State.DELIVERED, id="j0", ask_id="a0"), first_line("j0"))
             await tx.jobs.add_ask(an_ask(kind=kind, parent_job="j0" if parent else None, unique_key="final:j0"))
             for number, state in enumerate(states, start=1):
-                job = a_job(state, id=f"j{number}", number=number, owner=OURS.owner, epoch=OURS.epoch)
+                job = a_job(
+                    state, id=f"j{number}", number=number, owner=OURS.owner, epoch=OURS.epoch, wait_reason=reason
+                )
                 if state in CHARGED:
                     job = replace(job, cost_micro_usd=PRICE, clip_key="clips/abc.mp4")
                 await tx.jobs.add(job, first_line(job.id))
@@ -162,6 +168,12 @@ class Desk:
             return [(line.event, line.state, line.detail) for line in await tx.jobs.timeline("T1", job_id)][1:]
 
 
+def _reason(state: State, event: Event) -> WaitReason | None:
+    """What a job waits for that takes the event."""
+    preparing = isinstance(event, Hindered | Progressed | Prepared | Starved)
+    return WaitReason.PREPARING if state is State.WAITING and preparing else None
+
+
 def first_line(job_id: str) -> TimelineEntry:
     return TimelineEntry(workspace="T1", job_id=job_id, at=at(), event="accepted", state=State.QUEUED)
 
@@ -177,7 +189,7 @@ def desk() -> Desk:
 async def test_every_event_means_this_for_the_money(
     desk: Desk, state: State, event: Event, money: tuple[int, int, int]
 ) -> None:
-    (job,) = await desk.begin(state)
+    (job,) = await desk.begin(state, reason=_reason(state, event))
     if isinstance(event, Reordered):
         await desk.hold(2, event.person)
     desk.clock.advance(5)
@@ -317,7 +329,7 @@ LINES: list[tuple[State, Event, list[Act]]] = [
     ("state", "event", "acts"), LINES, ids=[f"{state.value}-{type(event).__name__}" for state, event, _ in LINES]
 )
 async def test_every_move_of_money_leaves_a_line(desk: Desk, state: State, event: Event, acts: list[Act]) -> None:
-    (job,) = await desk.begin(state)
+    (job,) = await desk.begin(state, reason=_reason(state, event))
     if isinstance(event, Reordered):
         await desk.hold(2, event.person)
     desk.clock.advance(5)

@@ -50,6 +50,7 @@ from bot.services.circuit import RUN, Circuit, Lane
 from bot.services.deciding import Deciding
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
+from bot.services.handing import Handing
 from bot.services.intake import Intake
 from bot.services.lease import Lease
 from bot.services.looking import Looking
@@ -70,6 +71,7 @@ from tests.support.clock import SettableClock
 from tests.support.services import RATES
 from tests.support.values import a_job
 from tests.support.vendors import Declared
+from tests.support.workbench import Signs
 
 CHANNEL = "C1"
 PRICE = 570_000
@@ -312,7 +314,12 @@ async def desk(
         clock=clock,
         storage=storage,
         deciding=Deciding(bench=bench, rerouting=rerouting),
-        ordering=Ordering(bench=bench, rerouting=rerouting, balances=balances),
+        ordering=Ordering(
+            bench=bench,
+            rerouting=rerouting,
+            balances=balances,
+            handing=Handing(storage=storage, clips=bench.clips, links=Signs(), clock=clock),
+        ),
         rendering=Rendering(bench=bench, looking=Looking(providers=providers, clock=clock)),
         intake=intake,
         lease=lease,
@@ -428,7 +435,7 @@ async def test_a_provider_without_a_verified_key_is_never_asked_twice() -> None:
 async def test_an_intention_found_without_an_answer_is_uncertain_where_the_key_proves_nothing() -> None:
     """As after a kill: the row says "about to", and nobody knows more."""
     async with desk(TAKEN, idempotent=False) as one:
-        await one.ordering._intend(await one.job())
+        await one.ordering._intend(await one.job(), (await one.job()).recipe)
 
         job = await one.resolve()
 
@@ -1035,7 +1042,7 @@ async def test_a_lost_answer_is_found_by_a_callback_and_adopted_when_the_provide
 
 async def test_a_callback_before_the_end_of_an_order_spares_it_from_being_uncertain() -> None:
     async with desk(LOST, idempotent=False) as one:
-        await one.ordering._intend(await one.job())
+        await one.ordering._intend(await one.job(), (await one.job()).recipe)
         await called(one, "tk-7")
 
         job = await one.resolve()

@@ -1,5 +1,6 @@
 """Recipes, their keys, and how one comes from another."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,19 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.failure import LONGEST_DETAIL, Failure, FailureKind
+from bot.domain.kept_file import fingerprint
 from bot.domain.lineage import Changes, FinalPreset, differences, promote, vary
 from bot.domain.recipe import (
     LONGEST_SECONDS,
+    ClipPart,
     MediaKind,
     MediaRole,
     Medium,
     Mode,
+    Place,
     Ratio,
     Recipe,
     Resolution,
+    clip_number,
     names_of,
     names_without_file,
 )
+from bot.domain.reference import SEEDANCE_LIMITS
 from tests.support.values import a_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,11 +176,8 @@ def test_seconds_may_be_a_number_or_automatic() -> None:
     assert vary(a_recipe(seconds=8), Changes(automatic_seconds=True)).seconds is None
 
 
-def test_new_files_take_the_place_of_those_of_their_role() -> None:
-    other, new = replace(LAST, url="https://x.example/other.png"), replace(PICTURE, url="https://x.example/new")
-    parent = a_recipe(media=(FIRST, LAST, PICTURE, FILM))
-    assert vary(parent, Changes(media=(other,))).media == (FIRST, PICTURE, FILM, other)
-    assert vary(parent, Changes(media=(new, SOUND))).media == (FIRST, LAST, new, SOUND)
+def test_files_stay_where_no_others_are_given() -> None:
+    parent = a_recipe(media=(FIRST, LAST))
     assert vary(parent, Changes(seed=7)).media == parent.media
     assert promote(parent, FinalPreset()).media == parent.media
 
@@ -228,3 +231,54 @@ def test_a_providers_words_are_cut_short_and_put_on_one_line() -> None:
     assert failure.detail.startswith("no faces xxx")
     assert len(failure.detail) == LONGEST_DETAIL
     assert Failure(kind=FailureKind.POLICY).detail == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "within"),
+    [
+        ("https://x.example/a.png?s=1", Place.LINK, "//x.example/a.png?s=1"),
+        ("http://127.0.0.1:8/a.png", Place.LINK, "//127.0.0.1:8/a.png"),
+        ("HTTPS://x.example/a.png", Place.LINK, "//x.example/a.png"),
+        ("slack:F0123", Place.SLACK, "F0123"),
+        ("clip:01ABC#last", Place.CLIP, "01ABC#last"),
+        (f"stored:{'a' * 64}.jpeg", Place.STORED, f"{'a' * 64}.jpeg"),
+        ("data:image/png;base64,AAAA", None, "image/png;base64,AAAA"),
+    ],
+)
+def test_a_file_says_where_it_is(url: str, place: Place | None, within: str) -> None:
+    medium = Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url=url)
+    assert (medium.place, medium.within) == (place, within)
+    assert url not in repr(medium)
+    ours = place is Place.STORED
+    assert Recipe(prompt="x", media=(medium,)).unprepared == (() if ours else (medium,))
+
+
+@pytest.mark.parametrize(
+    ("url", "number"),
+    [("clip:#2", 2), ("clip:#", None), ("clip:#x", None), ("clip:01ABC#first", None), ("slack:#2", None)],
+)
+def test_a_clip_of_the_thread_is_told_from_a_clip_that_was_found(url: str, number: int | None) -> None:
+    assert clip_number(Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url=url)) == number
+
+
+def test_a_found_clip_says_whose_it_is_and_which_part() -> None:
+    medium = Medium(role=MediaRole.EXTEND, kind=MediaKind.VIDEO, url="clip:01ABC#whole")
+    assert medium.clip == ("01ABC", ClipPart.WHOLE)
+
+
+def test_the_fingerprint_of_limits_depends_on_nothing_but_the_limits() -> None:
+    limits = SEEDANCE_LIMITS
+    other = replace(limits, image=replace(limits.image, largest_bytes=limits.image.largest_bytes - 1))
+    program = "from bot.domain.kept_file import fingerprint; from bot.domain.reference import SEEDANCE_LIMITS as one; "
+    for seed in ("1", "2"):
+        told = subprocess.run(
+            [sys.executable, "-c", f"{program}print(fingerprint(one))"],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+        assert told.stdout.strip() == fingerprint(limits)
+    assert fingerprint(other) != fingerprint(limits)

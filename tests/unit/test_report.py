@@ -522,6 +522,17 @@ async def three_lines(storage: Storage) -> None:
         await tx.audit.add(ASKED, ORDERED, LATER)
 
 
+async def test_the_audit_shows_no_links_which_may_be_secrets(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/links.db"
+    detail = "cast.bag: not set → a bag https://x.example/bag.png?sig=SECRET in red"
+    async with open_storage(url, alone=True) as storage, storage.begin() as tx:
+        await tx.audit.add(AuditEntry(workspace="T1", at=START, act=Act.CONFIGURED, channel="C1", detail=detail))
+    for as_json in (False, True):
+        shown = await report.audit(url, month=None, limit=None, as_json=as_json)
+        assert "SECRET" not in shown
+        assert "a bag (a link) in red" in shown
+
+
 async def test_the_audit_as_json_says_who_what_where_and_at_what_price(trail: str) -> None:
     asked, ordered, _ = json.loads(await report.audit(trail, month=None, limit=None, as_json=True))
     assert asked == {

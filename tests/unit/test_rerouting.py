@@ -6,6 +6,7 @@ import pytest
 
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Job, State, Wish
+from bot.domain.lifecycle import Prepared
 from bot.domain.lineage import Changes
 from bot.domain.recipe import MediaKind, MediaRole, Medium, Mode, Ratio, Resolution
 from bot.ports import OrderAccepted, OrderRefused
@@ -171,6 +172,9 @@ async def test_a_ratio_that_nobody_asked_for_follows_what_each_provider_has() ->
             async with one.storage.begin() as tx:
                 await tx.jobs.card_posted("T1", taken.ask.id, f"2.{free}", 1)
             await one.claim()
+            async with one.storage.read() as tx:
+                claimed = await tx.jobs.job("T1", job.id)
+            await one.ordering.bench.moves.move(claimed, one.lease.ownership, Prepared(recipe=job.recipe))
             one.ordering.bench.circuit.accepted("hiapi", one.clock.now())
             after = await one.order(job)
             made = ("muapi", Ratio.WIDE) if free else ("hiapi", Ratio.ADAPTIVE)

@@ -4,6 +4,7 @@
 ``GET /page/static/…``           its scripts and styles
 ``GET /page/live``               WebSocket: the whole state, afterwards what changes (`feed`)
 ``GET /page/file/{id}/{name}``   a file's bytes, with ranges, so that clips play and can be wound
+``GET /page/samples``, ``GET /page/sample/{name}``   files to attach with one click (`samples`)
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .feed import Feed
 from .files import FilePage
 from .guard import refuse_strangers
 from .live import Live
+from .samples import Samples
 
 __all__ = ["STATIC", "Page", "refuse_strangers"]
 
@@ -51,6 +53,7 @@ class Page:
     def __init__(self, *, slack: Slack, providers: Providers, faults: Faults, changes: Changes) -> None:
         self._live = Live(Feed(slack=slack, providers=providers, faults=faults), changes)
         self._files = FilePage(slack.workspace)
+        self._samples = Samples()
 
     def mount(self, app: web.Application) -> None:
         """Adds ``/`` and everything below ``/page/``."""
@@ -62,6 +65,8 @@ class Page:
             [
                 web.get("/live", self._live.serve),
                 web.get("/file/{file_id}/{name}", self._files.serve),
+                web.get("/samples", self._samples.listing),
+                web.get("/sample/{name}", self._samples.serve),
                 web.static("/static", STATIC),
             ]
         )

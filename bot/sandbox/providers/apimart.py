@@ -103,7 +103,7 @@ class Apimart(CallingFace):
     def __init__(self, farm: Farm, session: Callable[[], aiohttp.ClientSession]) -> None:
         super().__init__(farm, session)
         self._keys = Keys()
-        self._uploads = Uploads()
+        self._uploads = Uploads(lambda: farm.settings.upload_seconds)
         self.points: Mapping[Callable[[web.Request], Awaitable[web.StreamResponse]], str] = {
             self.create: "create",
             self.get: "get",

@@ -1,14 +1,14 @@
-"""Pictures uploaded to APIMart: known by their first bytes, served for 72 hours."""
+"""Pictures uploaded to APIMart: known by their first bytes, served for 72 hours (``upload_seconds``)."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import BodyPartReader, web
 
-_LIFETIME = 72 * 3600.0  # seconds
 _LARGEST = 30 * 1024 * 1024  # bytes, as the guide has it for references
 
 
@@ -29,15 +29,16 @@ class _Upload:
 
 
 class Uploads:
-    """The uploads of one account."""
+    """The uploads of one account, each kept for `lifetime` seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, lifetime: Callable[[], float]) -> None:
+        self._lifetime = lifetime
         self._kept: dict[str, _Upload] = {}
 
     async def take(self, request: web.Request) -> dict[str, object]:
         """Keep the ``file`` of a form and answer as APIMart does. Raises `NoImage`."""
         name, data = await _file_of(request)
-        upload = _Upload(name=name, content_type=_type_of(data), data=data, expires=time.time() + _LIFETIME)
+        upload = _Upload(name=name, content_type=_type_of(data), data=data, expires=time.time() + self._lifetime())
         token = secrets.token_urlsafe(24)
         self._kept[token] = upload
         return {

@@ -56,22 +56,21 @@ class Face(ABC):
     # --- what they share ---------------------------------------------------------------------------------------------
 
     async def fetch(self, wanted: Iterable[tuple[str, str]]) -> Path | None:
-        """Fetch and check all (address, kind) for real; the first picture is kept for the clip. Raises
-        `BadReference`."""
+        """Fetch and check all (address, kind) for real, and keep them; the first one where that is a picture, for the
+        clip. Raises `BadReference`."""
         fetched = await asyncio.gather(*(references.fetch(self.session(), url, kind) for url, kind in wanted))
         references.check_total(fetched)
-        if not fetched or fetched[0].kind != "image":
-            return None
-        return await asyncio.to_thread(_kept, self.farm.folder, fetched[0].data)
+        kept = [await asyncio.to_thread(_kept, self.farm.folder, one.data) for one in fetched]
+        return kept[0] if fetched and fetched[0].kind == "image" else None
 
 
-def _kept(folder: Path, picture: bytes) -> Path:
-    """A picture as a file named by its contents, which is there only once it is whole: another clip that was given the
-    same one may just be drawn from it."""
-    path = folder / f"reference-{hashlib.sha256(picture).hexdigest()[:32]}"
+def _kept(folder: Path, content: bytes) -> Path:
+    """A file named by its contents, which is there only once it is whole: another clip that was given the same picture
+    may just be drawn from it."""
+    path = folder / f"reference-{hashlib.sha256(content).hexdigest()[:32]}"
     if not path.exists():
         with NamedTemporaryFile(dir=folder, prefix="unfinished-", delete=False) as unfinished:
-            unfinished.write(picture)
+            unfinished.write(content)
         Path(unfinished.name).replace(path)
     return path
 

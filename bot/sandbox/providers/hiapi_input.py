@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.sandbox.providers.references import BadReference, check_address
+from bot.sandbox.providers.references import BadReference, check_address, check_picture
 
 MINI = "seedance-2.0-mini"
 STANDARD = "seedance-2-0"
@@ -45,12 +45,13 @@ class InvalidRequest(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Model:
-    """What one model takes: resolutions, fields of `input`, the shortest prompt."""
+    """What one model takes: resolutions, fields of `input`, the shortest prompt, how pictures are given."""
 
     resolutions: tuple[str, ...]
     fields: frozenset[str]
     shortest_prompt: int
     mixes_references: bool
+    check_picture: Callable[[str], None] = check_address
 
 
 _MODELS: Mapping[str, _Model] = {
@@ -60,6 +61,7 @@ _MODELS: Mapping[str, _Model] = {
         fields=_MINI_FIELDS | {"return_last_frame", "web_search", "nsfw_checker", "seed"},
         shortest_prompt=3,
         mixes_references=True,
+        check_picture=check_picture,
     ),
 }
 
@@ -109,9 +111,9 @@ def parse(body: object, *, mixed: bool = False) -> HiapiRequest:
         duration=_duration(given),
         aspect_ratio=_choice(given, "aspect_ratio", _RATIOS, default="16:9"),
         generate_audio=_flag(given, "generate_audio", default=True),
-        first_frame=_address(given, "first_frame_url"),
-        last_frame=_address(given, "last_frame_url"),
-        images=_addresses(given, "reference_image_urls"),
+        first_frame=_address(given, "first_frame_url", model),
+        last_frame=_address(given, "last_frame_url", model),
+        images=_addresses(given, "reference_image_urls", model.check_picture),
         videos=_addresses(given, "reference_video_urls"),
         audios=_addresses(given, "reference_audio_urls"),
         return_last_frame=_flag(given, "return_last_frame", default=False),
@@ -199,21 +201,21 @@ def _seed(given: Mapping[str, object]) -> None:
         raise InvalidRequest("seed must be an integer from 0 to 2147483647")
 
 
-def _address(given: Mapping[str, object], name: str) -> str | None:
+def _address(given: Mapping[str, object], name: str, model: _Model) -> str | None:
     url = _text(given, name, required=False)
     if url is not None:
-        _checked(url, name, check_address)
+        _checked(url, name, model.check_picture)
     return url
 
 
-def _addresses(given: Mapping[str, object], name: str) -> tuple[str, ...]:
+def _addresses(given: Mapping[str, object], name: str, check: Callable[[str], None] = check_address) -> tuple[str, ...]:
     urls = given.get(name, [])
     if not isinstance(urls, list) or not all(isinstance(url, str) for url in urls):
         raise InvalidRequest(f"{name} must be a list of URLs")
     if len(urls) > _LISTS[name]:
         raise InvalidRequest(f"{name} takes at most {_LISTS[name]}")
     for url in urls:
-        _checked(url, name, check_address)
+        _checked(url, name, check)
     return tuple(urls)
 
 

@@ -58,6 +58,7 @@ _LARGEST_UPLOAD = 50 * 1024 * 1024
 class _Upload:
     name: str
     path: Path
+    expires: float
 
 
 class Muapi(CallingFace):
@@ -152,14 +153,16 @@ class Muapi(CallingFace):
             if isinstance(part, BodyPartReader) and part.name == "file":
                 data = bytes(await part.read())
                 if len(data) > _LARGEST_UPLOAD:
-                    return self._error(400, "the file is too large")
+                    return self._error(413, "the file is too large")
+                if references.kind_of(data) is None:
+                    return self._error(400, "the file is no picture, video or sound")
                 return web.json_response(self._keep(request, Path(part.filename or "file").name, data))
         return self._error(422, [{"loc": ["body", "file"], "msg": "Field required", "type": "missing"}])
 
     async def uploaded(self, request: web.Request) -> web.StreamResponse:
         """A file that was uploaded."""
         upload = self._uploads.get(request.match_info["token"])
-        if upload is None or upload.name != request.match_info["name"]:
+        if upload is None or time.time() >= upload.expires or upload.name != request.match_info["name"]:
             return self._error(404)
         return web.FileResponse(upload.path)
 
@@ -167,7 +170,8 @@ class Muapi(CallingFace):
         token = secrets.token_urlsafe(24)
         path = self.farm.folder / f"upload-{token}"
         path.write_bytes(data)
-        self._uploads[token] = _Upload(name=name, path=path)
+        expires = time.time() + self.farm.settings.upload_seconds
+        self._uploads[token] = _Upload(name=name, path=path, expires=expires)
         url = str(request.url.origin() / "muapi" / "uploads" / token / name)
         return {"output" if self.farm.settings.dialect == "live" else "url": url}
 

@@ -1,10 +1,14 @@
-"""Reference files given by address: fetched for real and held to the limits that the providers publish."""
+"""Reference files, given by address or, where a provider takes that, in the request itself as data URIs: read for real
+and held to the limits that the providers publish."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import io
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,8 +25,18 @@ _SHAPES = (0.4, 2.5)  # width by height
 _PIXELS = (409_600, 927_408)  # of a video's frame
 _RATES = (24, 60)  # frames per second
 _SECONDS = (2.0, 15.0)  # of one file; the longest is also the most for all files of a kind together
+_LONGEST_SHOWN = 500  # characters of an address; a data URI has millions
 _SLACK = 0.1  # seconds by which an encoder may overshoot a length
 _PICTURE_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF"})
+_DATA_URI = re.compile(r"data:(?P<mime>image/(?:jpeg|png|webp|bmp|tiff|gif));base64,(?P<content>[A-Za-z0-9+/]+={0,2})")
+_BEGINNINGS = {
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/webp": (b"RIFF",),
+    "image/bmp": (b"BM",),
+    "image/tiff": (b"II*\0", b"MM\0*"),
+    "image/gif": (b"GIF8",),
+}
 
 
 class BadReference(Exception):
@@ -31,7 +45,7 @@ class BadReference(Exception):
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
         self.reason = reason
-        super().__init__(f"{url}: {reason}")
+        super().__init__(f"{url if len(url) <= _LONGEST_SHOWN else f'{url[:_LONGEST_SHOWN]}...'}: {reason}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,6 +56,14 @@ class Reference:
     kind: str
     data: bytes
     seconds: float = 0.0
+
+
+def check_picture(url: str) -> None:
+    """Refuse what is neither a picture's address nor a picture as a data URI. Raises `BadReference`."""
+    if not url.startswith("data:"):
+        check_address(url)
+    elif not _DATA_URI.fullmatch(url):
+        raise BadReference(url, "is no picture as a base64 data URI")
 
 
 def check_address(url: str) -> None:
@@ -58,16 +80,10 @@ def check_address(url: str) -> None:
 
 
 async def fetch(session: aiohttp.ClientSession, url: str, kind: str) -> Reference:
-    """Download a reference and check that it is what it should be. Raises `BadReference`."""
-    check_address(url)
-    try:
-        async with session.get(url, timeout=_TIMEOUT) as response:
-            if response.status != 200:
-                raise BadReference(url, f"could not be downloaded (HTTP {response.status})")
-            data = await _capped(response, url, _LARGEST[kind])
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise BadReference(url, "could not be downloaded") from error
-    if _kind_of(data) != kind:
+    """Read a reference and check that it is what it should be. Which ones may be data URIs was looked at when the
+    request was read. Raises `BadReference`."""
+    data = _decoded(url) if url.startswith("data:") else await _downloaded(session, url, kind)
+    if kind_of(data) != kind:
         raise BadReference(url, f"is not a supported {kind} file")
     if kind == "image":
         await asyncio.to_thread(_check_picture, url, data)
@@ -88,6 +104,30 @@ def check_total(fetched: Iterable[Reference]) -> None:
         totals[reference.kind] = total
 
 
+async def _downloaded(session: aiohttp.ClientSession, url: str, kind: str) -> bytes:
+    check_address(url)
+    try:
+        async with session.get(url, timeout=_TIMEOUT) as response:
+            if response.status != 200:
+                raise BadReference(url, f"could not be downloaded (HTTP {response.status})")
+            return await _capped(response, url, _LARGEST[kind])
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise BadReference(url, "could not be downloaded") from error
+
+
+def _decoded(url: str) -> bytes:
+    found = _DATA_URI.fullmatch(url)
+    try:
+        data = base64.b64decode(found["content"] if found else "", validate=True)
+    except binascii.Error as error:
+        raise BadReference(url, "is not base64") from error
+    if found is None or not data.startswith(_BEGINNINGS[found["mime"]]):
+        raise BadReference(url, "is not what its data URI says")
+    if len(data) > _LARGEST["image"]:
+        raise BadReference(url, f"is larger than {_LARGEST['image'] // _MEGABYTE} MB")
+    return data
+
+
 async def _capped(response: aiohttp.ClientResponse, url: str, largest: int) -> bytes:
     data = bytearray()
     async for block in response.content.iter_chunked(64 * 1024):
@@ -104,7 +144,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _kind_of(data: bytes) -> str | None:
+def kind_of(data: bytes) -> str | None:
     """Image, video or audio by the file's first bytes."""
     if data[:4] == b"RIFF":
         return {b"WAVE": "audio", b"WEBP": "image"}.get(data[8:12])

@@ -43,6 +43,7 @@ class ProviderSettings:
     `webhook_secret` callbacks are signed; one that is not answered with 2xx is sent again after each of
     `callback_retries` seconds. `allow_mixed_references` lets one request combine kinds of references.
     `dialect` is one of `DIALECTS`.
+    `upload_seconds` is how long an uploaded file is kept.
     What is charged is the price times `bills`. `tells_cost` says where an answer names what was charged, in
     dollars: "never" (as HiAPI documents it), in the answer to the "order", or at the "end".
     """
@@ -55,6 +56,7 @@ class ProviderSettings:
     re_sign: bool = False
     fidelity: str = "full"
     key_seconds: float = DAY
+    upload_seconds: float = 3 * DAY
     webhook_secret: str | None = None
     callback_retries: tuple[float, ...] = (0.5, 2.0, 5.0)
     allow_mixed_references: bool = False
@@ -95,7 +97,7 @@ class ProviderSettings:
                 if isinstance(value, list | tuple):
                     return tuple(_number(name, pause) for pause in value)
                 raise BadSetting(name, "a list of seconds")
-            case "credit_usd" | "expire_seconds" | "key_seconds" | "bills":
+            case "credit_usd" | "expire_seconds" | "key_seconds" | "upload_seconds" | "bills":
                 return _number(name, value)
             case "seed":
                 return int(_number(name, value))

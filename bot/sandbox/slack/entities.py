@@ -132,6 +132,8 @@ class File:
     completed: bool = False  # files.completeUploadExternal was called
     processed: bool = False  # Slack knows its type; before that mimetype is empty
     deleted: bool = False
+    hidden: bool = False  # behind the limit of a free plan
+    external_url: str = ""  # where it really lies, when it only stands in Slack
     shares: dict[str, list[Json]] = field(default_factory=dict)
 
 

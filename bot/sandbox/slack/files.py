@@ -11,8 +11,8 @@ Faults taken here, at point ``slack:share``, phase ``do`` (facts: filename, chan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 from aiohttp import BodyPartReader, web
@@ -26,6 +26,7 @@ from .wire import Json, SlackError
 from .workspace import Workspace
 
 _CHUNK = 1 << 16
+_LATE_TYPES = frozenset({".heic", ".heif"})
 LOGIN_PAGE = "<!DOCTYPE html><html><head><title>Sign in | Slack</title></head><body><h1>Sign in</h1></body></html>"
 
 
@@ -49,7 +50,7 @@ class Files:
         self._folder = folder
         self._changed = changed
         self._tokens: dict[str, File] = {}
-        self._shares: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
 
     def announce(self, name: str, size: int, *, user: str, alt_txt: str = "") -> File:
         """A file that is to be uploaded; its ``upload_token`` is the secret part of its address."""
@@ -93,12 +94,35 @@ class Files:
         return 0
 
     async def take_in(self, name: str, part: BodyPartReader, *, user: str) -> File:
-        """A file that a person attaches: uploaded and processed at once."""
+        """A file that a person attaches: uploaded and processed at once. What a phone photographs (HEIC) has no type
+        yet; Slack finds it out as late as it shares what apps upload."""
         file = self.announce(name, 0, user=user)
         file.size = await write_stream(part, file.path, limit=self._settings().upload_limit)
-        file.received, file.completed, file.processed = file.size, True, True
+        file.received, file.completed = file.size, True
+        file.processed = PurePath(name).suffix.lower() not in _LATE_TYPES
+        if not file.processed:
+            self._in_background(self._process_later(file, self._settings().share_delay))
         self._changed()
         return file
+
+    async def _process_later(self, file: File, delay: float) -> None:
+        await asyncio.sleep(delay)
+        file.processed = True
+        self._changed()
+
+    def stand_in(self, name: str, url: str, *, user: str) -> File:
+        """A file that only stands in Slack and lies elsewhere, as a person adds one from Google Drive."""
+        file = self.announce(name, 0, user=user)
+        file.path.touch()
+        file.received, file.completed, file.processed, file.external_url = 0, True, True, url
+        self._changed()
+        return file
+
+    def visible_to_bot(self, file: File) -> bool:
+        """Whether the app may know of the file: its own, and what stands where it is a member."""
+        if file.user == self._workspace.app.user_id:
+            return True
+        return any(self._workspace.bot_is_in(self._workspace.channels[key]) for key in file.shares)
 
     def completable(self, file_id: str) -> File:
         """The uploaded file that waits to be completed. Raises `SlackError`."""
@@ -125,11 +149,12 @@ class Files:
         delay = settings.share_delay
         if fault is not None and fault["kind"] == "delay":
             delay = float(str(fault.get("seconds", delay)))
-        task = asyncio.get_running_loop().create_task(
-            self._share_later(files, () if dropped else channels, draft, delay)
-        )
-        self._shares.add(task)
-        task.add_done_callback(self._shares.discard)
+        self._in_background(self._share_later(files, () if dropped else channels, draft, delay))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _share_later(
         self, files: Sequence[File], channels: Sequence[Channel], draft: Draft, delay: float
@@ -154,12 +179,13 @@ class Files:
             return
 
     def delete(self, file: File) -> None:
-        """Deletes a file. A message with nothing else to show goes with it."""
+        """Deletes a file. A message with nothing else to show goes with it, and so does the app's own."""
         for channel_id, places in file.shares.items():
             channel = self._workspace.channels[channel_id]
             for place in places:
                 message = channel.messages[place["ts"]]
-                if not message.deleted and not self._others(message, file):
+                spare = message.bot_id is not None or not message.text
+                if spare and not message.deleted and not self._others(message, file):
                     self._timeline.delete(channel, message)
         file.deleted = True
         file.path.unlink(missing_ok=True)
@@ -169,16 +195,18 @@ class Files:
         return [one for one in message.files if one != file.id and not self._workspace.files[one].deleted]
 
     def find_private(self, request: web.Request) -> File | None:
-        """The file that a private address names, while it exists."""
+        """The file that a private address names, while it exists and lies here."""
         team_and_id = request.match_info["key"]
         file = self._workspace.files.get(team_and_id.rpartition("-")[2])
-        return None if file is None or file.deleted or file.received is None else file
+        if file is None or file.deleted or file.hidden or file.external_url or file.received is None:
+            return None
+        return file
 
     async def close(self) -> None:
         """Stops the shares under way."""
-        for task in tuple(self._shares):
+        for task in tuple(self._under_way):
             task.cancel()
-        await asyncio.gather(*self._shares, return_exceptions=True)
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
 
 class OversizeUpload(Exception):

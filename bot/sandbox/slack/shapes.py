@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import PurePath
+from urllib.parse import quote
 
 from .entities import Channel, Ephemeral, File, Message, Person, View
 from .wire import Json
@@ -41,7 +42,7 @@ class Shapes:
         if message.attachments:
             shape["attachments"] = message.attachments
         if message.files:
-            shape["files"] = [self.file(self._workspace.files[file_id]) for file_id in message.files]
+            shape["files"] = [self._file_beside(self._workspace.files[file_id]) for file_id in message.files]
             shape |= {"upload": message.bot_id is not None, "display_as_bot": False}
         if message.edited:
             shape["edited"] = message.edited
@@ -165,14 +166,44 @@ class Shapes:
             "purpose": {"value": "", "creator": "", "last_set": 0},
         }
 
+    def _file_beside(self, file: File) -> Json:
+        """A file as its message has it: of another organisation's (Slack Connect) only that ``files.info`` knows
+        more."""
+        if self._workspace.people[file.user].team_id == self._workspace.team.id or file.deleted or file.hidden:
+            return self.file(file)
+        return {
+            "id": file.id,
+            "mode": "file_access",
+            "file_access": "check_file_info",
+            "created": 0,
+            "timestamp": 0,
+            "user": "",
+        }
+
     def file(self, file: File) -> Json:
         """A file. Its type and its shares are empty until Slack has processed it."""
-        if file.deleted:
-            return {"id": file.id, "mode": "tombstone"}
+        if file.deleted or file.hidden:
+            return {"id": file.id, "mode": "tombstone" if file.deleted else "hidden_by_limit"}
         team = self._workspace.team.id
         kind = PurePath(file.name).suffix.removeprefix(".").lower() if file.processed else ""
         private = f"{self.origin}/files-pri/{team}-{file.id}"
+        name = quote(file.name, safe="")
         shares = _shares_by_visibility(self._workspace, file)
+        places: Json = {
+            "mode": "hosted",
+            "is_external": False,
+            "external_type": "",
+            "url_private": f"{private}/{name}",
+            "url_private_download": f"{private}/download/{name}",
+        }
+        if file.external_url:
+            places = {
+                "mode": "external",
+                "is_external": True,
+                "external_type": "gdrive",
+                "external_url": file.external_url,
+                "url_private": file.external_url,
+            }
         return {
             "id": file.id,
             "created": file.created,
@@ -186,17 +217,13 @@ class Shapes:
             "user_team": self._workspace.people[file.user].team_id,
             "editable": False,
             "size": file.size,
-            "mode": "hosted",
-            "is_external": False,
-            "external_type": "",
+            **places,
             "is_public": "public" in shares,
             "public_url_shared": False,
             "display_as_bot": False,
             "username": "",
-            "url_private": f"{private}/{file.name}",
-            "url_private_download": f"{private}/download/{file.name}",
             "media_display_type": _display_type(file),
-            "permalink": f"{self.origin}/files/{file.user}/{file.id}/{file.name}",
+            "permalink": f"{self.origin}/files/{file.user}/{file.id}/{name}",
             "file_access": "visible",
             "shares": shares,
             "channels": self._shared_in(file, "channel"),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -177,11 +178,14 @@ class Slack:
             check_scopes(self.settings, ("files:read",))
         except SlackError as refusal:
             self.calls.add("download", arguments, error=refusal.error, started=started)
-            raise web.HTTPFound(f"/login?redir={request.path_qs}") from refusal
+            return _to_login(request)
         file = self.files.find_private(request)
-        self.calls.add("download", arguments, error=None if file else "file_not_found", started=started)
+        seen = file is not None and self.files.visible_to_bot(file)
+        self.calls.add("download", arguments, error=None if seen else "file_not_found", started=started)
         if file is None:
             return web.Response(status=404, text=LOGIN_PAGE, content_type="text/html")
+        if not seen:
+            return _to_login(request)
         return web.FileResponse(file.path, headers={"Content-Type": mimetype(file)})
 
     async def _respond(self, request: web.Request) -> web.Response:
@@ -205,6 +209,11 @@ async def _json_object(request: web.Request) -> Json:
     if not isinstance(body, dict):
         raise ResponseRefused(400, "invalid_payload")
     return body
+
+
+def _to_login(request: web.Request) -> web.Response:
+    location = f"/login?redir={quote(request.path_qs, safe='/')}"
+    return web.Response(status=302, headers={"Location": location})
 
 
 async def _login(_request: web.Request) -> web.Response:

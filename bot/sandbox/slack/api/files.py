@@ -76,10 +76,7 @@ def _known(backend: Backend, call: Call) -> File:
 
 async def _info(backend: Backend, call: Call) -> Json:
     file = _known(backend, call)
-    visible = file.user == backend.bot.id or any(
-        backend.workspace.bot_is_in(backend.workspace.channels[key]) for key in file.shares
-    )
-    if not visible:
+    if not backend.files.visible_to_bot(file):
         raise SlackError("file_not_found")
     return {
         "file": backend.shapes.file(file),

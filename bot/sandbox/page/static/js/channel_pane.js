@@ -24,7 +24,10 @@ export class ChannelPane {
     this.list = new MessageList({ inThread: false, label: "Messages" });
     this.home = new HomeTab();
     this.composer = new Composer({ id: "composer-input", onsent: () => this.list.toEnd() });
-    this.steps = new FirstSteps((text) => this.composer.put(text));
+    this.steps = new FirstSteps(
+      (text) => this.composer.put(text),
+      (text, sample) => this.composer.putWithSample(text, sample),
+    );
     this.closed = new Slot(h("div", { class: "closed" }));
     root.append(this.head.element, this.tabs.element, this.notice.element, this.list.root, this.home.root, this.steps.root, this.closed.element, this.composer.root);
     receiveDrops(root, (files) => this.composer.attach(files));

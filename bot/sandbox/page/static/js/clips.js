@@ -20,6 +20,15 @@ function clip(message) {
   return { resolution: part(RESOLUTION), ratio: part(RATIO), origin: ORIGIN.exec(part(ORIGIN))?.[1] ?? "" };
 }
 
+/** Whether a clip came of a person's message with a file: it stands in its thread. @param {import("./store.js").Channel} channel */
+export function clipsFromPictures(channel) {
+  const given = (/** @type {string} */ ts) => {
+    const root = channel.messages.get(ts);
+    return root !== undefined && root.user !== store.bot && root.files.some((file) => file.mimetype.startsWith("image/"));
+  };
+  return [...channel.messages.values()].some((message) => message.thread_ts && clip(message) && given(message.thread_ts));
+}
+
 /** The clips that stand in a channel, thread by thread. @param {import("./store.js").Channel} channel @returns {Clip[][]} */
 export function clipsByThread(channel) {
   /** @type {Map<string, Clip[]>} */

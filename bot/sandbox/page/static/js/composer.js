@@ -5,6 +5,7 @@ import { act, control, told } from "./control.js";
 import { fill, h, icon, iconButton } from "./dom.js";
 import { pickEmoji } from "./picker.js";
 import { openMenu } from "./popup.js";
+import { attachSample, samplesButton } from "./samples.js";
 import { store } from "./store.js";
 
 const TALLEST = 220; // pixels
@@ -23,6 +24,8 @@ export class Composer {
     this.draftKey = "";
     /** @type {globalThis.File[]} */
     this.files = [];
+    /** @type {Promise<void>} files that were chosen and are on their way: what is sent waits for them */
+    this.coming = Promise.resolve();
     this.input = h("textarea", {
       id: options.id,
       rows: 1,
@@ -57,6 +60,10 @@ export class Composer {
           "div",
           { class: "row" },
           iconButton("plus", "Attach files", () => this.picker.click()),
+          samplesButton(
+            (file) => this.attachOne(file),
+            (coming) => this.wait(coming),
+          ),
           iconButton("smile", "Insert an emoji", (event) => pickEmoji(/** @type {HTMLElement} */ (event.currentTarget), (name) => this.insert(`:${name}: `))),
           this.shortcutButton,
           h("span", { class: "grow" }),
@@ -116,6 +123,23 @@ export class Composer {
     this.typed(false);
   }
 
+  /** @param {globalThis.File} file chosen by one click: what is typed next goes with it */
+  attachOne(file) {
+    this.attach([file]);
+    this.input.focus();
+  }
+
+  /** @param {Promise<void>} coming */
+  wait(coming) {
+    this.coming = Promise.all([this.coming, coming]).then(() => {});
+  }
+
+  /** @param {string} text @param {string} sample the name of a sample file; nothing is sent */
+  putWithSample(text, sample) {
+    this.put(text);
+    if (!this.files.some((file) => file.name === sample)) this.wait(attachSample(sample, (file) => this.attachOne(file)));
+  }
+
   showFiles() {
     this.attached.hidden = this.files.length === 0;
     const remove = (/** @type {globalThis.File} */ file) => {
@@ -135,6 +159,7 @@ export class Composer {
   }
 
   async send() {
+    await this.coming;
     const text = this.input.value.trim();
     const { files, target } = this;
     if (!text && files.length === 0) return;
