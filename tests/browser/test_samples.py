@@ -16,6 +16,11 @@ async def posted(studio: Workspace, text: str, channel: str = "#dailies") -> Jso
     return await studio.message_where(lambda one: text in one["text"], channel=channel)
 
 
+def spoken_in_alone(state: Json) -> str | None:
+    """The direct conversation in which somebody has written."""
+    return next((one["id"] for one in state["channels"].values() if one["kind"] == "im" and one["messages"]), None)
+
+
 async def choose(visitor: Visitor, where: Locator, label: str) -> None:
     """With the mouse."""
     await where.get_by_role("button", name=MENU).click()
@@ -85,9 +90,7 @@ async def test_samples_go_into_threads_and_direct_messages_too(visitor: Visitor,
     await choose(visitor, visitor.channel, "From a phone")
     await expect(visitor.channel.get_by_role("button", name="Remove IMG_0001.jpg")).to_be_visible()
     await visitor.say("alone with you")
-    direct = next(
-        one["id"] for one in (await studio.state())["channels"].values() if one["kind"] == "im" and one["messages"]
-    )
+    direct = await studio.wait_until(spoken_in_alone, what="somebody writes to the app alone")
     assert (await posted(studio, "alone with you", direct))["files"][0]["name"] == "IMG_0001.jpg"
 
 
