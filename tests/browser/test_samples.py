@@ -87,6 +87,7 @@ async def test_samples_go_into_threads_and_direct_messages_too(visitor: Visitor,
     assert (message["thread_ts"], message["files"][0]["name"]) == (root, "mug.png")
 
     await visitor.page.locator("#sidebar").get_by_role("button", name="Dailies", exact=True).click()
+    await expect(visitor.composer).to_have_attribute("placeholder", "Message Dailies")
     await choose(visitor, visitor.channel, "From a phone")
     await expect(visitor.channel.get_by_role("button", name="Remove IMG_0001.jpg")).to_be_visible()
     await visitor.say("alone with you")
