@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from bot.domain.events import Event, Hindered, Refused, Unhindered
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AWAITS_PROVIDER, PAST_GATE, Ask, Decision, Job, State, Wish
-from bot.domain.lifecycle import Event, Hindered, Refused, Unhindered
 from bot.domain.trouble import Trouble
 from bot.services.bench import Bench, StepResult
 from bot.services.rerouting import Rerouting

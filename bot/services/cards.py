@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import structlog
 
+from bot.domain.events import Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Decision, Job, State
-from bot.domain.lifecycle import Refused
 from bot.domain.notice import Notice
 from bot.domain.patience import CARD_GAP, CARD_READ_BACK_WAIT, backoff
 from bot.ports import (

@@ -8,9 +8,9 @@ import structlog
 
 from bot.domain.access import Action, Why
 from bot.domain.budget import OverCap, Scope
+from bot.domain.events import Declined, Event, Opened, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AWAITS_PROVIDER, Ask, Decision, Door, Gate, Job, State, Wish
-from bot.domain.lifecycle import Declined, Event, Opened, Refused
 from bot.domain.notice import Notice
 from bot.ports import ChatError, MessageGone, Transaction
 from bot.services.bench import Bench, Later, StepResult

@@ -8,8 +8,8 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.budget import OverCap, Stage
+from bot.domain.events import DeliveryWished, Event, Hindered, Kept, Shared, Unshared, Uploaded
 from bot.domain.job import Ask, Job, State, Wish
-from bot.domain.lifecycle import DeliveryWished, Event, Hindered, Kept, Shared, Unshared, Uploaded
 from bot.domain.notice import Notice
 from bot.domain.patience import SHARE_WAIT, backoff, share_check_gap
 from bot.domain.pricing import NoPrice

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bot.domain.events import Event
 from bot.domain.job import Evidence, EvidenceKind, Job, Ownership, State, TimelineEntry, Wish
-from bot.domain.lifecycle import Event, transition
+from bot.domain.lifecycle import transition
 from bot.domain.patience import backoff
 from bot.ports import Clock, Storage, StorageError, Transaction
 from bot.services.paying import pay

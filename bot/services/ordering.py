@@ -14,9 +14,7 @@ import structlog
 
 from bot.domain.budget import OverCap
 from bot.domain.capabilities import Capabilities, Idempotency
-from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Attempt, Decision, Evidence, EvidenceKind, Job, Wish
-from bot.domain.lifecycle import (
+from bot.domain.events import (
     Accepted,
     Declined,
     Event,
@@ -30,6 +28,8 @@ from bot.domain.lifecycle import (
     Unknown,
     WrittenOff,
 )
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Ask, Attempt, Decision, Evidence, EvidenceKind, Job, Wish
 from bot.domain.patience import TASK_GRACE, backoff, throttle_wait
 from bot.domain.recipe import Recipe
 from bot.domain.trouble import Trouble

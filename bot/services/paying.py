@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.audit import Act, AuditEntry
-from bot.domain.job import Job, State
-from bot.domain.lifecycle import (
+from bot.domain.events import (
     Accepted,
     Declined,
     Event,
@@ -22,6 +21,7 @@ from bot.domain.lifecycle import (
     Stopped,
     WrittenOff,
 )
+from bot.domain.job import Job, State
 from bot.ports import Transaction
 
 _NOT_STATED = "the provider did not say: counted at its price"

@@ -9,11 +9,11 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.capabilities import Capabilities
+from bot.domain.events import Declined, Event, Hindered, Prepared, Progressed, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.handing import limits_given, too_large_to_write, ways
 from bot.domain.job import Ask, Decision, Job
 from bot.domain.kept_file import KeptFile
-from bot.domain.lifecycle import Declined, Event, Hindered, Prepared, Progressed, Refused
 from bot.domain.patience import throttle_wait
 from bot.domain.recipe import MediaKind, Medium, Place
 from bot.domain.reference import FileLimits, counted_seconds

@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, EvidenceKind, Job, State
-from bot.domain.lifecycle import (
+from bot.domain.events import (
     Event,
     Hindered,
     Kept,
@@ -20,6 +18,8 @@ from bot.domain.lifecycle import (
     Stored,
     WrittenOff,
 )
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Ask, EvidenceKind, Job, State
 from bot.domain.mp4 import BoxScanner, NotAnMP4
 from bot.domain.patience import LARGE_CLIP_GAP, LATE_GAP, TASK_GRACE, backoff, poll_gap, throttle_wait
 from bot.domain.trouble import Trouble

@@ -8,9 +8,10 @@ from datetime import timedelta
 import structlog
 
 from bot.domain.budget import OverCap, Stage
+from bot.domain.events import Event, Rerouted, Starved
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AWAITS_PROVIDER, Job, State, Wish
-from bot.domain.lifecycle import Event, Rerouted, Starved, transition
+from bot.domain.lifecycle import transition
 from bot.domain.outage import Outage
 from bot.domain.patience import CREDIT_PROBE
 from bot.domain.pricing import dollars

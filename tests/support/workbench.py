@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 from bot.domain.budget import EntryKind
 from bot.domain.capabilities import Capabilities
+from bot.domain.events import Accepted, Rendered, Shared, Stored, SubmitIntended
 from bot.domain.forms import Form
 from bot.domain.job import Ask, Job
-from bot.domain.lifecycle import Accepted, Rendered, Shared, Stored, SubmitIntended
 from bot.domain.lineage import Changes
 from bot.domain.pricing import PriceTable, Rate, RateKey
 from bot.domain.recipe import MINI, MediaKind, MediaRole, Medium, Mode, Recipe, Resolution

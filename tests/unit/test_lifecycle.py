@@ -7,17 +7,12 @@ from typing import Any, get_args
 import pytest
 
 from bot.domain import lifecycle
-from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import FINAL, IN_FLIGHT, UNFINISHED, Job, State, WaitReason, Wish
-from bot.domain.lifecycle import (
-    NEXT,
+from bot.domain.events import (
     Accepted,
-    Action,
     Declined,
     DeliveryWished,
     Event,
     Hindered,
-    IllegalTransition,
     Kept,
     Lapsed,
     LinkRenewed,
@@ -42,11 +37,10 @@ from bot.domain.lifecycle import (
     Unshared,
     Uploaded,
     WrittenOff,
-    drawn,
-    first_state,
-    next_action,
-    transition,
 )
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import FINAL, IN_FLIGHT, UNFINISHED, Job, State, WaitReason, Wish
+from bot.domain.lifecycle import NEXT, Action, IllegalTransition, drawn, first_state, next_action, transition
 from bot.domain.recipe import MediaKind, MediaRole, Medium, Ratio, Recipe
 from bot.domain.trouble import Trouble
 from tests.support.values import PRICE, a_job, a_recipe, at

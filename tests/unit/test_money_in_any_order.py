@@ -24,12 +24,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from bot.domain.budget import Cap, Caps, Entry, OverCap, Scope, caps_on
-from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import AWAITS_PROVIDER, FINAL, Ask, Decision, Door, Gate, Job, State, WaitReason, Wish
-from bot.domain.ledger_check import unsound
-from bot.domain.lifecycle import (
+from bot.domain.events import (
     Accepted,
-    Action,
     Declined,
     DeliveryWished,
     Event,
@@ -52,9 +48,11 @@ from bot.domain.lifecycle import (
     Throttled,
     Unknown,
     WrittenOff,
-    first_state,
-    next_action,
 )
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import AWAITS_PROVIDER, FINAL, Ask, Decision, Door, Gate, Job, State, WaitReason, Wish
+from bot.domain.ledger_check import unsound
+from bot.domain.lifecycle import Action, first_state, next_action
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
 from bot.domain.pricing import PriceTable

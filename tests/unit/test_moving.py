@@ -6,15 +6,12 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from bot.domain.audit import Act
-from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import AskKind, EvidenceKind, Job, Ownership, State, TimelineEntry, WaitReason, Wish
-from bot.domain.lifecycle import (
+from bot.domain.events import (
     Accepted,
     Declined,
     DeliveryWished,
     Event,
     Hindered,
-    IllegalTransition,
     Kept,
     Lapsed,
     LinkRenewed,
@@ -36,9 +33,10 @@ from bot.domain.lifecycle import (
     Unshared,
     Uploaded,
     WrittenOff,
-    drawn,
-    transition,
 )
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import AskKind, EvidenceKind, Job, Ownership, State, TimelineEntry, WaitReason, Wish
+from bot.domain.lifecycle import IllegalTransition, drawn, transition
 from bot.domain.trouble import Trouble
 from bot.ports import Fenced, StorageBusy
 from bot.services.moving import Moves

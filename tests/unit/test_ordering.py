@@ -14,9 +14,9 @@ from bot.domain.access import Member
 from bot.domain.announcement import ADMINS, Announcement, Topic
 from bot.domain.audit import Act
 from bot.domain.budget import Caps, EntryKind, Stage
+from bot.domain.events import RenderFailed
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Decision, EvidenceKind, Gate, Job, State, WaitReason, Wish
-from bot.domain.lifecycle import RenderFailed
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
 from bot.domain.pricing import Price, PriceTable

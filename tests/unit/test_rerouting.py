@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.events import Prepared
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Job, State, Wish
-from bot.domain.lifecycle import Prepared
 from bot.domain.lineage import Changes
 from bot.domain.recipe import MediaKind, MediaRole, Medium, Mode, Ratio, Resolution
 from bot.ports import OrderAccepted, OrderRefused
