@@ -181,7 +181,7 @@ class _Unfinished:
     def write(self, batch: bytes) -> None:
         """Append, and hash on the way."""
         with translating():
-            _append(self._file, batch)
+            append(self._file, batch)
         self._hash.update(batch)
         self._size += len(batch)
 
@@ -237,7 +237,8 @@ async def in_thread(function: Callable[..., _T], *arguments: object) -> _T:
     return task.result()
 
 
-def _append(file: FileIO, batch: bytes) -> None:
+def append(file: FileIO, batch: bytes) -> None:
+    """Write all of it: an unbuffered file may take a part at a time."""
     rest = memoryview(batch)
     while rest:
         rest = rest[file.write(rest) :]

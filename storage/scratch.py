@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.ports import Scratch
-from storage.clips import BATCH_BYTES, batches, folder_of, in_thread, translating
+from storage.clips import BATCH_BYTES, append, batches, folder_of, in_thread, translating
 
 
 def open_scratch(url: str) -> Scratch:
@@ -52,7 +52,7 @@ class FolderScratch:
             async for batch in batches(chunks, limit_bytes):
                 written += len(batch)
                 with translating():
-                    await in_thread(_append, file, batch)
+                    await in_thread(append, file, batch)
         finally:
             file.close()
         return written
@@ -86,12 +86,6 @@ def _locked(path: Path) -> int:
 
 def _opened(path: Path, mode: Literal["xb", "rb"]) -> FileIO:
     return path.open(mode, buffering=0)
-
-
-def _append(file: FileIO, batch: bytes) -> None:
-    rest = memoryview(batch)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def _sweep(folder: Path) -> int:

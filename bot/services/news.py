@@ -3,7 +3,7 @@
 An announcement's key says what is told once: a cap for its period, a price for a day, a final for ever.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import structlog
@@ -32,24 +32,21 @@ async def tell_near_caps(tx: Transaction, workspace: str, caps: Iterable[Cap], n
         committed = await tx.ledger.committed(cap, workspace)
         if committed * 100 < cap.limit_micro_usd * NEAR_PERCENT:
             continue
-        await tx.announcements.add(
-            Announcement(
-                workspace=workspace,
-                key=f"cap_near:{cap.scope.value}:{cap.subject}:{cap.period}:{cap.limit_micro_usd}",
-                topic=Topic.CAP_NEAR,
-                to=ADMINS,
-                created_at=now,
-                due_at=now,
-                facts={
-                    "scope": cap.scope.value,
-                    "subject": cap.subject,
-                    "period": cap.period,
-                    "limit_micro_usd": cap.limit_micro_usd,
-                    "committed_micro_usd": committed,
-                    "assumed_micro_usd": await tx.ledger.assumed(cap, workspace),
-                    "renews_at": int(cap.renews_at.timestamp()),
-                },
-            )
+        await _announce(
+            tx,
+            workspace=workspace,
+            key=f"cap_near:{cap.scope.value}:{cap.subject}:{cap.period}:{cap.limit_micro_usd}",
+            topic=Topic.CAP_NEAR,
+            now=now,
+            facts={
+                "scope": cap.scope.value,
+                "subject": cap.subject,
+                "period": cap.period,
+                "limit_micro_usd": cap.limit_micro_usd,
+                "committed_micro_usd": committed,
+                "assumed_micro_usd": await tx.ledger.assumed(cap, workspace),
+                "renews_at": int(cap.renews_at.timestamp()),
+            },
         )
 
 
@@ -67,17 +64,14 @@ async def tell_overbilled(tx: Transaction, job: Job, charged_micro_usd: int, pol
         "number": job.number,
     }
     day = day_of(now, policy.zone)
-    news = await tx.announcements.add(
-        Announcement(
-            workspace=job.workspace,
-            key=f"overbilled:{provider}:{tier}:{resolution}:{day}",
-            topic=Topic.OVERBILLED,
-            to=ADMINS,
-            created_at=now,
-            due_at=now,
-            job_id=job.id,
-            facts=facts,
-        )
+    news = await _announce(
+        tx,
+        workspace=job.workspace,
+        key=f"overbilled:{provider}:{tier}:{resolution}:{day}",
+        topic=Topic.OVERBILLED,
+        now=now,
+        job_id=job.id,
+        facts=facts,
     )
     if news:
         log.warning("provider.overbilled", job=job.id, **facts)
@@ -95,17 +89,14 @@ async def tell_taken_anew(tx: Transaction, job: Job) -> None:
         "number": job.number,
     }
     log.warning("order.taken_anew", job=job.id, provider=job.provider, task=job.task_id)
-    await tx.announcements.add(
-        Announcement(
-            workspace=job.workspace,
-            key=f"taken_anew:{job.id}:{job.attempt}",
-            topic=Topic.TAKEN_ANEW,
-            to=ADMINS,
-            created_at=job.updated_at,
-            due_at=job.updated_at,
-            job_id=job.id,
-            facts=facts,
-        )
+    await _announce(
+        tx,
+        workspace=job.workspace,
+        key=f"taken_anew:{job.id}:{job.attempt}",
+        topic=Topic.TAKEN_ANEW,
+        now=job.updated_at,
+        job_id=job.id,
+        facts=facts,
     )
 
 
@@ -114,17 +105,15 @@ async def tell_paused(tx: Transaction, job: Job, failure: Failure, since: dateti
     ``since``. What only whoever runs Dailies can mend, the admins hear too."""
     mendable = failure.kind is not FailureKind.PROVIDER
     for to, who in [(job.channel, job.channel), *([(ADMINS, ADMINS)] if mendable else [])]:
-        await tx.announcements.add(
-            Announcement(
-                workspace=job.workspace,
-                key=f"paused:{job.provider}:{who}:{int(since.timestamp())}",
-                topic=Topic.PROVIDER_PAUSED,
-                to=to,
-                created_at=now,
-                due_at=now,
-                job_id=job.id,
-                facts={"provider": job.provider, "kind": failure.kind.value, "channel": job.channel},
-            )
+        await _announce(
+            tx,
+            workspace=job.workspace,
+            key=f"paused:{job.provider}:{who}:{int(since.timestamp())}",
+            topic=Topic.PROVIDER_PAUSED,
+            to=to,
+            now=now,
+            job_id=job.id,
+            facts={"provider": job.provider, "kind": failure.kind.value, "channel": job.channel},
         )
 
 
@@ -132,16 +121,14 @@ async def tell_resumed(tx: Transaction, place: tuple[str, str], provider: str, s
     """Announce in a channel (``place`` is its workspace and itself) that a provider takes orders again, which it did
     not do from ``since`` on."""
     workspace, channel = place
-    await tx.announcements.add(
-        Announcement(
-            workspace=workspace,
-            key=f"resumed:{provider}:{channel}:{int(since.timestamp())}",
-            topic=Topic.PROVIDER_RESUMED,
-            to=channel,
-            created_at=now,
-            due_at=now,
-            facts={"provider": provider, "channel": channel},
-        )
+    await _announce(
+        tx,
+        workspace=workspace,
+        key=f"resumed:{provider}:{channel}:{int(since.timestamp())}",
+        topic=Topic.PROVIDER_RESUMED,
+        to=channel,
+        now=now,
+        facts={"provider": provider, "channel": channel},
     )
 
 
@@ -149,58 +136,69 @@ async def tell_low_balance(
     tx: Transaction, job: Job, policy: Policy, now: datetime, *, left_micro_usd: int, clip_micro_usd: int
 ) -> None:
     """Announce that little is left at the job's provider: once a day."""
-    await tx.announcements.add(
-        Announcement(
-            workspace=job.workspace,
-            key=f"low_balance:{job.provider}:{day_of(now, policy.zone)}",
-            topic=Topic.LOW_BALANCE,
-            to=ADMINS,
-            created_at=now,
-            due_at=now,
-            facts={
-                "provider": job.provider,
-                "left_micro_usd": left_micro_usd,
-                "clip_micro_usd": clip_micro_usd,
-                "channel": job.channel,
-            },
-        )
+    await _announce(
+        tx,
+        workspace=job.workspace,
+        key=f"low_balance:{job.provider}:{day_of(now, policy.zone)}",
+        topic=Topic.LOW_BALANCE,
+        now=now,
+        facts={
+            "provider": job.provider,
+            "left_micro_usd": left_micro_usd,
+            "clip_micro_usd": clip_micro_usd,
+            "channel": job.channel,
+        },
     )
 
 
 async def tell_winner(tx: Transaction, final: Job, ask: Ask, winners_channel: str, now: datetime) -> None:
     """Announce a final that stands as its message, in the winners' channel."""
-    await tx.announcements.add(
-        Announcement(
-            workspace=final.workspace,
-            key=f"winner:{final.id}",
-            topic=Topic.WINNER,
-            to=winners_channel,
-            created_at=now,
-            due_at=now,
-            job_id=final.id,
-            facts={
-                "channel": final.channel,
-                "message_ts": final.message_ts or "",
-                "number": final.number,
-                "person": ask.person,
-                "prompt": final.recipe.prompt[:LONGEST_PROMPT],
-                "resolution": final.recipe.resolution.value,
-            },
-        )
+    await _announce(
+        tx,
+        workspace=final.workspace,
+        key=f"winner:{final.id}",
+        topic=Topic.WINNER,
+        to=winners_channel,
+        now=now,
+        job_id=final.id,
+        facts={
+            "channel": final.channel,
+            "message_ts": final.message_ts or "",
+            "number": final.number,
+            "person": ask.person,
+            "prompt": final.recipe.prompt[:LONGEST_PROMPT],
+            "resolution": final.recipe.resolution.value,
+        },
     )
 
 
 async def tell_winner_untold(tx: Transaction, winner: Announcement, error: str, policy: Policy, now: datetime) -> None:
     """Announce that Slack does not let us post in the winners' channel: once a day for the channel."""
-    await tx.announcements.add(
+    await _announce(
+        tx,
+        workspace=winner.workspace,
+        key=f"winner_untold:{winner.to}:{day_of(now, policy.zone)}",
+        topic=Topic.WINNER_UNTOLD,
+        now=now,
+        job_id=winner.job_id,
+        facts={"channel": winner.to, "error": error},
+    )
+
+
+async def _announce(
+    tx: Transaction,
+    *,
+    workspace: str,
+    key: str,
+    topic: Topic,
+    now: datetime,
+    facts: Mapping[str, str | int],
+    to: str = ADMINS,
+    job_id: str | None = None,
+) -> bool:
+    """Write it down, due at once; False when it is told already."""
+    return await tx.announcements.add(
         Announcement(
-            workspace=winner.workspace,
-            key=f"winner_untold:{winner.to}:{day_of(now, policy.zone)}",
-            topic=Topic.WINNER_UNTOLD,
-            to=ADMINS,
-            created_at=now,
-            due_at=now,
-            job_id=winner.job_id,
-            facts={"channel": winner.to, "error": error},
+            workspace=workspace, key=key, topic=topic, to=to, created_at=now, due_at=now, job_id=job_id, facts=facts
         )
     )

@@ -176,7 +176,7 @@ async def test_a_failing_disk_is_told_and_nothing_stays(
     def failing(file: object, batch: bytes) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr("storage.clips._append", failing)
+    monkeypatch.setattr("storage.clips.append", failing)
     with pytest.raises(ClipsUnavailable, match=errno.errorcode[code]):
         await folder_clips.put("T1", stream(b"abc"), limit_bytes=LIMIT)
     assert files(folder) == []

@@ -162,17 +162,7 @@ class Apimart(CallingFace):
             self.farm.requests["replayed"] += 1
             headers = {"Idempotency-Replayed": "true", **_version(request)}
             return web.Response(body=known.answer, content_type="application/json", headers=headers)
-        known = self._keys.begin(key, body)
-        try:
-            answer = await self._create(request, body, key)
-        except BaseException:
-            self._keys.drop(key)
-            raise
-        if answer.status != 200:
-            self._keys.drop(key)
-        elif isinstance(answer.body, bytes):
-            known.answer = answer.body
-        return answer
+        return await self._keys.keep(key, body, lambda: self._create(request, body, key))
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """``GET /v1/tasks/{id}?language=en``."""

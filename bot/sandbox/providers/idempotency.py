@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+
+from aiohttp import web
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,11 +37,18 @@ class Keys:
             return None
         return known
 
-    def begin(self, key: str, body: bytes) -> Remembered:
-        """Remember a key whose request is being worked on."""
-        self._known[key] = Remembered(digest=hashlib.sha256(body).digest())
-        return self._known[key]
-
-    def drop(self, key: str) -> None:
-        """Forget a key whose request was refused."""
-        self._known.pop(key, None)
+    async def keep(
+        self, key: str, body: bytes, create: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Answer a request with a new key, and remember the answer; a key whose request was refused is forgotten."""
+        known = self._known[key] = Remembered(digest=hashlib.sha256(body).digest())
+        try:
+            answer = await create()
+        except BaseException:
+            self._known.pop(key, None)
+            raise
+        if answer.status != 200:
+            self._known.pop(key, None)
+        elif isinstance(answer, web.Response) and isinstance(answer.body, bytes):
+            known.answer = answer.body
+        return answer
