@@ -21,7 +21,15 @@ from bot.domain.events import (
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, EvidenceKind, Job, State
 from bot.domain.mp4 import BoxScanner, NotAnMP4
-from bot.domain.patience import LARGE_CLIP_GAP, LATE_GAP, TASK_GRACE, backoff, poll_gap, throttle_wait
+from bot.domain.patience import (
+    KNOWN_TASK_GRACE,
+    LARGE_CLIP_GAP,
+    LATE_GAP,
+    TASK_GRACE,
+    backoff,
+    poll_gap,
+    throttle_wait,
+)
 from bot.domain.trouble import Trouble
 from bot.ports import (
     ClipsUnavailable,
@@ -51,6 +59,8 @@ class _Watch:
     """What this process saw of one task; forgotten with the process, and rightly so."""
 
     unreadable: int = 0
+    seen: bool = False
+    """The provider knew it."""
     missing_since: float | None = None
     called: bool = False
     """Somebody called about it: the next look is for this task alone."""
@@ -131,16 +141,21 @@ class Rendering:
                     self.bench.circuit.slow(job.provider, Lane.LOOKS, gap.total_seconds())
                 return await self._still(job, gap)
             case TaskRunning(odd=odd):
-                watch.unreadable = 0
+                watch.seen, watch.unreadable = True, 0
                 if odd:
                     self._warn_once(watch, job, f"unknown status {odd}")
                 return await self._still(job, poll_gap(self._waited(job), self.bench.policy.poll_interval))
 
     async def _after_missing(self, job: Job, watch: _Watch) -> StepResult:
-        """A task may not be found at once after it was taken; one that stays unknown is lost, and was charged."""
+        """A task may not be found at once after it was taken; one that stays unknown is lost, and was charged. One that
+        was found before is waited for longer."""
         now = self.bench.clock.monotonic()
-        watch.missing_since = now if watch.missing_since is None else watch.missing_since
-        if now - watch.missing_since < TASK_GRACE.total_seconds():
+        if watch.missing_since is None:
+            watch.missing_since = now
+            # Had it been missing from the beginning, whoever looked before us would have ended it by then.
+            watch.seen = watch.seen or self._waited(job) >= TASK_GRACE
+        grace = KNOWN_TASK_GRACE if watch.seen else TASK_GRACE
+        if now - watch.missing_since < grace.total_seconds():
             return Later(seconds=3.0)
         log.error("task.lost", job=job.id, provider=job.provider, task=job.task_id)
         return await self._write_off(job, FailureKind.TASK_LOST)
