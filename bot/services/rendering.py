@@ -25,6 +25,7 @@ from bot.domain.patience import (
     KNOWN_TASK_GRACE,
     LARGE_CLIP_GAP,
     LATE_GAP,
+    LOOKS_QUIET,
     TASK_GRACE,
     backoff,
     poll_gap,
@@ -79,10 +80,11 @@ class Rendering:
     # --- RENDERING, LATE ---------------------------------------------------------------------------------------------
 
     async def poll(self, job: Job, _: Ask) -> StepResult:
-        """Ask once how the task is; an unchanged answer writes nothing."""
-        if quiet := self.bench.circuit.wait(job.provider, Lane.LOOKS):
-            return Later(seconds=quiet)
+        """Ask once how the task is; an unchanged answer writes nothing. That nobody is to be asked for a while does not
+        keep one look back that somebody called for."""
         watch = self._watches.setdefault(job.id, _Watch())
+        if (quiet := self.bench.circuit.wait(job.provider, Lane.LOOKS)) and not watch.called:
+            return Later(seconds=quiet)
         if job.cancel_by and not watch.stop_asked:
             await self._ask_to_stop(job, watch)
         gap, alone, watch.called = poll_gap(timedelta(0), self.bench.policy.poll_interval), watch.called, False
@@ -136,7 +138,7 @@ class Rendering:
             case TaskUnreadable(why=why, retry_after_seconds=wait):
                 watch.unreadable += 1
                 self._warn_once(watch, job, why)
-                gap = throttle_wait(wait, watch.unreadable, self.bench.clock.chance())
+                gap = min(LOOKS_QUIET, throttle_wait(wait, watch.unreadable, self.bench.clock.chance()))
                 if wait is not None:
                     self.bench.circuit.slow(job.provider, Lane.LOOKS, gap.total_seconds())
                 return await self._still(job, gap)
