@@ -13,6 +13,7 @@ import structlog
 
 from bot.domain.audit import Act, AuditEntry
 from bot.domain.budget import Entry
+from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.ids import new_id
 from bot.domain.job import Attempt, Job, State, TimelineEntry
@@ -20,6 +21,7 @@ from bot.ports import (
     Clock,
     Provider,
     TaskFinished,
+    TaskMissing,
     TaskRunning,
     TaskUnreadable,
     Transaction,
@@ -67,10 +69,13 @@ class Belated:
     policies: Policies
     clock: Clock
 
-    async def look(self, provider: str, task_id: str) -> Found | None:
-        """The clip of a task that somebody spoke of, if the provider has one. Raises NotYet when it does not say."""
+    async def look(self, job: Job, attempt: Attempt, provider: str, task_id: str) -> Found | None:
+        """The clip of a task that somebody spoke of, if the provider has one. Raises NotYet when it does not say; of a
+        task that it does not know, while the output of such an order could be there."""
         report = await self.providers[provider].look(task_id)
-        if isinstance(report, TaskRunning | TaskUnreadable):
+        gone_at = attempt.intended_at + self._can(job, provider).output_lifetime
+        missing = isinstance(report, TaskMissing) and self.clock.now() < gone_at
+        if missing or isinstance(report, TaskRunning | TaskUnreadable):
             raise NotYet(task_id)
         return Found(provider=provider, task_id=task_id, clip=report) if isinstance(report, TaskFinished) else None
 
@@ -105,8 +110,7 @@ class Belated:
 
     def _beside(self, job: Job, found: Found) -> Job:
         """A job like that one, for a clip that is ready."""
-        now, tiers = self.clock.now(), self.providers[found.provider].capabilities
-        can = next((can for can in tiers if can.tier == job.recipe.tier), tiers[0])
+        now, can = self.clock.now(), self._can(job, found.provider)
         return Job(
             workspace=job.workspace,
             id=new_id(now, self.clock.random_bits),
@@ -135,6 +139,11 @@ class Belated:
             output_expires_at=found.clip.expires_at or now + can.output_lifetime,
             failure=Failure(kind=FailureKind.NOBODY_WAITED, detail=f"#{job.number}"),
         )
+
+    def _can(self, job: Job, provider: str) -> Capabilities:
+        """What the provider can in the job's tier, or in any where it has another by now."""
+        tiers = self.providers[provider].capabilities
+        return next((can for can in tiers if can.tier == job.recipe.tier), tiers[0])
 
 
 def _first_line(beside: Job, attempt: Attempt) -> TimelineEntry:

@@ -78,7 +78,7 @@ class Callbacks:
             return Heard.UNKNOWN
         named = _plausible(task_id)
         if nobody_waits(job, attempt):
-            return await self._hear_belated(provider, attempt, named, body)
+            return await self._hear_belated(provider, job, attempt, named, body)
         async with self._storage.begin() as tx:
             job = await tx.jobs.job(attempt.workspace, attempt.job_id)
             if nobody_waits(job, attempt):
@@ -90,10 +90,10 @@ class Callbacks:
             self._called_about(job)
         return Heard.TAKEN
 
-    async def _hear_belated(self, provider: str, attempt: Attempt, task_id: str, body: bytes) -> Heard:
+    async def _hear_belated(self, provider: str, job: Job, attempt: Attempt, task_id: str, body: bytes) -> Heard:
         """A call about an order that nobody waits for: looked at now, and written down with what came of it."""
         try:
-            found = await self._belated.look(provider, task_id) if task_id else None
+            found = await self._belated.look(job, attempt, provider, task_id) if task_id else None
         except NotYet:
             log.info("callback.not_yet", provider=provider, job=attempt.job_id, attempt=attempt.number)
             return Heard.NOT_YET

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 
@@ -23,6 +24,7 @@ from bot.ports import (
     TaskRunning,
     TaskUnreadable,
 )
+from bot.providers.hiapi import OUTPUT_LIFETIME
 from bot.services.callbacks import Callbacks, Heard
 from handlers.blocks.states import explain
 from tests.unit.test_ordering import CHANNEL, LOST, PRICE, SENDER, Desk, ScriptedProvider, desk, notes
@@ -161,7 +163,7 @@ async def test_a_clip_that_cost_more_than_was_counted_is_booked_and_told() -> No
         assert "counted with #1, and $1.14 more was charged." in explain(clip)
 
 
-@pytest.mark.parametrize("report", [TaskRunning(), TaskUnreadable(why="HTTP 500")])
+@pytest.mark.parametrize("report", [TaskRunning(), TaskUnreadable(why="HTTP 500"), TaskMissing()])
 async def test_what_its_provider_does_not_say_now_is_to_be_called_again(report: TaskReport) -> None:
     async with hall() as place:
         await place.watch(Wish.GIVE_UP)
@@ -174,12 +176,17 @@ async def test_what_its_provider_does_not_say_now_is_to_be_called_again(report: 
 
 
 @pytest.mark.parametrize(
-    "report", [TaskMissing(), TaskFailed(failure=Failure(kind=FailureKind.PROVIDER), charged=False)]
+    ("report", "later"),
+    [
+        (TaskMissing(), OUTPUT_LIFETIME),
+        (TaskFailed(failure=Failure(kind=FailureKind.PROVIDER), charged=False), timedelta(0)),
+    ],
 )
-async def test_what_is_no_clip_there_is_written_down_and_changes_nothing(report: TaskReport) -> None:
+async def test_what_is_no_clip_there_is_written_down_and_changes_nothing(report: TaskReport, later: timedelta) -> None:
     async with hall() as place:
         given_up = await place.watch(Wish.GIVE_UP)
         place.one.provider.report = report
+        place.one.clock.advance(later.total_seconds())
         assert await place.hear() is Heard.TAKEN
         assert (await place.others(), await place.one.job(), place.called) == ([], given_up, [])
         async with place.one.storage.read() as tx:
