@@ -217,7 +217,7 @@ class Rendering:
     async def _renew_link(self, job: Job) -> StepResult:
         """The link is dead: a fresh look at the task may give a living one. Dead for good only when the output's own
         time is over."""
-        report = await self.bench.look(job.provider, job.task_id or "")
+        report = await self.bench.look(job.provider, await self._task_of(job))
         if isinstance(report, TaskFinished) and report.url != job.output_url:
             return await self._move(job, LinkRenewed(url=report.url, expires_at=self._expiry(job, report)))
         if self.bench.clock.now() >= self._end_of_output(job):
@@ -238,6 +238,15 @@ class Rendering:
             await tell_of_cost(tx, moved, event.cost_micro_usd, policy)
         self.bench.moves.announce(job, moved)
         return moved
+
+    async def _task_of(self, job: Job) -> str:
+        """The job's task. Of a clip that came after its job had given the task up, that one's row has it
+        (``bot.services.belated``), and evidence names it here."""
+        if job.task_id is not None:
+            return job.task_id
+        async with self.bench.storage.read() as tx:
+            evidence = await tx.jobs.evidence(job.workspace, job.id)
+        return next((piece.value for piece in evidence if piece.kind is EvidenceKind.TASK_ID), "")
 
     def _expiry(self, job: Job, report: TaskFinished) -> datetime:
         return report.expires_at or self.bench.clock.now() + self._lifetime(job)

@@ -13,6 +13,7 @@ from bot.domain.announcement import Topic
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import EvidenceKind, Job, State, Wish
 from bot.domain.ledger_check import unsound
+from bot.domain.patience import TASK_GRACE
 from bot.ports import (
     NotGenuine,
     OrderAccepted,
@@ -224,3 +225,52 @@ async def test_a_belated_clip_that_is_gone_before_it_was_fetched_is_not_said_to_
         gone = await place.one.rendering._write_off(found, FailureKind.LINK_EXPIRED)
         assert (gone.state, await place.spent()) == (State.FAILED, PRICE)
         assert "Nothing more was charged." in explain(gone)
+
+
+async def lost(place: Hall) -> Job:
+    """The order's task was found by a call, and is then not known to its provider any more."""
+    one = place.one
+    await place.hear()
+    await one.ordering.watch(await one.job(), await one.ask())
+    one.provider.report = TaskMissing()
+    for _ in range(2):
+        await one.rendering.poll(await one.job(), await one.ask())
+        one.clock.advance(TASK_GRACE.total_seconds())
+    return await one.job()
+
+
+async def test_a_task_that_was_lost_and_is_there_after_all_is_kept_and_offered_once() -> None:
+    async with hall() as place:
+        one = place.one
+        given_up = await lost(place)
+        assert given_up.failure == Failure(kind=FailureKind.TASK_LOST)
+        assert (given_up.state, given_up.task_id) == (State.FAILED, "tk-1")
+        again = [b'{"task": "tk-1", "time": %d}' % time for time in range(3)]
+        assert await place.hear(body=again[0]) is Heard.NOT_YET
+        one.provider.report = READY
+
+        assert [await place.hear(body=body) for body in again] == [Heard.TAKEN] * 3
+
+        (found,) = await place.others()
+        assert (found.state, found.task_id, place.called[-1].id) == (State.DOWNLOADING, None, found.id)
+        assert await one.job() == given_up
+        await one.claim()
+        one.provider.report = replace(READY, url="https://cdn.example/2.mp4")
+        renewed = await one.rendering._renew_link(await one.now(found))
+        assert isinstance(renewed, Job)
+        assert (renewed.output_url, one.provider.looked[-1]) == ("https://cdn.example/2.mp4", "tk-1")
+        clip = await kept(one, found)
+        assert (clip.state, await place.spent()) == (State.CANCELLED, PRICE)
+
+
+async def test_a_task_that_was_given_up_as_too_late_is_kept_when_it_ends_all_the_same() -> None:
+    async with hall() as place:
+        one = place.one
+        await place.hear()
+        await one.ordering.watch(await one.job(), await one.ask())
+        await one.rendering._write_off(await one.job(), FailureKind.COUNTED_AS_SPENT)
+        one.provider.report = READY
+        assert await place.hear(body=b'{"task": "tk-1", "status": "success"}') is Heard.TAKEN
+        (found,) = await place.others()
+        assert (await kept(one, found)).state is State.CANCELLED
+        assert await place.spent() == PRICE
