@@ -1,5 +1,5 @@
-"""Orders that were given up, or ordered again, and that the provider had taken after all, and tasks that it
-knew no more and that are there again: their clips are paid for, and are kept.
+"""Orders that were given up, or ordered again, and that the provider had taken after all, and tasks that it knew no
+more and that are there again: their clips are paid for, and are kept.
 
 Such a clip becomes a job of its own beside the one that it was ordered for, which may have another clip by now. Nothing
 is held for it: its order was counted as spent when nobody knew, and only what it cost beyond that is booked. It is

@@ -176,6 +176,41 @@ async def test_what_its_provider_does_not_say_now_is_to_be_called_again(report: 
         assert len(await place.others()) == 1
 
 
+@pytest.mark.parametrize("wish", [Wish.GIVE_UP, Wish.ORDER_AGAIN])
+async def test_a_call_that_could_not_be_followed_before_somebody_pressed_is_to_come_again(wish: Wish) -> None:
+    """Written down, so that it is found as soon as it can be; and not answered for good, since after the press nobody
+    reads it again."""
+    async with hall() as place:
+        one = place.one
+        one.provider.report = TaskUnreadable(why="HTTP 500")
+        assert [await place.hear() for _ in range(2)] == [Heard.NOT_YET] * 2
+        assert [job.id for job in place.called] == [one.job_id], "to be looked at as soon as it can be"
+        await place.watch(wish)
+        assert await place.hear() is Heard.NOT_YET
+        one.provider.report = READY
+        assert [await place.hear() for _ in range(2)] == [Heard.TAKEN] * 2
+        (found,) = await place.others()
+        assert (await kept(one, found)).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("called", [TaskUnreadable(why="HTTP 500"), TaskRunning()])
+async def test_a_call_that_can_be_followed_is_answered_for_good_and_repeated_is_heard_all_the_same(
+    called: TaskReport,
+) -> None:
+    async with hall() as place:
+        one = place.one
+        one.provider.report = called
+        first = await place.hear()
+        one.provider.report = TaskRunning()
+        assert (first is Heard.TAKEN) is isinstance(called, TaskRunning)
+        assert await place.hear() is Heard.TAKEN
+        one.provider.report = TaskUnreadable(why="HTTP 500")
+        await place.watch(Wish.GIVE_UP)
+        one.provider.report = READY
+        assert await place.hear() is Heard.TAKEN, "the same call, after nobody could follow it at the press"
+        assert len(await place.others()) == 1
+
+
 @pytest.mark.parametrize(
     ("report", "later"),
     [
