@@ -21,7 +21,16 @@ from bot.domain.events import (
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, EvidenceKind, Job, State
 from bot.domain.mp4 import BoxScanner, NotAnMP4
-from bot.domain.patience import LARGE_CLIP_GAP, LATE_GAP, TASK_GRACE, backoff, poll_gap, throttle_wait
+from bot.domain.patience import (
+    KNOWN_TASK_GRACE,
+    LARGE_CLIP_GAP,
+    LATE_GAP,
+    LOOKS_QUIET,
+    TASK_GRACE,
+    backoff,
+    poll_gap,
+    throttle_wait,
+)
 from bot.domain.trouble import Trouble
 from bot.ports import (
     ClipsUnavailable,
@@ -51,6 +60,8 @@ class _Watch:
     """What this process saw of one task; forgotten with the process, and rightly so."""
 
     unreadable: int = 0
+    seen: bool = False
+    """The provider knew it."""
     missing_since: float | None = None
     called: bool = False
     """Somebody called about it: the next look is for this task alone."""
@@ -69,10 +80,11 @@ class Rendering:
     # --- RENDERING, LATE ---------------------------------------------------------------------------------------------
 
     async def poll(self, job: Job, _: Ask) -> StepResult:
-        """Ask once how the task is; an unchanged answer writes nothing."""
-        if quiet := self.bench.circuit.wait(job.provider, Lane.LOOKS):
-            return Later(seconds=quiet)
+        """Ask once how the task is; an unchanged answer writes nothing. That nobody is to be asked for a while does not
+        keep one look back that somebody called for."""
         watch = self._watches.setdefault(job.id, _Watch())
+        if (quiet := self.bench.circuit.wait(job.provider, Lane.LOOKS)) and not watch.called:
+            return Later(seconds=quiet)
         if job.cancel_by and not watch.stop_asked:
             await self._ask_to_stop(job, watch)
         gap, alone, watch.called = poll_gap(timedelta(0), self.bench.policy.poll_interval), watch.called, False
@@ -126,21 +138,26 @@ class Rendering:
             case TaskUnreadable(why=why, retry_after_seconds=wait):
                 watch.unreadable += 1
                 self._warn_once(watch, job, why)
-                gap = throttle_wait(wait, watch.unreadable, self.bench.clock.chance())
+                gap = min(LOOKS_QUIET, throttle_wait(wait, watch.unreadable, self.bench.clock.chance()))
                 if wait is not None:
                     self.bench.circuit.slow(job.provider, Lane.LOOKS, gap.total_seconds())
                 return await self._still(job, gap)
             case TaskRunning(odd=odd):
-                watch.unreadable = 0
+                watch.seen, watch.unreadable = True, 0
                 if odd:
                     self._warn_once(watch, job, f"unknown status {odd}")
                 return await self._still(job, poll_gap(self._waited(job), self.bench.policy.poll_interval))
 
     async def _after_missing(self, job: Job, watch: _Watch) -> StepResult:
-        """A task may not be found at once after it was taken; one that stays unknown is lost, and was charged."""
+        """A task may not be found at once after it was taken; one that stays unknown is lost, and was charged. One that
+        was found before is waited for longer."""
         now = self.bench.clock.monotonic()
-        watch.missing_since = now if watch.missing_since is None else watch.missing_since
-        if now - watch.missing_since < TASK_GRACE.total_seconds():
+        if watch.missing_since is None:
+            watch.missing_since = now
+            # Had it been missing from the beginning, whoever looked before us would have ended it by then.
+            watch.seen = watch.seen or self._waited(job) >= TASK_GRACE
+        grace = KNOWN_TASK_GRACE if watch.seen else TASK_GRACE
+        if now - watch.missing_since < grace.total_seconds():
             return Later(seconds=3.0)
         log.error("task.lost", job=job.id, provider=job.provider, task=job.task_id)
         return await self._write_off(job, FailureKind.TASK_LOST)
@@ -200,7 +217,7 @@ class Rendering:
     async def _renew_link(self, job: Job) -> StepResult:
         """The link is dead: a fresh look at the task may give a living one. Dead for good only when the output's own
         time is over."""
-        report = await self.bench.look(job.provider, job.task_id or "")
+        report = await self.bench.look(job.provider, await self._task_of(job))
         if isinstance(report, TaskFinished) and report.url != job.output_url:
             return await self._move(job, LinkRenewed(url=report.url, expires_at=self._expiry(job, report)))
         if self.bench.clock.now() >= self._end_of_output(job):
@@ -221,6 +238,15 @@ class Rendering:
             await tell_of_cost(tx, moved, event.cost_micro_usd, policy)
         self.bench.moves.announce(job, moved)
         return moved
+
+    async def _task_of(self, job: Job) -> str:
+        """The job's task. Of a clip that came after its job had given the task up, that one's row has it
+        (``bot.services.belated``), and evidence names it here."""
+        if job.task_id is not None:
+            return job.task_id
+        async with self.bench.storage.read() as tx:
+            evidence = await tx.jobs.evidence(job.workspace, job.id)
+        return next((piece.value for piece in evidence if piece.kind is EvidenceKind.TASK_ID), "")
 
     def _expiry(self, job: Job, report: TaskFinished) -> datetime:
         return report.expires_at or self.bench.clock.now() + self._lifetime(job)

@@ -653,9 +653,25 @@ def test_the_words_of_a_failure_tell_its_class(message: str, kind: FailureKind) 
     assert classify("generation_failed", message).kind is kind
 
 
-@pytest.mark.parametrize("body", [fixture("task_unknown"), b"", b"<html>"])
-def test_an_unknown_job_is_missing(body: bytes) -> None:
-    assert seen(404, body) == TaskMissing()
+def test_an_unknown_job_is_missing() -> None:
+    assert seen(404, fixture("task_unknown")) == TaskMissing()
+
+
+OTHERS_404 = [
+    b"",
+    b"<html><h1>404 Not Found</h1>",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"message": "no Route matched with those values"}',
+    fixture("task_completed"),
+]
+"""What stands before the API answers so, or something that is not the API at all."""
+
+
+@pytest.mark.parametrize("body", OTHERS_404)
+def test_a_404_that_is_not_the_apis_own_is_no_news(body: bytes) -> None:
+    assert seen(404, body) == TaskUnreadable(why="HTTP 404")
 
 
 @pytest.mark.parametrize("status", [307, 400, 401, 403, 408, 429, 500, 502, 503, 504, 520])

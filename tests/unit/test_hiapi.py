@@ -579,9 +579,25 @@ def test_so_does_a_code_beside_bland_words() -> None:
     assert rejected.failure.kind is FailureKind.POLICY
 
 
-@pytest.mark.parametrize("body", [fixture("task_unknown"), b"", b"<html>"])
-def test_an_unknown_task_is_missing(body: bytes) -> None:
-    assert seen(404, body) == TaskMissing()
+def test_an_unknown_task_is_missing() -> None:
+    assert seen(404, fixture("task_unknown")) == TaskMissing()
+
+
+OTHERS_404 = [
+    b"",
+    b"<html><h1>404 Not Found</h1>",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"message": "no Route matched with those values"}',
+    fixture("task_success"),
+]
+"""What stands before the API answers so, or something that is not the API at all."""
+
+
+@pytest.mark.parametrize("body", OTHERS_404)
+def test_a_404_that_is_not_the_apis_own_is_no_news(body: bytes) -> None:
+    assert seen(404, body) == TaskUnreadable(why="HTTP 404")
 
 
 def test_an_error_about_the_task_counts_where_http_says_200() -> None:

@@ -657,6 +657,23 @@ def test_an_unknown_task_is_missing(status: int) -> None:
     assert seen(status, fixture("task_unknown")) == TaskMissing()
 
 
+OTHERS_404 = [
+    b"",
+    b"<html><h1>404 Not Found</h1>",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"message": "no Route matched with those values"}',
+    fixture("task_success"),
+]
+"""What stands before the API answers so, or something that is not the API at all."""
+
+
+@pytest.mark.parametrize("body", OTHERS_404)
+def test_a_404_that_is_not_the_apis_own_is_no_news(body: bytes) -> None:
+    assert seen(404, body) == TaskUnreadable(why="HTTP 404")
+
+
 @pytest.mark.parametrize("status", [201, 204, 307, 400, 401, 403, 408, 422, 429, 500, 502, 503, 504, 520])
 @pytest.mark.parametrize("body", [fixture("task_success"), fixture("task_failed_policy"), WEB_PAGE])
 def test_every_other_status_is_no_news(status: int, body: bytes) -> None:
