@@ -179,11 +179,6 @@ class Recipe:
         return tuple(one.url for one in self.media if one.role is role and kind in {None, one.kind})
 
     @property
-    def unprepared(self) -> tuple[Medium, ...]:
-        """The files that are still to be fetched and checked before an order."""
-        return tuple(one for one in self.media if one.place is not Place.STORED)
-
-    @property
     def billable_seconds(self) -> int:
         """Seconds to hold money for: an automatic length is held at the longest."""
         return LONGEST_SECONDS if self.seconds is None else self.seconds

@@ -215,6 +215,8 @@ class Gathering:
                 return _Origin(name=_name_in(link), open=lambda: self.fetcher.open(link, largest=largest))
             case Place.CLIP:
                 return await self._clip(want.job.workspace, *medium.clip)
+            case Place.STORED:
+                return await self._stored(want.job.workspace, medium.url)
             case _:
                 raise CannotBeHad("A file of this ask is nowhere that Dailies knows.")
 
@@ -233,6 +235,15 @@ class Gathering:
         if key is None or await self.clips.size(key) is None:
             raise CannotBeHad(f"Clip #{made.number} is not on our storage, so {name} cannot be taken.")
         return _Origin(name=name, open=lambda: nullcontext(self.clips.open(key)), part=part)
+
+    async def _stored(self, workspace: str, url: str) -> _Origin:
+        """A file that is kept as it fits other limits, under the name that it came with."""
+        async with self.storage.read() as tx:
+            known = await tx.files.stored(workspace, url)
+        key, name = (None, "A file of this ask") if known is None else (known.key, known.name)
+        if key is None or await self.clips.size(key) is None:
+            raise CannotBeHad(f"{name} is not on our storage any more.")
+        return _Origin(name=name, open=lambda: nullcontext(self.clips.open(key)))
 
     # --- what becomes of it ------------------------------------------------------------------------------------------
 
