@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 from weakref import WeakValueDictionary
 
@@ -48,7 +48,7 @@ _TIMEOUTS_OF_ONE_FILE = 3
 _FileKey = tuple[str, str, str]
 
 _REMEMBERED = 1000
-"""Refusals. An ask has few clips, which are prepared soon after one another."""
+"""Refusals, and files that took too long to read. An ask has few clips, which are prepared soon after one another."""
 
 _ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings)
 _LONGEST_NAME = 40
@@ -131,7 +131,7 @@ class Gathering:
     clock: Clock
     _locks: WeakValueDictionary[_FileKey, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _timeouts: Counter[_FileKey] = field(default_factory=Counter)
-    """How often the media room ran out of time over a file; forgotten with the process."""
+    """How often the media room ran out of time over a file; the oldest first, forgotten with the process."""
     _refusals: dict[tuple[str, _FileKey], CannotBeUsed] = field(default_factory=dict)
     """What ended the first clip of an ask ends the others as well, without being fetched for each; the oldest first,
     forgotten with the process."""
@@ -153,13 +153,13 @@ class Gathering:
             try:
                 return await self._tried(want, begin)
             except CannotBeUsed as error:
-                self._remember(want, error)
+                self.remember(want, error)
                 raise
 
-    def _remember(self, want: Want, refusal: CannotBeUsed) -> None:
+    def remember(self, want: Want, refusal: CannotBeUsed) -> None:
+        """Whoever wants the same file for the same ask is refused as well, at once."""
         self._refusals[want.job.ask_id, want.key] = type(refusal)(refusal.why)
-        while len(self._refusals) > _REMEMBERED:
-            del self._refusals[next(iter(self._refusals))]
+        _forget_oldest(self._refusals)
 
     async def _tried(self, want: Want, begin: Callable[[str], Awaitable[None]]) -> KeptFile:
         """Raises NotNow, CannotBeUsed."""
@@ -179,6 +179,7 @@ class Gathering:
     def _out_of_time(self, want: Want, error: MediaRoomTimeout) -> NotNow | CannotBeHad:
         self._timeouts[want.key] += 1
         if self._timeouts[want.key] < _TIMEOUTS_OF_ONE_FILE:
+            _forget_oldest(self._timeouts)
             return NotNow(Trouble.FILE_NOT_CHECKED, str(error))
         del self._timeouts[want.key]
         return CannotBeHad(f"A file could not be read: {error}")
@@ -299,6 +300,11 @@ class Gathering:
             mends=tuple(mend.words for mend in ready.mends),
             at=self.clock.now(),
         )
+
+
+def _forget_oldest(known: dict[Any, Any]) -> None:
+    while len(known) > _REMEMBERED:
+        del known[next(iter(known))]
 
 
 def _translated(error: FetchError) -> NotNow | CannotBeUsed:

@@ -87,8 +87,7 @@ class Preparing:
         except _CalledOff:
             return await self._stopped(job)
         except _TooLong:
-            what = work.job.progress or "What this ask refers to"
-            return await self._refused(work.job, f"{what} could not be fetched and checked within {_TRIED_FOR}.")
+            return await self._refused(work.job, work.given_up())
         except NotNow as error:
             return await self._not_now(work.job, error)
         except StorageError:
@@ -203,6 +202,8 @@ class _Work:
     links: Links
     until: float
     """When the time for all of it is over, by the clock of the running loop."""
+    _last: Want | None = None
+    """The file that was begun with last."""
 
     def terms(self, can: Capabilities) -> tuple[FileLimits, tuple[bool, ...]]:
         """What a tier asks of the files: where these are the same, what one refuses the other refuses too."""
@@ -220,6 +221,14 @@ class _Work:
             raise CannotBeUsed(why)
         return files
 
+    def given_up(self) -> str:
+        """Why, now that the time is over. The other clips of the ask had the same time, and do not wait once more."""
+        what = self.job.progress or "What this ask refers to"
+        refusal = CannotBeHad(f"{what} could not be fetched and checked within {_TRIED_FOR}.")
+        if self._last is not None:
+            self.gathering.remember(self._last, refusal)
+        return refusal.why
+
     async def _file(self, medium: Medium, can: Capabilities, place: int) -> KeptFile:
         if medium.place is Place.STORED:
             return await self._stored(medium, can, place)
@@ -229,7 +238,7 @@ class _Work:
         if medium.place is Place.SLACK:
             asker = await Vouching(storage=self.bench.storage).asker(self.ask, medium.within)
             want = replace(want, asker=asker)
-        return await self.gathering.gather(want, lambda name: self._begin(name, place))
+        return await self._gather(want, place)
 
     def _want(self, medium: Medium, can: Capabilities) -> Want:
         return Want(job=self.job, medium=medium, limits=self._limits(can), as_it_is=self._bare(medium, can))
@@ -252,6 +261,10 @@ class _Work:
         want = self._want(medium, can)
         if known.limits == fingerprint(want.limits):
             return known
+        return await self._gather(want, place)
+
+    async def _gather(self, want: Want, place: int) -> KeptFile:
+        self._last = want
         return await self.gathering.gather(want, lambda name: self._begin(name, place))
 
     async def _begin(self, name: str, place: int) -> None:

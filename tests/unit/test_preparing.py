@@ -173,13 +173,19 @@ async def test_takes_of_an_ask_share_a_refusal_too_and_another_ask_tries_anew(tm
         assert bench.outside.fetched[2:] == ["F2"] * 3
 
 
-async def test_no_more_refusals_are_remembered_than_can_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_is_remembered_of_files_than_can_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "_REMEMBERED", 2)
     async with workbench(tmp_path) as bench:
         bench.gave("F1", SMALL)
+        bench.room.busy = [MediaRoomTimeout(180) for _ in range(3)]
+        for where in ("F2", "F3", "F4"):
+            bench.gave(where, PANDA)
+            (job,) = await bench.asks(medium(f"slack:{where}"))
+            await bench.prepare(job)
         for _ in range(3):
             (job,) = await bench.asks(medium("slack:F1"), provider="hiapi")
             await bench.prepare(job)
+        assert [source for _, source, _ in bench.gathering._timeouts] == ["slack:F3", "slack:F4"]
         assert len(bench.gathering._refusals) == 2
 
 
@@ -301,12 +307,16 @@ async def test_all_files_of_a_clip_have_one_deadline(tmp_path: Path, monkeypatch
     async with workbench(tmp_path) as bench:
         bench.gave("F1", PANDA)
         bench.outside.held = asyncio.Event()
-        (job,) = await bench.asks(medium("slack:F1"))
+        jobs, (again,) = await bench.asks(medium("slack:F1"), takes=3), await bench.asks(medium("slack:F1"))
         bench.clock.advance(TRIED_FOR.total_seconds())
-        refused = await asyncio.wait_for(bench.prepare(job), 5)
-        assert refused.failure is not None
-        assert refused.failure.detail == "panda.heic could not be fetched and checked within 15 minutes."
-        assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
+        for job in jobs:
+            refused = await asyncio.wait_for(bench.prepare(job), 5)
+            assert refused.failure is not None
+            assert refused.failure.detail == "panda.heic could not be fetched and checked within 15 minutes."
+            assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
+        assert bench.outside.fetched == ["F1"], "for the other takes it is not waited once more"
+        bench.outside.held.set()
+        assert (await bench.prepare(again)).state is State.QUEUED
 
 
 async def test_after_a_long_stop_a_file_is_still_tried(tmp_path: Path) -> None:
