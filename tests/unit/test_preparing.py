@@ -303,7 +303,7 @@ async def test_who_asked_can_stop_a_file_that_does_not_come(tmp_path: Path) -> N
 
 
 async def test_all_files_of_a_clip_have_one_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.services.preparing.LEAST_TRY", timedelta(milliseconds=50))
+    monkeypatch.setattr("bot.services.preparing.LEAST_TRY", timedelta(milliseconds=300))
     async with workbench(tmp_path) as bench:
         bench.gave("F1", PANDA)
         bench.outside.held = asyncio.Event()
@@ -316,6 +316,7 @@ async def test_all_files_of_a_clip_have_one_deadline(tmp_path: Path, monkeypatch
             assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
         assert bench.outside.fetched == ["F1"], "for the other takes it is not waited once more"
         bench.outside.held.set()
+        monkeypatch.setattr("bot.services.preparing.LEAST_TRY", timedelta(minutes=1))
         assert (await bench.prepare(again)).state is State.QUEUED
 
 
