@@ -18,7 +18,7 @@ from bot.emulation import Emulation, EmulationFailed, emulation
 from bot.fetch import GuardedFetcher
 from bot.links import make_links
 from bot.media import ProcessMediaRoom
-from bot.ports import ChatError, Clips, FileSource, Links, Provider, Storage, StorageError
+from bot.ports import ChatError, Clips, Directory, FileSource, Links, Provider, Storage, StorageError
 from bot.pretend import is_wanted
 from bot.scheduler import start_ticks
 from bot.services.accounts import Accounts
@@ -134,18 +134,18 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
     scratch, room = open_scratch(settings.media_url), ProcessMediaRoom()
     await scratch.sweep()
     stack.push_async_callback(room.close)
+    directory = SlackDirectory(workspace.client)
     gathering = Gathering(
         storage=storage,
         clips=clips,
         scratch=scratch,
         fetcher=fetcher,
-        files=_open_slack_files(settings, workspace, stack),
+        files=_open_slack_files(settings, workspace, directory, stack),
         room=room,
         clock=clock,
     )
     doorbell = Doorbell()
     policies = Policies(storage=storage, operator=policy)
-    directory = SlackDirectory(workspace.client)
     gatekeeper = Gatekeeper(directory=directory, clock=clock)
     intake = Intake(
         storage=storage,
@@ -215,11 +215,13 @@ def _open_links(settings: Settings, providers: Iterable[Provider]) -> Links:
     return links
 
 
-def _open_slack_files(settings: Settings, workspace: SlackWorkspace, stack: contextlib.AsyncExitStack) -> SlackFiles:
+def _open_slack_files(
+    settings: Settings, workspace: SlackWorkspace, directory: Directory, stack: contextlib.AsyncExitStack
+) -> SlackFiles:
     """The files that people attach. Their fetcher is one of its own: where the token goes, links of people do not."""
     fetcher = GuardedFetcher(clock=SystemClock(), allowed_hosts=hosts_behind(settings.slack_api_url))
     stack.push_async_callback(fetcher.close)
-    return SlackFiles(client=workspace.client, fetcher=fetcher, api_url=settings.slack_api_url)
+    return SlackFiles(client=workspace.client, fetcher=fetcher, directory=directory, api_url=settings.slack_api_url)
 
 
 async def _open_database(settings: Settings, policy: Policy, stack: contextlib.AsyncExitStack) -> tuple[Storage, Lease]:

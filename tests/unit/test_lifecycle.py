@@ -367,12 +367,12 @@ def test_what_waits_for_its_files_takes_other_events_than_what_waits_for_people_
     ("recipe", "stands"),
     [
         (a_recipe(), (State.QUEUED, None)),
-        (READY, (State.QUEUED, None)),
+        (READY, (State.WAITING, WaitReason.PREPARING)),
         (TO_PREPARE, (State.WAITING, WaitReason.PREPARING)),
     ],
     ids=["no files", "all ours", "one in Slack"],
 )
-def test_files_that_are_not_ours_are_prepared_before_the_queue(
+def test_files_are_prepared_before_the_queue_also_those_that_were_for_another_provider(
     recipe: Recipe, stands: tuple[State, WaitReason | None]
 ) -> None:
     assert first_state(recipe) == stands
