@@ -55,6 +55,7 @@ def video(**changes: Any) -> dict[str, Any]:
 def medium(role: MediaRole, kind: MediaKind, name: str) -> Medium:
     return Medium(role=role, kind=kind, url=f"https://media.example/{name}")
 
+
 FIRST = medium(MediaRole.FIRST, MediaKind.IMAGE, "first.png")
 LAST = medium(MediaRole.LAST, MediaKind.IMAGE, "last.png")
 REFERENCE = medium(MediaRole.REFERENCE, MediaKind.IMAGE, "cup.png")

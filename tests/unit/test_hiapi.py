@@ -87,6 +87,7 @@ MINI, STANDARD = capabilities(), standard_capabilities()
 def medium(role: MediaRole, url: str, kind: MediaKind = MediaKind.IMAGE) -> Medium:
     return Medium(role=role, kind=kind, url=url)
 
+
 FIRST, LAST = medium(MediaRole.FIRST, "https://x.example/a.png"), medium(MediaRole.LAST, "https://x.example/b.png")
 PICTURES = tuple(medium(MediaRole.REFERENCE, f"https://x.example/{number}.png") for number in range(9))
 FILMS = tuple(medium(MediaRole.REFERENCE, f"https://x.example/{number}.mp4", MediaKind.VIDEO) for number in range(3))

@@ -44,6 +44,7 @@ fixture, loaded, ordered, seen, vendor = MUAPI.fixture, MUAPI.loaded, MUAPI.orde
 def picture(role: MediaRole, name: str) -> Medium:
     return Medium(role=role, kind=MediaKind.IMAGE, url=f"https://files.example/{name}")
 
+
 FIRST, LAST = picture(MediaRole.FIRST, "first.png"), picture(MediaRole.LAST, "last.png")
 REFERENCES = (
     picture(MediaRole.REFERENCE, "panda.png"),

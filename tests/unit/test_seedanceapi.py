@@ -48,6 +48,7 @@ task, vendor = SEEDANCEAPI.task, SEEDANCEAPI.at
 def references(*names: str) -> tuple[Medium, ...]:
     return tuple(medium(MediaRole.REFERENCE, name) for name in names)
 
+
 FIRST, LAST = medium(MediaRole.FIRST, "mug.png"), medium(MediaRole.LAST, "end.png")
 
 
