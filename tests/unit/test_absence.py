@@ -24,7 +24,7 @@ from bot.services.ordering import Ordering
 from bot.services.rendering import Rendering
 from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
-from tests.unit.test_ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk, notes
+from tests.support.ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk, notes
 
 LIFETIME = capabilities().output_lifetime
 

@@ -28,7 +28,7 @@ from bot.ports import (
 from bot.providers.hiapi import OUTPUT_LIFETIME
 from bot.services.callbacks import Callbacks, Heard
 from handlers.blocks.states import explain
-from tests.unit.test_ordering import CHANNEL, LOST, PRICE, SENDER, Desk, ScriptedProvider, desk, notes
+from tests.support.ordering import CHANNEL, LOST, PRICE, SENDER, Desk, ScriptedProvider, desk, notes
 
 READY = TaskFinished(url="https://cdn.example/1.mp4", expires_at=None)
 BODY = b'{"task": "tk-1"}'

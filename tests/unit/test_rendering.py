@@ -18,9 +18,9 @@ from bot.services.bench import Later
 from bot.services.circuit import Lane
 from bot.services.looking import Looking
 from tests.support.clock import SettableClock
+from tests.support.ordering import Desk, desk
 from tests.support.values import a_job, capabilities
 from tests.support.vendors import Declared
-from tests.unit.test_ordering import Desk, desk
 
 GAP = timedelta(seconds=1)
 STOPPED = Failure(kind=FailureKind.PROVIDER, detail="cancelled")
