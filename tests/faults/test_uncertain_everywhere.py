@@ -96,6 +96,7 @@ def each_clip_is_its_own(history: History) -> None:
     assert [clip for clip in history.clips if prompts[clip.task_id] not in cards[clip.thread_ts or ""]] == []
 
 
+@pytest.mark.row("F26", "F27")
 async def test_a_lost_answer_is_one_charge_at_every_provider_and_a_clip_or_a_question(rig: Rig) -> None:
     before = await counted(rig, "create")
     replays = await counted(rig, "replayed")
@@ -140,6 +141,7 @@ async def test_a_lost_answer_is_one_charge_at_every_provider_and_a_clip_or_a_que
     assert (sums["held_micro_usd"], sums["settled_micro_usd"]) == (held, settled)
 
 
+@pytest.mark.row("F22", "F23")
 @pytest.mark.parametrize("phase", ["amid", pytest.param("before", marks=pytest.mark.storm)])
 async def test_a_kill_while_every_provider_has_an_order_in_hand(rig: Rig, phase: str) -> None:
     """All five POSTs are under way when the bot dies: processed, or only read. What is keyed is sent again and made

@@ -298,6 +298,7 @@ def test_prices_are_the_pages_and_assumed_where_there_is_none(
 # --- what became of an order -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize(
     "name",
@@ -322,6 +323,7 @@ def test_an_order_told_to_poll_elsewhere_keeps_the_way() -> None:
     assert job_of(JOB) == JOB
 
 
+@pytest.mark.row("F29")
 def test_an_id_that_is_a_number_is_an_id() -> None:
     assert ordered(200, {"job_id": 42}) == OrderAccepted(task_id="42")
     assert ordered(200, {"job_id": None, "id": f" {JOB} "}) == OrderAccepted(task_id=JOB)
@@ -391,6 +393,7 @@ def test_no_poll_url_makes_the_decoder_stumble_or_leave_the_host(poll_url: str) 
     assert ordered(200, {"poll_url": poll_url, "job_id": JOB}) == OrderAccepted(task_id=path or JOB)
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize(
     "body",

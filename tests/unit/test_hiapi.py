@@ -302,15 +302,18 @@ def test_the_operator_may_distrust_the_key() -> None:
 # --- what became of an order -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_an_order_with_an_id_is_accepted(status: int) -> None:
     assert ordered(status, fixture("order_accepted")) == OrderAccepted(task_id=TASK)
 
 
+@pytest.mark.row("F29")
 def test_an_id_that_is_a_number_is_an_id() -> None:
     assert ordered(200, {"data": {"taskId": 42}}) == OrderAccepted(task_id="42")
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize(
     "body",

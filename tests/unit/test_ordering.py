@@ -443,6 +443,7 @@ async def test_an_intention_found_without_an_answer_is_uncertain_where_the_key_p
         assert one.provider.orders == []
 
 
+@pytest.mark.row("F37")
 async def test_a_key_is_not_relied_upon_longer_than_the_provider_remembers_it() -> None:
     async with desk(LOST, TAKEN) as one:
         await one.submit()
@@ -454,6 +455,7 @@ async def test_a_key_is_not_relied_upon_longer_than_the_provider_remembers_it() 
         assert len(one.provider.orders) == 1
 
 
+@pytest.mark.row("F36")
 @pytest.mark.jobs_set_by_hand(reason="the other clip is a copy, and nothing was held for it")
 async def test_a_task_that_another_clip_has_is_never_adopted() -> None:
     """Delivering one person's clip to another would be worse than asking people."""
@@ -761,6 +763,7 @@ async def test_an_uncertain_job_frees_its_persons_place() -> None:
 # --- money that is gone ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F14")
 @pytest.mark.parametrize(
     ("caps", "later"),
     [
@@ -1040,6 +1043,7 @@ async def test_a_lost_answer_is_found_by_a_callback_and_adopted_when_the_provide
         assert len(one.provider.orders) == 1
 
 
+@pytest.mark.row("F38")
 async def test_a_callback_before_the_end_of_an_order_spares_it_from_being_uncertain() -> None:
     async with desk(LOST, idempotent=False) as one:
         await one.ordering._intend(await one.job(), (await one.job()).recipe)
