@@ -62,6 +62,22 @@ async def test_the_promote_button_works_once_however_often_it_is_pressed(play: S
     assert await payer_of(play, "a tram in Lisbon", 2) == await play.person_id("chloe")
 
 
+@pytest.mark.row("F79")
+async def test_two_people_and_three_changes_of_mind_at_once_make_one_final(play: Stage) -> None:
+    clip = await draft(play, "a lantern")
+    await play.studio.react("chloe", clip, "rocket")
+    await play.studio.react("ben", clip, "rocket")
+    for _ in range(3):
+        await play.studio.react("ben", clip, "rocket", remove=True)
+        await play.studio.react("ben", clip, "rocket")
+    await clips_of(play, clip, 2)
+    await heard(play)
+    await play.at_rest("a lantern")
+
+    assert [job["state"] for job in jobs_of(play, "a lantern")] == ["delivered"] * 2
+    assert await spent(play, "a lantern") == DRAFT + FINAL
+
+
 @pytest.mark.row("F81")
 async def test_a_rocket_before_the_bot_knows_the_message_is_not_lost(play: Stage) -> None:
     """The clip stands in the thread while Slack keeps the bot waiting for its message; the reaction comes then."""

@@ -1029,6 +1029,28 @@ async def test_an_order_says_where_its_end_may_be_told_and_no_two_say_the_same()
         assert len(set(urls)) == 2
 
 
+@pytest.mark.row("F22")
+async def test_an_uncertain_order_of_which_nobody_speaks_is_counted_as_spent_in_the_end() -> None:
+    """As long as the provider would have its clip, it may still be heard of; its money is not free before or after."""
+    async with desk(LOST, idempotent=False) as one:
+        await one.submit()
+        (can,) = one.provider.capabilities
+        one.clock.advance(can.output_lifetime.total_seconds() - 1)
+        await one.ordering.watch(await one.job(), await one.ask())
+        assert (await one.job()).state is State.UNCERTAIN
+        one.clock.advance(1)
+
+        await one.ordering.watch(await one.job(), await one.ask())
+
+        job = await one.job()
+        assert job.failure is not None
+        assert (job.state, job.failure.kind) == (State.FAILED, FailureKind.COUNTED_AS_SPENT)
+        async with one.storage.read() as tx:
+            entries = await tx.ledger.entries()
+        assert sum(entry.settled_micro_usd for entry in entries) == job.price_micro_usd
+        assert len(one.provider.orders) == 1
+
+
 async def test_a_lost_answer_is_found_by_a_callback_and_adopted_when_the_provider_has_the_task() -> None:
     async with desk(LOST, idempotent=False) as one:
         uncertain = await one.submit()
