@@ -116,7 +116,8 @@ async def test_f18_what_is_no_usable_file_is_refused_before_anything_is_ordered(
 
 
 @row("F20")
-@pytest.mark.parametrize("status", [429, pytest.param(503, marks=storm)])
+@storm
+@pytest.mark.parametrize("status", [429, 503])
 async def test_f20_uploads_that_never_go_through_end_in_words_and_free(
     rig_of: RigOf, tmp_path: Path, status: int
 ) -> None:

@@ -63,7 +63,8 @@ async def start(rig: Rig) -> None:
 
 
 @row("F21")
-@pytest.mark.parametrize("how", ["refused", pytest.param("name", marks=storm), pytest.param("tls", marks=storm)])
+@storm
+@pytest.mark.parametrize("how", ["refused", "name", "tls"])
 async def test_f21_what_reached_nobody_is_sent_until_it_reaches_somebody(rig: Rig, how: str) -> None:
     """Three tries at a port where nobody listens, at a name without an address, and with somebody who does not speak
     TLS; then the operator mends the address."""
@@ -312,7 +313,8 @@ REFUSALS: Mapping[int, tuple[str, str]] = {
 
 
 @row("F32")
-@pytest.mark.parametrize("provider", ["hiapi", *(pytest.param(name, marks=storm) for name in PROVIDERS[1:])])
+@storm
+@pytest.mark.parametrize("provider", PROVIDERS)
 async def test_f32_a_refused_order_is_told_in_its_class_and_frees_its_money(rig_of: RigOf, provider: str) -> None:
     rig = await rig_of(provider)
     await rig.start(CONFIRM_ABOVE_USD="9", MAX_RUNNING_PER_PERSON="30", PROVIDER_CONCURRENCY="30", ADMIN_USERS="")
