@@ -47,8 +47,17 @@ def prompt_of(rig: Rig, word: str, provider: str) -> str:
 async def order(rig: Rig, word: str, providers: Iterable[str] = PROVIDERS) -> None:
     """The same clip of each of these providers, all at once."""
     lines = [f"/clip {prompt_of(rig, word, name)} --provider {name}" for name in providers]
-    answers = await asyncio.gather(*(rig.studio.slash("maya", line, channel=rig.channel) for line in lines))
-    assert all(answer["acked"] for answer in answers)
+    await asyncio.gather(*(_until_taken(rig, line) for line in lines))
+
+
+async def _until_taken(rig: Rig, line: str) -> None:
+    """On a slow machine so many at once may be too many to be written within Slack's three seconds: who is told that
+    nothing was accepted types it again."""
+    while True:
+        answer = await rig.studio.slash("maya", line, channel=rig.channel)
+        assert answer["acked"], answer
+        if "nothing was accepted" not in answer["payload"]["text"]:
+            return
 
 
 async def harm(rig: Rig, word: str, providers: Iterable[str], how: Harm) -> None:
