@@ -108,6 +108,7 @@ def test_the_same_recipe_gives_the_same_plain_bytes(adapter: Adapter, prompt: st
 # --- what became of an order -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F29")
 @everyone
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_an_order_with_an_id_is_accepted(adapter: Adapter, status: int) -> None:

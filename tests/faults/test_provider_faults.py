@@ -31,6 +31,7 @@ BUSY_FORMS: Mapping[str, str | Callable[[], str] | None] = {
 # --- refused at the order --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F30")
 @pytest.mark.parametrize("form", [pytest.param(one, marks=storm, id=one) for one in BUSY_FORMS])
 async def test_a_busy_provider_is_waited_for_whatever_it_says(rig: Rig, form: str) -> None:
     value = BUSY_FORMS[form]
@@ -42,6 +43,7 @@ async def test_a_busy_provider_is_waited_for_whatever_it_says(rig: Rig, form: st
     assert await rig.posts() - posts == 2
 
 
+@pytest.mark.row("F30")
 @storm
 async def test_while_a_busy_provider_is_waited_for_the_card_says_so(rig: Rig) -> None:
     await rig.start()
@@ -51,6 +53,7 @@ async def test_while_a_busy_provider_is_waited_for_the_card_says_so(rig: Rig) ->
     await rig.delivered()
 
 
+@pytest.mark.row("F31")
 @storm
 async def test_an_empty_account_is_waited_for_with_one_order_at_a_time(rig: Rig) -> None:
     """402: three asks wait, nothing is held, the provider is probed and not stormed; after a top-up all start."""
@@ -65,6 +68,7 @@ async def test_an_empty_account_is_waited_for_with_one_order_at_a_time(rig: Rig)
     await _topped_up(rig, asks=3)
 
 
+@pytest.mark.row("F32")
 @storm
 async def test_a_refused_key_is_waited_for_and_mended(rig: Rig) -> None:
     posts = await rig.posts()
@@ -185,6 +189,7 @@ async def test_a_task_that_the_provider_forgot_is_said_to_be_charged(rig: Rig) -
     await rig.books_balance(await rig.check(clips=0, charges=1))
 
 
+@pytest.mark.row("F36")
 @storm
 async def test_a_task_id_that_another_clip_has_is_not_believed(rig: Rig) -> None:
     """Its clip would be the other's: it is uncertain, and the other is delivered once."""
@@ -195,6 +200,7 @@ async def test_a_task_id_that_another_clip_has_is_not_believed(rig: Rig) -> None
     await rig.accepted("second")
     await rig.says("*uncertain*")
     await rig.check(clips=1, charges=2, asks=2)
+    assert "order.foreign_task" in rig.bot.log()
 
 
 # --- while it is asked -----------------------------------------------------------------------------------------------

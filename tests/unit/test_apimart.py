@@ -171,12 +171,14 @@ def test_models_keys_and_callbacks_are_the_operators_to_choose() -> None:
 # --- what became of an order -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize("name", ["guide", "guide_job", "versioned"])
 def test_an_order_with_an_id_is_accepted_in_every_shape(name: str, status: int) -> None:
     assert ordered(status, fixture(f"order_accepted_{name}")) == ACCEPTED
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize(
     "body",
     [
@@ -193,6 +195,7 @@ def test_an_id_is_found_where_it_may_stand(body: object) -> None:
     assert ordered(200, body) == ACCEPTED
 
 
+@pytest.mark.row("F29")
 def test_an_id_that_is_a_number_is_an_id() -> None:
     assert ordered(200, {"data": [{"task_id": 42}]}) == replace(ACCEPTED, task_id="42")
 
@@ -201,6 +204,7 @@ def test_a_task_that_is_finished_at_once_says_what_it_cost() -> None:
     assert ordered(200, fixture("order_accepted_at_once")) == replace(ACCEPTED, cost_micro_usd=405_000)
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize(
     "body",

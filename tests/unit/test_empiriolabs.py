@@ -193,6 +193,7 @@ def test_prices_are_the_pages_and_assumed_where_there_is_none(
 # --- what became of an order -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize(
     "name",
@@ -216,6 +217,7 @@ def test_an_order_told_to_poll_elsewhere_keeps_the_way() -> None:
     assert job_of(JOB) == JOB
 
 
+@pytest.mark.row("F29")
 def test_an_id_that_is_a_number_is_an_id() -> None:
     assert ordered(200, {"job_id": 42}) == OrderAccepted(task_id="42")
     assert ordered(200, {"job_id": None, "id": f" {JOB} "}) == OrderAccepted(task_id=JOB)
@@ -227,6 +229,7 @@ def test_a_job_that_has_a_name_may_be_charged_but_a_requests_id_is_none() -> Non
     assert isinstance(ordered(200, error | {"id": "req-7"}), OrderRefused)
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize(
     "body",

@@ -114,6 +114,7 @@ async def test_an_upload_that_fails_is_tried_again_with_nothing_ordered(tmp_path
         assert await bench.money(job) == [(EntryKind.HOLD, "muapi")]
 
 
+@pytest.mark.row("F20")
 async def test_uploads_that_never_go_through_end_the_job_for_free(tmp_path: Path) -> None:
     async with workbench(tmp_path) as bench:
         bench.muapi.outcomes = [UploadFailed(why="502") for _ in range(10)]

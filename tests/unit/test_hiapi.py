@@ -258,10 +258,12 @@ def test_the_operator_may_distrust_the_key() -> None:
 # --- what became of an order -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F29")
 def test_an_id_that_is_a_number_is_an_id() -> None:
     assert ordered(200, {"data": {"taskId": 42}}) == OrderAccepted(task_id="42")
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize(
     "body",

@@ -161,6 +161,7 @@ def test_every_tier_has_a_published_price_in_all_its_resolutions(can: Capabiliti
 # --- what became of an order -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize(
     ("name", "job"),
@@ -174,11 +175,13 @@ def test_an_order_with_an_id_is_accepted(status: int, name: str, job: str) -> No
     assert ordered(status, fixture(name)) == OrderAccepted(task_id=job)
 
 
+@pytest.mark.row("F29")
 def test_an_id_that_is_a_number_is_an_id() -> None:
     assert ordered(200, {"id": 42}) == OrderAccepted(task_id="42")
     assert ordered(200, {"request_id": None, "id": " job_1 "}) == OrderAccepted(task_id="job_1")
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize(
     "body",

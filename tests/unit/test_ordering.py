@@ -145,6 +145,7 @@ async def test_an_intention_found_without_an_answer_is_uncertain_where_the_key_p
         assert one.provider.orders == []
 
 
+@pytest.mark.row("F37")
 async def test_a_key_is_not_relied_upon_longer_than_the_provider_remembers_it() -> None:
     async with desk(LOST, TAKEN) as one:
         await one.submit()
@@ -156,6 +157,7 @@ async def test_a_key_is_not_relied_upon_longer_than_the_provider_remembers_it() 
         assert len(one.provider.orders) == 1
 
 
+@pytest.mark.row("F36")
 @pytest.mark.jobs_set_by_hand(reason="the other clip is a copy, and nothing was held for it")
 async def test_a_task_that_another_clip_has_is_never_adopted() -> None:
     """Delivering one person's clip to another would be worse than asking people."""
@@ -283,3 +285,25 @@ async def test_money_that_is_gone_when_credit_is_back_says_when_there_is_some_ag
             detail="This would cost $0.57 at an assumed price, and $0.03 of $0.60 is left for this channel for the "
             "month. The cap renews 2026-12-01 00:00 UTC.",
         )
+
+
+@pytest.mark.row("F22")
+async def test_an_uncertain_order_of_which_nobody_speaks_is_counted_as_spent_in_the_end() -> None:
+    """As long as the provider would have its clip, it may still be heard of; its money is not free before or after."""
+    async with desk(LOST, idempotent=False) as one:
+        await one.submit()
+        (can,) = one.provider.capabilities
+        one.clock.advance(can.output_lifetime.total_seconds() - 1)
+        await one.ordering.watch(await one.job(), await one.ask())
+        assert (await one.job()).state is State.UNCERTAIN
+        one.clock.advance(1)
+
+        await one.ordering.watch(await one.job(), await one.ask())
+
+        job = await one.job()
+        assert job.failure is not None
+        assert (job.state, job.failure.kind) == (State.FAILED, FailureKind.COUNTED_AS_SPENT)
+        async with one.storage.read() as tx:
+            entries = await tx.ledger.entries()
+        assert sum(entry.settled_micro_usd for entry in entries) == job.price_micro_usd
+        assert len(one.provider.orders) == 1

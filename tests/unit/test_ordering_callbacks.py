@@ -55,6 +55,7 @@ async def test_a_lost_answer_is_found_by_a_callback_and_adopted_when_the_provide
         assert len(one.provider.orders) == 1
 
 
+@pytest.mark.row("F38")
 async def test_a_callback_before_the_end_of_an_order_spares_it_from_being_uncertain() -> None:
     async with desk(LOST, idempotent=False) as one:
         await one.ordering._intend(await one.job(), (await one.job()).recipe)

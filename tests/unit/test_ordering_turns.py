@@ -197,6 +197,7 @@ async def test_an_uncertain_job_frees_its_persons_place() -> None:
 # --- money that is gone ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F14")
 @pytest.mark.parametrize(
     ("caps", "later"),
     [

@@ -229,6 +229,7 @@ def test_prices_are_the_documents_whole_credits(changes: dict[str, Any], credits
 # --- what became of an order -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202])
 @pytest.mark.parametrize("name", ["order_accepted_live", "order_accepted_id_alone"])
 def test_an_order_with_an_id_is_accepted_in_either_dialect(status: int, name: str) -> None:
@@ -260,6 +261,7 @@ def test_credits_are_read_to_the_micro_dollar_or_not_at_all(taken: object, micro
     assert seen(200, body) == TaskFinished(url=CLIP, expires_at=None, cost_micro_usd=micro_usd)
 
 
+@pytest.mark.row("F29")
 def test_an_id_that_is_a_number_is_an_id() -> None:
     assert ordered(200, {"code": 200, "data": {"task_id": 42}}) == OrderAccepted(task_id="42")
     assert ordered(200, {"data": {"task_id": None}, "task_id": f" {TASK} "}) == OrderAccepted(task_id=TASK)
@@ -271,6 +273,7 @@ def test_a_task_that_has_a_name_may_be_charged_whatever_else_is_said() -> None:
     assert isinstance(ordered(200, {"code": 402, "message": "no", "id": "request-7"}), OrderRefused)
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize(
     "body",

@@ -121,6 +121,7 @@ async def test_a_photograph_of_a_phone_has_its_type_a_little_later(rig: Rig) -> 
     assert (await rig.files.describe(file_id)).kind is MediaKind.IMAGE
 
 
+@pytest.mark.row("F17")
 async def test_a_file_of_another_organisation_is_known_by_its_id(rig: Rig) -> None:
     file_id = await rig.put("agency.png", user="olga")
     (message,) = await rig.studio.messages()
@@ -142,6 +143,7 @@ async def test_a_file_of_another_organisation_is_known_by_its_id(rig: Rig) -> No
 # --- what is not -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F17")
 async def test_what_cannot_be_had_says_why_and_what_to_do(rig: Rig) -> None:
     studio, describe = rig.studio, rig.files.describe
     drive = await studio.post(
@@ -257,6 +259,7 @@ async def test_of_a_public_file_it_is_waited_for_slacks_word_on_who_asks() -> No
         assert (await unavailable(files.describe("F1", asker)))[0] is Unavailable.NO_ACCESS
 
 
+@pytest.mark.row("F16")
 async def test_a_login_page_is_no_file(rig: Rig) -> None:
     """However it comes: by a redirect, since the token lost its scope; as the answer itself; or as 404."""
     file = await rig.files.describe(await rig.put("mug.png"))
@@ -274,6 +277,7 @@ async def test_a_login_page_is_no_file(rig: Rig) -> None:
     assert await unavailable(rig.read(file)) == (Unavailable.GONE, "mug.png was deleted from Slack.")
 
 
+@pytest.mark.row("F18")
 async def test_what_is_too_large_is_not_begun_or_not_ended(rig: Rig) -> None:
     file = await rig.files.describe(await rig.put("film.mov"))
     with pytest.raises(FileTooLarge, match=r"^film\.mov has 16,384 bytes; at most 16,383 bytes can be taken\."):
