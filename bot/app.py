@@ -28,6 +28,7 @@ from bot.services.configuring import Configuring
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.gathering import Gathering
+from bot.services.housekeeping import SWEEP_EVERY_SECONDS, Housekeeping
 from bot.services.intake import Intake
 from bot.services.lease import RENEW_EVERY_SECONDS, Lease
 from bot.services.policies import Policies
@@ -238,7 +239,11 @@ async def _open_database(settings: Settings, policy: Policy, stack: contextlib.A
 async def _work(program: _Program, stop: asyncio.Event) -> None:
     """The loops; on stop, listening and submitting end first, then everything."""
     runner, lease = program.runner, program.lease
-    ticks = start_ticks(wake=runner.wake, renew=lease.renew, renew_every=RENEW_EVERY_SECONDS)
+    housekeeping = Housekeeping(storage=program.storage, clock=SystemClock())
+    ticks = start_ticks(
+        wake=runner.wake,
+        every={"renew": (lease.renew, RENEW_EVERY_SECONDS), "sweep": (housekeeping.sweep, SWEEP_EVERY_SECONDS)},
+    )
     working = asyncio.create_task(runner.run(), name="runner")
     listening = asyncio.create_task(_listen(program), name="slack")
     standing = asyncio.create_task(_stand_with(program.emulated), name="emulation")
