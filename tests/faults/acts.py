@@ -7,7 +7,7 @@ import asyncio
 import resource
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -55,9 +55,8 @@ async def lock(player: "Player", seconds: float) -> None:
 
 async def fill(player: "Player", seconds: float) -> None:
     """The disk is full: no file of the bot's grows."""
-    if player.rig.bot.running():
-        with full_disk(player.rig):
-            await asyncio.sleep(seconds)
+    with full_disk(player.rig):
+        await asyncio.sleep(seconds)
 
 
 async def slack_away(player: "Player", seconds: float) -> None:
@@ -97,10 +96,11 @@ async def archive(player: "Player", seconds: float) -> None:
 
 
 async def delete_card(player: "Player", seconds: float) -> None:
-    """Maya deletes the card."""
+    """Maya deletes the card, while something is still to be said on it."""
     state = await player.rig.studio.get("/state", channel=player.rig.channel, deliveries=1)
     for card in cards_of(standing(state, player.rig.channel))[:1]:
-        await player.rig.studio.delete("maya", card.ts, channel=player.rig.channel)
+        if not card.ended:
+            await player.rig.studio.delete("maya", card.ts, channel=player.rig.channel)
 
 
 async def ask_again(player: "Player", seconds: float) -> None:
@@ -162,11 +162,12 @@ def locked(rig: Rig) -> Iterator[None]:
 def full_disk(rig: Rig) -> Iterator[None]:
     """The system refuses the bot every write past the present end of its write-ahead log."""
     kind, pid = resource.RLIMIT_FSIZE, rig.bot.pid
-    room = resource.prlimit(pid, kind)
     journal = rig.bot.database.with_name(f"{rig.bot.database.name}-wal")
-    resource.prlimit(pid, kind, (journal.stat().st_size, room[1]))
+    with suppress(ProcessLookupError):  # another fault may have killed it; whoever is started next has room
+        room = resource.prlimit(pid, kind)
+        resource.prlimit(pid, kind, (journal.stat().st_size if journal.exists() else 0, room[1]))
     try:
         yield
     finally:
-        if rig.bot.running() and rig.bot.pid == pid:
+        with suppress(ProcessLookupError):
             resource.prlimit(pid, kind, room)

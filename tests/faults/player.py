@@ -55,8 +55,10 @@ class Player:
         self._seen: set[int] = set()
         self._struck = 0
         self._moved = 0
+        self._restarts = 0
         self._progress: list[float] = []
         self._crashes: list[str] = []
+        self._skipped: list[str] = []
         self._expected_exit = -9
         self._deadline = 0.0
 
@@ -97,6 +99,8 @@ class Player:
             return {"channel": self.rig.channel_id}
         if point == "slack:files.completeUploadExternal":
             return {"channel_id": self.rig.channel_id}
+        if point == "slack:envelope":
+            return {"type": "slash_commands"}
         return {} if point.startswith("slack:") else {"prompt": self.rig.marker}
 
     async def _next_death(self) -> None:
@@ -122,21 +126,26 @@ class Player:
 
     async def _act(self) -> None:
         for act in self.script.acts:
-            await self.until(act.moment)
-            await perform(self, act)
+            if await self.until(act.moment):
+                await perform(self, act)
+            else:
+                self._skipped.append(act.name)
         if any(fault.times < 0 for fault in self.script.faults):
             await asyncio.sleep(self.script.heal_after)
             await self._note_what_struck()
             await self.rig.studio.heal()
 
-    async def until(self, moment: Moment) -> None:
-        """Wait until the ask is taken, its card stands, or its order is charged; no longer than a minute, since a fault
-        may keep that from happening."""
+    async def until(self, moment: Moment) -> bool:
+        """Wait until the ask is taken, its card stands, or its order is charged. False when a fault keeps that from
+        happening: the ask is over before, or a minute is."""
         deadline = time.monotonic() + PROMISE_SECONDS
         while moment != "asked" and time.monotonic() < deadline:
             if (await self._history()).charges if moment == "charged" else await self._cards():
-                return
+                return True
+            if (await self._look()).clean:
+                return False
             await asyncio.sleep(_GLANCE_SECONDS)
+        return moment == "asked"
 
     def exits(self, code: int) -> None:
         """The bot is about to be ended in another way than by SIGKILL."""
@@ -184,6 +193,7 @@ class Player:
             self._struck += 1
             await self._next_death()
         self._deadline = time.monotonic() + self.script.heal_after + PROMISE_SECONDS + SHARE_SECONDS
+        self._restarts += 1
         before = await self._effects()
         await self.rig.bot.start()
         await self.rig.studio.bot_is(self.rig.bot.pid)
@@ -290,8 +300,9 @@ class Player:
             verdict=Verdict(broken=broken),
             struck=self._struck,
             moved=self._moved,
+            restarts=self._restarts,
             progress=tuple(self._progress),
-            idle=tuple(fault.name for rule, fault in self._rules.items() if rule not in self._seen),
+            idle=(*self._skipped, *(fault.name for rule, fault in self._rules.items() if rule not in self._seen)),
             seconds=time.monotonic() - self.began,
             all_delivered={word for card in history.cards for word in card.rows.values()} == {"delivered"},
         )

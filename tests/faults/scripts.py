@@ -73,6 +73,7 @@ class Played:
     verdict: Verdict
     struck: int
     moved: int
+    restarts: int
     progress: tuple[float, ...]
     idle: tuple[str, ...]
     seconds: float
@@ -81,7 +82,7 @@ class Played:
     def figures(self) -> Json:
         """What the storm's summary adds up."""
         return {
-            "kills": self.struck,
+            "restarts": self.restarts,
             "moved": self.moved,
             "idle": len(self.idle),
             "seconds": self.seconds,

@@ -32,7 +32,7 @@ class Family:
     """What the scripts of one family came to."""
 
     played: int = 0
-    kills: int = 0
+    restarts: int = 0
     moved: int = 0
     idle: int = 0
     seconds: float = 0.0
@@ -72,7 +72,7 @@ class Storm:
         figures = said.get("figures")
         if figures is None:
             return
-        for name in ("kills", "moved", "idle"):
+        for name in ("restarts", "moved", "idle"):
             setattr(family, name, getattr(family, name) + figures[name])
         family.seconds += figures["seconds"]
         family.progress += figures["progress"]
@@ -94,7 +94,7 @@ class Storm:
     def markdown(self) -> str:
         """A row for each family, then the names of what failed."""
         columns = [one.value for one in Column]
-        heads = ["scripts", "kills", "moved", "idle", *columns, "failed", "s each", "first progress, median / most"]
+        heads = ["scripts", "restarts", "moved", "idle", *columns, "failed", "s each", "first progress, median / most"]
         lines = [
             f"Seed {self.seed}: `make storm SEED={self.seed}` plays the same.",
             "",
@@ -102,7 +102,7 @@ class Storm:
             f"|---|{'---:|' * len(heads)}",
         ]
         for name, one in sorted(self._families.items()):
-            figures = [one.played, one.kills, one.moved, one.idle, *(one.columns[column] for column in columns)]
+            figures = [one.played, one.restarts, one.moved, one.idle, *(one.columns[column] for column in columns)]
             each = f"{one.seconds / one.played:.1f}"
             cells = [*map(str, figures), str(len(one.failed)), each, _spread(one.progress)]
             lines.append(f"| {name} | {' | '.join(cells)} |")
