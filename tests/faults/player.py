@@ -224,7 +224,7 @@ class Player:
         requests = await self.rig.studio.get(f"/providers/{self.script.provider}/requests")
         greetings = ("auth.test", "apps.connections.open")
         # What the provider calls is its own doing.
-        asked = sum(count for kind, count in requests.items() if kind != "callback")
+        asked = sum(int(count) for kind, count in requests.items() if kind != "callback")
         return sum(call["method"] not in greetings for call in calls) + asked
 
     async def _dying(self) -> None:
