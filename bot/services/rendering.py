@@ -198,11 +198,16 @@ class Rendering:
             )
 
     async def _renew_link(self, job: Job) -> StepResult:
-        """The link is dead: a fresh look at the task may give a living one. Dead for good only when the output's own
-        time is over."""
+        """The link is dead: a fresh look at the task may give a living one, which is fetched at once unless others were
+        dead before it. Dead for good only when the output's own time is over."""
         report = await self.bench.look(job.provider, job.task_id or "")
         if isinstance(report, TaskFinished) and report.url != job.output_url:
-            return await self._move(job, LinkRenewed(url=report.url, expires_at=self._expiry(job, report)))
+            # Some sign each look anew: a link that differs proves nothing yet.
+            wait = self._fetch_gap(job.tries) if job.tries else timedelta()
+            renewed = LinkRenewed(
+                url=report.url, expires_at=self._expiry(job, report), due_at=self.bench.clock.now() + wait
+            )
+            return await self._move(job, renewed)
         if self.bench.clock.now() >= self._end_of_output(job):
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
         if isinstance(report, TaskMissing | TaskFailed) and job.tries >= 3:
@@ -247,9 +252,12 @@ class Rendering:
         return await self._move(job, event, detail=kind.value)
 
     async def _hindered(self, job: Job, trouble: Trouble, detail: str) -> Job:
-        wait = backoff(job.tries + 1, self.bench.clock.chance(), ceiling=_FETCH_CEILING_SECONDS)
+        wait = self._fetch_gap(job.tries + 1)
         log.warning("clip.not_fetched", job=job.id, trouble=trouble.value, detail=detail, tries=job.tries + 1)
         return await self._move(job, Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble), detail=detail)
+
+    def _fetch_gap(self, tries: int) -> timedelta:
+        return backoff(tries, self.bench.clock.chance(), ceiling=_FETCH_CEILING_SECONDS)
 
     async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
         return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
