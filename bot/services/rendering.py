@@ -48,8 +48,11 @@ _FETCH_CEILING_SECONDS = 30.0
 
 @dataclass
 class _Watch:
-    """What this process saw of one task; forgotten with the process, and rightly so."""
+    """What this process saw of one task; forgotten with the process, and rightly so. It has watched it since ``begun``,
+    by the monotonic clock, and the task had rendered for ``waited`` then."""
 
+    begun: float
+    waited: timedelta
     unreadable: int = 0
     missing_since: float | None = None
     called: bool = False
@@ -72,7 +75,7 @@ class Rendering:
         """Ask once how the task is; an unchanged answer writes nothing."""
         if quiet := self.bench.circuit.wait(job.provider, Lane.LOOKS):
             return Later(seconds=quiet)
-        watch = self._watches.setdefault(job.id, _Watch())
+        watch = self._watch(job)
         if job.cancel_by and not watch.stop_asked:
             await self._ask_to_stop(job, watch)
         gap, alone, watch.called = poll_gap(timedelta(0), self.bench.policy.poll_interval), watch.called, False
@@ -88,7 +91,7 @@ class Rendering:
     def called_about(self, job: Job) -> None:
         """Somebody says that there is news of the job's task: it is believed only so far that it is worth a look."""
         if job.state in {State.RENDERING, State.LATE}:
-            self._watches.setdefault(job.id, _Watch()).called = True
+            self._watch(job).called = True
 
     def let_go(self, job: Job) -> None:
         """Another process looks at the job's task now, or nobody does."""
@@ -129,12 +132,13 @@ class Rendering:
                 gap = throttle_wait(wait, watch.unreadable, self.bench.clock.chance())
                 if wait is not None:
                     self.bench.circuit.slow(job.provider, Lane.LOOKS, gap.total_seconds())
-                return await self._still(job, gap)
+                return await self._still(job, gap, watch)
             case TaskRunning(odd=odd):
                 watch.unreadable = 0
                 if odd:
                     self._warn_once(watch, job, f"unknown status {odd}")
-                return await self._still(job, poll_gap(self._waited(job), self.bench.policy.poll_interval))
+                gap = poll_gap(self._waited(watch), self.bench.policy.poll_interval)
+                return await self._still(job, gap, watch)
 
     async def _after_missing(self, job: Job, watch: _Watch) -> StepResult:
         """A task may not be found at once after it was taken; one that stays unknown is lost, and was charged."""
@@ -145,22 +149,23 @@ class Rendering:
         log.error("task.lost", job=job.id, provider=job.provider, task=job.task_id)
         return await self._write_off(job, FailureKind.TASK_LOST)
 
-    async def _still(self, job: Job, gap: timedelta) -> StepResult:
+    async def _still(self, job: Job, gap: timedelta, watch: _Watch) -> StepResult:
         """No end yet: late after the limit, and given up when its output would have expired."""
+        waited = self._waited(watch)
         if job.state is State.LATE:
-            if self.bench.clock.now() >= self._end_of_output(job):
+            if waited >= self._lifetime(job):
                 return await self._write_off(job, FailureKind.COUNTED_AS_SPENT)
             return Later(seconds=max(gap, LATE_GAP).total_seconds())
-        if self._waited(job) >= self.bench.policy.job_timeout:
+        if waited >= self.bench.policy.job_timeout:
             return await self._move(job, Overdue(due_at=self.bench.clock.now() + LATE_GAP))
         return Later(seconds=gap.total_seconds())
 
     # --- DOWNLOADING -------------------------------------------------------------------------------------------------
 
     async def fetch(self, job: Job, _: Ask) -> StepResult:
-        """Bring the clip to our storage, whole, before anything is shown."""
-        expires = job.output_expires_at
-        if job.output_url is None or (expires is not None and self.bench.clock.now() >= expires):
+        """Bring the clip to our storage, whole, before anything is shown. Whether a link is dead, who serves it says,
+        and not our clock; behind one whose time is over nothing is waited for."""
+        if job.output_url is None:
             return await self._renew_link(job)
         try:
             clip = await self._download(job, job.output_url)
@@ -169,10 +174,11 @@ class Rendering:
         except ClipTooLarge as error:
             due = self.bench.clock.now() + LARGE_CLIP_GAP
             return await self._move(job, Hindered(due_at=due, trouble=Trouble.TOO_LARGE), detail=str(error))
-        except NotAnMP4 as error:
-            return await self._hindered(job, Trouble.NOT_A_CLIP, str(error))
-        except FetchError as error:
-            return await self._hindered(job, Trouble.DOWNLOAD_FAILS, str(error))
+        except (NotAnMP4, FetchError) as error:
+            if job.output_expires_at is not None and self.bench.clock.now() >= job.output_expires_at:
+                return await self._renew_link(job)
+            trouble = Trouble.NOT_A_CLIP if isinstance(error, NotAnMP4) else Trouble.DOWNLOAD_FAILS
+            return await self._hindered(job, trouble, str(error))
         except ClipsUnavailable as error:
             return await self._hindered(job, Trouble.STORE_FULL, str(error))
         return await self._store(job, clip)
@@ -239,8 +245,16 @@ class Rendering:
     def _lifetime(self, job: Job) -> timedelta:
         return self.bench.router.capabilities(job.provider, job.recipe.tier).output_lifetime
 
-    def _waited(self, job: Job) -> timedelta:
-        return self.bench.clock.now() - (job.rendering_since or job.created_at)
+    def _watch(self, job: Job) -> _Watch:
+        if job.id not in self._watches:
+            waited = self.bench.clock.now() - (job.rendering_since or job.created_at)
+            self._watches[job.id] = _Watch(begun=self.bench.clock.monotonic(), waited=max(timedelta(), waited))
+        return self._watches[job.id]
+
+    def _waited(self, watch: _Watch) -> timedelta:
+        """How long the task has rendered. The wall clock is asked once in a life of this process: one that is set
+        otherwise meanwhile makes nothing late."""
+        return watch.waited + timedelta(seconds=self.bench.clock.monotonic() - watch.begun)
 
     def _warn_once(self, watch: _Watch, job: Job, what: str) -> None:
         if what not in watch.warned:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from tests.support.backstage import served
 
-_KEYS = {
+_KEYS: dict[str, dict[str, str | None]] = {
     "threads": {"id": "thread", "root_ts": "root"},
     "asks": {"id": "ask", "thread_id": "thread", "unique_key": None, "card_ts": "root"},
     "jobs": {"id": "job", "ask_id": "ask", "thread_id": "thread", "task_id": "task"},

@@ -1,7 +1,6 @@
 """The rows F52 to F61 of the fault matrix: from the provider's link to our disk."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 

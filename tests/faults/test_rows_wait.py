@@ -85,7 +85,8 @@ async def test_f39_looks_that_fail_for_half_an_hour_delay_a_clip_and_no_more() -
         while sum(gaps) < 1_800:
             report = BAD_LOOKS[len(gaps) % len(BAD_LOOKS)]
             one.provider.report = report
-            assert (gap := await look(one)) is not None
+            gap = await look(one)
+            assert gap is not None
             gaps.append(gap)
             if isinstance(report, TaskUnreadable) and report.retry_after_seconds is not None:
                 assert gap >= report.retry_after_seconds

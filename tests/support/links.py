@@ -1,7 +1,7 @@
 """What lies behind links, for tests of those who fetch: each opening answers with the next thing that was told.
 
-    behind = Behind(LinkExpired("dead", "", status=403), WHOLE)
-    bench = replace(bench, fetcher=behind)
+behind = Behind(LinkExpired("dead", "", status=403), WHOLE)
+bench = replace(bench, fetcher=behind)
 """
 
 import struct
