@@ -36,8 +36,8 @@ _PEOPLE = ("U", "W")
 
 _READ_BACK_PAGES = 3
 _CLOCKS_APART_SECONDS = 86_400
-"""What was posted is dated by Slack's clock, and when it was asked for by ours, which may be ahead by that much. Looking
-only behind a card that stands would post it a second time."""
+"""What was posted is dated by Slack's clock, and when it was asked for by ours, which may be ahead by that much.
+Looking only behind a card that stands would post it a second time."""
 _SEND_TIMEOUT_SECONDS = 60.0
 
 
