@@ -74,6 +74,24 @@ async def test_f62_f63_f65_a_call_of_an_upload_that_hangs_is_given_up(rig: Rig, 
     await rig.delivered(within=150)
 
 
+@storm
+@pytest.mark.row("F64", "F65")
+@pytest.mark.parametrize("phase", ["before", "amid_request", "amid", "after"])
+@pytest.mark.parametrize("point", ["upload", "files.completeUploadExternal"])
+async def test_f64_f65_a_death_around_the_bytes_or_the_share_leaves_one_file_to_be_seen(
+    rig: Rig, point: str, phase: str
+) -> None:
+    """What was uploaded before and never shared nobody sees."""
+    await rig.start()
+    await rig.arm(f"slack:{point}", phase)
+    await rig.accepted()
+    await rig.died()
+    await rig.restart()
+    await rig.delivered()
+    shown = [file for file in await _files(rig) if file["shares"] and not file["deleted"]]
+    assert len(shown) == 1
+
+
 # --- F68, F73: Slack will not have it --------------------------------------------------------------------------------
 
 

@@ -311,6 +311,7 @@ async def test_the_asker_is_told_by_the_commands_answer_url(chat: SlackChat) -> 
     assert b"/invite @Dailies" in asked.body
 
 
+@pytest.mark.row("F77")
 @pytest.mark.parametrize("answer", [answering(404, b"expired_url"), reset], ids=["used up", "reset"])
 async def test_when_the_answer_url_does_not_work_the_asker_is_told_ephemerally(
     chat: SlackChat, studio: Workspace, answer: Answer
