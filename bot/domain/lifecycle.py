@@ -335,8 +335,10 @@ def _unhindered(job: Job, _: Unhindered, now: datetime) -> Job:
     return replace(job, tries=0, due_at=now, trouble=None)
 
 
-def _link_renewed(job: Job, event: LinkRenewed, now: datetime) -> Job:
-    return replace(job, output_url=event.url, output_expires_at=event.expires_at, due_at=now)
+def _link_renewed(job: Job, event: LinkRenewed, _: datetime) -> Job:
+    return replace(
+        job, tries=job.tries + 1, output_url=event.url, output_expires_at=event.expires_at, due_at=event.due_at
+    )
 
 
 def _stored(job: Job, event: Stored, now: datetime) -> Job:

@@ -289,6 +289,7 @@ async def test_answers_that_hang_drip_and_are_pages(rig_of: RigOf) -> None:
     await _promises_kept(troupe)
 
 
+@pytest.mark.row("F42", "F49")
 @storm
 async def test_tasks_without_an_end_are_late_and_stay_held(rig_of: RigOf) -> None:
     """Finished without anything to fetch, and at work for ever under a word that nobody knows."""

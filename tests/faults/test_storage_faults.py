@@ -48,6 +48,7 @@ async def test_while_the_database_is_locked_an_ask_is_answered_in_time_and_truly
     await rig.delivered()
 
 
+@pytest.mark.row("F87")
 @pytest.mark.storm
 async def test_an_order_taken_while_the_database_is_locked_is_not_lost(rig: Rig) -> None:
     """The provider answers, and the task cannot be written down at once: it is, as soon as that is possible."""
@@ -62,6 +63,7 @@ async def test_an_order_taken_while_the_database_is_locked_is_not_lost(rig: Rig)
     assert await rig.posts() - posts == 1
 
 
+@pytest.mark.row("F58")
 @pytest.mark.storm
 async def test_a_media_folder_that_takes_nothing_delays_a_clip_and_says_so(rig: Rig) -> None:
     await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)

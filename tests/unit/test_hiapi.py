@@ -507,12 +507,14 @@ def test_a_callback_tells_its_task_however_its_headers_are_spelled(name: str, sp
     assert told(headers | {spelled("X-HiAPI-Signature"): signed(body)["X-HiAPI-Signature"].upper()}, body) == TASK
 
 
+@pytest.mark.row("F46")
 @pytest.mark.parametrize("seconds", [-300, -299, 0, 299, 300])
 def test_a_callback_may_be_five_minutes_old_or_early(seconds: int) -> None:
     body = fixture("callback_success")
     assert told(signed(body, at=str(1795210215 + seconds)), body) == TASK
 
 
+@pytest.mark.row("F45", "F46")
 @pytest.mark.parametrize(
     "headers",
     [
