@@ -53,6 +53,8 @@ class Bot:
 
     place: Path
     environment: dict[str, str]
+    module: str = "bot"
+    """What Python is told to run."""
     process: asyncio.subprocess.Process | None = None
     logs: list[Path] = field(default_factory=list)
 
@@ -79,7 +81,7 @@ class Bot:
         with log.open("wb") as output:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "bot", "run"),
+                *("-m", self.module, "run"),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
