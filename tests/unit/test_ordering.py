@@ -362,6 +362,17 @@ async def test_the_first_answer_decides_state_and_money(outcome: OrderOutcome, s
         assert len(one.provider.orders) == 1
 
 
+async def test_nothing_is_ordered_before_the_card_stands() -> None:
+    """What is paid for must have a place where it is told of."""
+    async with desk(TAKEN) as one:
+        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
+        assert isinstance(taken, Taken)
+        await one.claim()
+
+        assert (await one.order(taken.jobs[0])).state is State.QUEUED
+        assert one.provider.orders == []
+
+
 @pytest.mark.parametrize(
     ("repeat", "state"),
     [
@@ -565,6 +576,22 @@ async def test_an_ask_whose_card_stands_nowhere_is_over_with_its_question(
         booked = await one.entries()
         fresh = [(EntryKind.HOLD, "U1"), (EntryKind.RELEASE, "U1")] if gate is None else []
         assert sorted(booked) == sorted([*before, *fresh])
+
+
+async def test_before_its_window_is_over_nothing_of_a_promotion_is_held() -> None:
+    """So long it can be taken back, and costs nothing."""
+    async with desk(policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2")
+        assert ask.decide_by is not None
+        one.clock.step(ask.decide_by - timedelta(seconds=1))
+        booked = await one.entries()
+
+        assert await one.deciding.decide(final, ask) == Later(seconds=1.0)
+        assert await one.entries() == booked
+
+        one.clock.advance(1)
+        await one.deciding.decide(final, ask)
+        assert len(await one.entries()) == len(booked) + 1
 
 
 async def test_who_has_nothing_left_does_not_keep_others_from_paying() -> None:

@@ -12,7 +12,7 @@ from bot.domain.audit import Act
 from bot.domain.budget import EntryKind
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import EvidenceKind, Job, State
-from bot.ports import OrderAccepted, TaskFailed, TaskFinished, TaskReport, TaskRunning, TaskUnreadable
+from bot.ports import OrderAccepted, TaskFailed, TaskFinished, TaskMissing, TaskReport, TaskRunning, TaskUnreadable
 from bot.services.bench import Later
 from bot.services.circuit import Lane
 from bot.services.looking import Looking
@@ -180,6 +180,25 @@ async def test_a_wait_that_a_status_request_was_told_of_is_kept_by_all() -> None
         assert await one.rendering.poll(await one.job(), await one.ask()) == Later(seconds=40.0)
         assert len(one.provider.looked) == looked
         assert one.rendering.bench.circuit.wait("hiapi", Lane.ORDERS) == 0
+
+
+async def test_a_task_that_is_not_found_is_given_a_minute_before_it_counts_as_lost() -> None:
+    """A provider may not find at once what it has just taken; of one that was found in between it is seen anew."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        await one.submit()
+        for report, seconds in ((TaskMissing(), 59), (TaskRunning(), 59), (TaskMissing(), 59)):
+            one.provider.report = report
+            assert isinstance(await one.rendering.poll(await one.job(), await one.ask()), Later)
+            one.clock.advance(seconds)
+        assert isinstance(await one.rendering.poll(await one.job(), await one.ask()), Later)
+        one.clock.advance(1)
+
+        await one.rendering.poll(await one.job(), await one.ask())
+
+        job = await one.job()
+        assert job.failure is not None
+        assert (job.state, job.failure.kind) == (State.FAILED, FailureKind.TASK_LOST)
+        assert await one.money() == [EntryKind.HOLD, EntryKind.SETTLE], "it was taken, and so it was charged"
 
 
 async def test_a_task_that_another_process_looks_at_is_watched_no_longer() -> None:
