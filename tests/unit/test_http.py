@@ -80,6 +80,15 @@ async def test_a_whole_answer_is_handed_on(client: httpx.AsyncClient) -> None:
     assert asked.headers["authorization"] == "Bearer secret"
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
+async def test_a_servers_own_failure_is_an_answer_and_no_proof_that_nothing_was_done(
+    client: httpx.AsyncClient, status: int
+) -> None:
+    outcome, server = await posted_to(answering(status, {"code": status}), client)
+    assert isinstance(outcome, _http.Answer)
+    assert (outcome.status, len(server.asked)) == (status, 1)
+
+
 @pytest.mark.row("F21")
 async def test_a_refused_connection_never_left(client: httpx.AsyncClient) -> None:
     assert await post(client, f"http://127.0.0.1:{unused_port()}/") == OrderNotSent(why="ConnectError")

@@ -64,6 +64,17 @@ async def test_the_first_answer_decides_state_and_money(outcome: OrderOutcome, s
         assert len(one.provider.orders) == 1
 
 
+async def test_nothing_is_ordered_before_the_card_stands() -> None:
+    """What is paid for must have a place where it is told of."""
+    async with desk(TAKEN) as one:
+        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
+        assert isinstance(taken, Taken)
+        await one.claim()
+
+        assert (await one.order(taken.jobs[0])).state is State.QUEUED
+        assert one.provider.orders == []
+
+
 @pytest.mark.parametrize(
     ("repeat", "state"),
     [

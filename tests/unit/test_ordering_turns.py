@@ -106,6 +106,22 @@ async def test_somebody_whom_slack_cannot_name_is_asked_for_again_and_then_does_
         assert ended.failure == Failure(kind=FailureKind.TOO_FEW, detail="0 of 1")
 
 
+async def test_before_its_window_is_over_nothing_of_a_promotion_is_held() -> None:
+    """So long it can be taken back, and costs nothing."""
+    async with desk(policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2")
+        assert ask.decide_by is not None
+        one.clock.step(ask.decide_by - timedelta(seconds=1))
+        booked = await one.entries()
+
+        assert await one.deciding.decide(final, ask) == Later(seconds=1.0)
+        assert await one.entries() == booked
+
+        one.clock.advance(1)
+        await one.deciding.decide(final, ask)
+        assert len(await one.entries()) == len(booked) + 1
+
+
 async def test_who_has_nothing_left_does_not_keep_others_from_paying() -> None:
     """Ben asked first and has spent his day; Chloé stands behind the final too, and has not."""
     async with desk(policy=replace(CHEAP, caps=Caps(person_day_micro_usd=2_000_000))) as one:

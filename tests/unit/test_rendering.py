@@ -214,7 +214,10 @@ async def missing_for(one: Desk, wait: timedelta) -> State:
 async def test_a_task_that_was_seen_is_waited_for_longer_than_one_that_never_was(restarted: bool) -> None:
     async with desk(OrderAccepted(task_id="tk-1")) as one:
         await one.submit()
-        assert await missing_for(one, TASK_GRACE) is State.FAILED
+        assert await missing_for(one, TASK_GRACE - timedelta(seconds=1)) is State.RENDERING
+        one.clock.advance(1)
+        assert await missing_for(one, timedelta()) is State.FAILED
+        assert await one.money() == [EntryKind.HOLD, EntryKind.SETTLE], "it was taken, and so it was charged"
     async with desk(OrderAccepted(task_id="tk-1")) as one:
         await one.submit()
         await one.rendering.poll(await one.job(), await one.ask())
