@@ -152,18 +152,15 @@ async def way(postgres: Postgres) -> AsyncIterator[Way]:
             yield opened
 
 
-async def _promised(rig: Rig, words: str, asks: int) -> bool:
-    """An ask while commits are cut: whoever is told that it was accepted has one clip of it, charged once, and whoever
-    is told that nothing was, or not to know, is not charged twice either. Whether it was."""
-    charges = len((await rig.history()).charges)
-    answer = await rig.ask(words)
-    said = str((answer.get("payload") or {}).get("text", ""))
-    if "is accepted" in said:
-        await rig.ended(asks=asks)
-        assert len((await rig.history()).charges) == charges + 1
-        return True
-    await asyncio.sleep(2)  # The time is the subject: nothing comes of it later.
-    return False
+async def _promised(rig: Rig, word: str) -> bool:
+    """An ask while commits are cut, and whether it was accepted: then it has one clip, charged once. Of any other
+    nothing was promised, and what is made of it all the same is seen in the end."""
+    answer = await rig.ask(word)
+    if "is accepted" not in str((answer.get("payload") or {}).get("text", "")):
+        return False
+    await rig.card_where(lambda card: word in card.text and card.ended, within=90, what=f"{word} has ended")
+    assert len([one for one in (await rig.history()).charges if word in one["prompt"]]) == 1
+    return True
 
 
 @pytest.mark.timeout(600)
@@ -186,10 +183,10 @@ async def test_f86_a_connection_cut_at_a_commit_doubles_and_loses_nothing(
     asks = 0
     for number in numbers:
         way.cut_commit(number, answered=answered)
-        asks += await _promised(rig, f"cut {number}", asks + 1)
-    await rig.studio.heal()
-    cards = await rig.ended(asks=asks)
+        asks += await _promised(rig, f"cut{number}x")
     assert way.cuts >= len(numbers) // 2
+    await asyncio.sleep(3)  # What was made of an ask that nobody promised shows by now.
+    cards = await rig.ended(asks=asks)
     await rig.check(clips=len(cards), asks=len(cards))
     assert asks <= len(cards) <= len(numbers)
 
