@@ -69,8 +69,8 @@ browser: ## a Chromium for the tests of the demo page: through apt as root, othe
 unit: $(VENV)/.dev browser ## pytest alone (WORKERS=…)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-storm: $(VENV)/.dev ## the long rest of the fault matrix: kill -9 and faults at every call (WORKERS=…)
-	$(BIN)/pytest -n $(WORKERS) -m storm
+storm: $(VENV)/.dev ## the long rest of the fault matrix; its sums land in out/storm.md (SEED=…, WORKERS=…)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m storm $(if $(SEED),--seed $(SEED))
 
 lock: $(VENV)/.dev ## rewrite the locks after a change in pyproject.toml (UPGRADE=1 raises versions)
 	$(BIN)/uv pip compile $(LOCK) --group build pyproject.toml --output-file requirements.lock

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.books import BOOKS, BY_HAND, HALF_MADE, Jobs
+from tests.support.storm import OPTION, Storm, today
 
 EXAMPLE = Path(__file__).resolve().parents[1] / ".env.example"
 
@@ -18,7 +19,12 @@ EXAMPLE = Path(__file__).resolve().parents[1] / ".env.example"
 SETTING = re.compile(r"SLACK_\w+|https?_proxy|all_proxy", re.IGNORECASE)
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What the storm draws its scripts from; workers are given the one of whoever started them."""
+    parser.addoption(OPTION, dest="seed", type=int, default=today(), help="the seed of the storm's scripts")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Runs once in each worker, before any fixture and any import of a test."""
     forget_real_settings()
     sys.addaudithook(refuse_to_leave)
@@ -26,6 +32,7 @@ def pytest_configure() -> None:
     settings.register_profile("dailies", deadline=None, print_blob=True)
     settings.load_profile("dailies")
     BOOKS.watch()
+    config.pluginmanager.register(Storm(config), "storm")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -234,7 +234,8 @@ class Control:
         }
 
     async def _calls(self, asked: ControlRequest) -> Json:
-        calls = self._slack.calls.listing(asked.query("method") or None)
+        since = float(asked.query("since") or 0)
+        calls = self._slack.calls.listing(asked.query("method") or None, since=since)
         return {"calls": [dataclasses.asdict(call) for call in calls]}
 
     async def _wait(self, asked: ControlRequest) -> Json:

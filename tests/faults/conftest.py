@@ -1,15 +1,20 @@
 """A sandbox for all cases of a worker, and for each case a channel and a bot of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+import pytest_asyncio
 
 from bot.sandbox.slack.settings import BOT_SCOPES
+from tests.faults.company import Company, company_at
 from tests.faults.rig import PROVIDERS, Rig, Sandbox, next_case, running_sandbox
-from tests.sandbox.driver import Workspace
+from tests.faults.scripts import Played, Script
+from tests.sandbox.driver import Json, Workspace
 from tests.scenarios.bot import QUICK, Bot, environment
+from tests.support.storm import PROPERTY
 
 PROVIDER = {
     "render_seconds": [0.1, 0.2],
@@ -31,6 +36,9 @@ class RigOf(Protocol):
 
     def __call__(self, provider: str, *others: str) -> Awaitable[Rig]: ...
 
+
+Perform = Callable[[Script], Awaitable[Played]]
+"""Plays a script, and fails by the promises that it broke."""
 
 SLACK = {**QUICK, "ack_timeout": 3.0, "rate_limits": {}, "posts_per_second": None}
 """The pretend Slack at the start of every case."""
@@ -92,3 +100,33 @@ async def rig_of(sandbox: Sandbox, studio: Workspace, tmp_path: Path) -> AsyncIt
 async def rig(rig_of: RigOf) -> Rig:
     """A case whose bot has HiAPI alone, and is not started yet."""
     return await rig_of("hiapi")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def company(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
+    """Who plays the scripts of a module, in a sandbox of its own."""
+    async with company_at(tmp_path_factory.mktemp("company")) as playing:
+        yield playing
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """What this run's scripts are drawn from."""
+    return int(request.config.getoption("seed"))
+
+
+@pytest.fixture
+def perform(company: Company, request: pytest.FixtureRequest) -> Perform:
+    """Plays a script, hands its figures to the storm's summary, and fails by what it broke."""
+
+    async def performed(script: Script) -> Played:
+        said: Json = {"family": script.family, "name": f"{request.node.nodeid}: {script.name}"}
+        request.node.user_properties.append((PROPERTY, json.dumps(said)))
+        played = await company.play(script)
+        said["figures"] = played.figures()
+        request.node.user_properties[-1] = (PROPERTY, json.dumps(said))
+        played.verdict.raise_if_broken()
+        assert played.struck == len(script.deaths), "a script of kills without its kills shows nothing"
+        return played
+
+    return performed

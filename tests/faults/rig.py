@@ -95,6 +95,7 @@ class Rig:
     marker: str
     rendered: Path
     provider: str = "hiapi"
+    channel_id: str = ""
 
     @property
     def play(self) -> Stage:

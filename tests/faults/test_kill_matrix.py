@@ -8,55 +8,52 @@ from itertools import product
 
 import pytest
 
-from tests.faults.rig import Rig
+from tests.faults.conftest import Perform
+from tests.faults.kills import MOMENTS, POINTS, every_kill
+from tests.faults.rig import PROVIDERS, Rig
 
 pytestmark = pytest.mark.timeout(180)
 
-POINTS = (
-    "slack:chat.postMessage",
-    "hiapi:create",
-    "hiapi:get",
-    "hiapi:download",
-    "slack:files.getUploadURLExternal",
-    "slack:upload",
-    "slack:files.completeUploadExternal",
-    "slack:files.info",
-    "slack:chat.update",
-)
-"""Every call between the ask and the clip, in order."""
-
 FIRST_PROGRESS_SECONDS = 2.0
-
-AFTER_MS = (0, 5, 20, 100)
-
-
-PHASES = ("before", "amid", "after")
 
 EVERY_RUN = frozenset(
     {
-        *product(["hiapi:create"], PHASES),
-        *product(["slack:chat.postMessage", "slack:files.completeUploadExternal"], ["after"]),
-        *product(POINTS, ["amid"]),
+        *product(["hiapi"], ["create"], ["before", "amid", "after 0 ms"]),
+        ("muapi", "create", "amid"),
+        ("empiriolabs", "create", "after 0 ms"),
+        ("apimart", "get", "amid"),
+        ("seedanceapi", "download", "amid"),
+        ("empiriolabs", "slack:chat.postMessage", "amid"),
+        ("apimart", "slack:chat.postMessage", "after 0 ms"),
+        ("muapi", "slack:files.getUploadURLExternal", "amid"),
+        ("seedanceapi", "slack:upload", "amid"),
+        ("hiapi", "slack:files.completeUploadExternal", "amid"),
+        ("apimart", "slack:files.completeUploadExternal", "after 0 ms"),
+        ("empiriolabs", "slack:files.info", "amid"),
+        ("muapi", "slack:chat.update", "amid"),
     }
 )
-"""Amid a call is where the two sides know different things: that is in every run for all calls. So is every moment of
-the call that costs money, and the moment after those that people see. The others are in the storm."""
+"""Amid a call is where the two sides know different things: that is in every run for all calls, somewhere. So is every
+moment of the call that costs money, and the moment after those that people see. The others are in the storm."""
 
-MATRIX = [
-    pytest.param(point, phase, marks=() if (point, phase) in EVERY_RUN else pytest.mark.storm)
-    for point, phase in product(POINTS, PHASES)
-]
+EVERY_KILL = {script.name: script for script in every_kill()}
 
 
-@pytest.mark.parametrize(("point", "phase"), MATRIX)
-async def test_a_kill_around_any_call_costs_nothing(rig: Rig, point: str, phase: str) -> None:
-    await _killed_once(rig, point, phase)
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if tuple(name.split(", ")) in EVERY_RUN else pytest.mark.storm)
+        for name in EVERY_KILL
+    ],
+)
+async def test_a_kill_around_any_call_costs_nothing(perform: Perform, name: str) -> None:
+    await perform(EVERY_KILL[name])
 
 
-@pytest.mark.storm
-@pytest.mark.parametrize(("point", "after_ms"), [*product(POINTS, AFTER_MS[1:])])
-async def test_a_kill_some_milliseconds_after_any_answer_costs_nothing(rig: Rig, point: str, after_ms: int) -> None:
-    await _killed_once(rig, point, "after", after_ms=after_ms)
+def test_the_matrix_is_whole() -> None:
+    assert len(EVERY_KILL) == len(PROVIDERS) * len(POINTS) * len(MOMENTS) == 315
+    assert {tuple(name.split(", ")) for name in EVERY_KILL} >= EVERY_RUN
 
 
 @pytest.mark.storm

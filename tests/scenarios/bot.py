@@ -49,10 +49,11 @@ _START_SECONDS = 40.0
 
 @dataclass
 class Bot:
-    """``dailies run`` in a folder of its own."""
+    """``dailies run`` in a folder of its own, or another program of Python's (``program``) that is to do the same."""
 
     place: Path
     environment: dict[str, str]
+    program: tuple[str, ...] = ("-m", "bot", "run")
     process: asyncio.subprocess.Process | None = None
     logs: list[Path] = field(default_factory=list)
 
@@ -79,7 +80,7 @@ class Bot:
         with log.open("wb") as output:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "bot", "run"),
+                *self.program,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.sandbox.driver import Json, Workspace, channel_in
+from tests.sandbox.driver import Json, Workspace, buttons, channel_in
 
 CARD_EVENT = "dailies_card"
 ENDED = frozenset({"delivered", "failed", "cancelled", "uncertain", "late"})
@@ -51,13 +51,14 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """A standing card: the ask it is about, and how each ``#n`` stands on it."""
+    """A standing card: the ask it is about, how each ``#n`` stands on it, and the actions that its buttons offer."""
 
     ask_id: str
     ts: str
     thread_ts: str | None
     rows: dict[int, str]
     text: str
+    actions: frozenset[str] = frozenset()
 
     @property
     def ended(self) -> bool:
@@ -73,6 +74,10 @@ class History:
     clips: tuple[Clip, ...]
     charges: tuple[Json, ...]
     """All of them, at whichever provider, refunded ones too; ``provider`` says whose each is."""
+    rendered: frozenset[str] = frozenset()
+    """The tasks with these prompts that became a whole clip."""
+    told: tuple[str, ...] = ()
+    """What people of the channel were told alone: below its messages, or directly with the marker in it."""
 
     @classmethod
     async def read(cls, studio: Workspace, *, channel: str, marker: str) -> "History":
@@ -91,6 +96,13 @@ class History:
                 for charge in farm["ledger"]
                 if marker in charge["prompt"]
             ),
+            rendered=frozenset(
+                task["id"]
+                for farm in state["providers"].values()
+                for task in farm["tasks"]
+                if marker in task["prompt"] and task["stage"] == "succeeded" and task["outcome"] != "corrupt"
+            ),
+            told=tuple(_told(state, channel, marker)),
         )
 
     @property
@@ -108,16 +120,17 @@ class History:
             *_counted("clips stand", len(self.clips), clips),
             *_counted("charges were made", len(self.paid), wanted),
             *_counted("cards stand", len(self.cards), asks),
-            *self._twice(),
-            *self._foreign(),
+            *self.twice(),
+            *self.foreign(),
             *self._silent(),
-            *self._untrue(),
-            *(self._altered(rendered) if rendered else []),
+            *self.untrue(),
+            *(self.altered(rendered) if rendered else []),
         ]
         if broken:
             raise PromisesBroken(broken)
 
-    def _twice(self) -> Iterator[str]:
+    def twice(self) -> Iterator[str]:
+        """What stands more often than once: a clip, a number in a thread, the card of an ask."""
         for task_id, count in Counter(clip.task_id for clip in self.clips if clip.task_id).items():
             if count > 1:
                 yield f"the clip of task {task_id} stands {count} times"
@@ -128,7 +141,8 @@ class History:
             if count > 1:
                 yield f"ask {ask_id} has {count} cards"
 
-    def _foreign(self) -> Iterator[str]:
+    def foreign(self) -> Iterator[str]:
+        """Clips that are not whole, not paid for by these asks, or not in their threads."""
         paid = {str(charge["task_id"]) for charge in self.paid}
         roots = {card.thread_ts or card.ts for card in self.cards}
         for clip in self.clips:
@@ -145,7 +159,8 @@ class History:
             if waiting or not card.rows:
                 yield f"ask {card.ask_id} was left without a last word: {waiting or card.text!r}"
 
-    def _untrue(self) -> Iterator[str]:
+    def untrue(self) -> Iterator[str]:
+        """Cards that say of a clip what is not to be seen."""
         shown = {(clip.thread_ts, clip.number) for clip in self.clips}
         said = {
             (card.thread_ts or card.ts, number)
@@ -158,7 +173,8 @@ class History:
         for thread, number in sorted(shown - said, key=str):
             yield f"#{number} stands in the thread of {thread}, and no card says that it was delivered"
 
-    def _altered(self, rendered: Path) -> Iterator[str]:
+    def altered(self, rendered: Path) -> Iterator[str]:
+        """Clips whose bytes are not those of the provider's file."""
         for clip in self.clips:
             originals = rendered.rglob(f"{clip.task_id}.mp4")
             if [one.read_bytes() for one in originals] != [clip.content]:
@@ -176,17 +192,22 @@ def cards_of(messages: Sequence[Json]) -> list[Card]:
     for message in messages:
         metadata = message.get("metadata") or {}
         if metadata.get("event_type") == CARD_EVENT:
-            rows = {int(row["number"]): row["word"] for row in _ROW.finditer(message["text"])}
             found.append(
                 Card(
                     ask_id=str(metadata["event_payload"]["ask"]),
                     ts=message["ts"],
                     thread_ts=message.get("thread_ts"),
-                    rows=rows,
+                    rows=rows_of(message["text"]),
                     text=message["text"],
+                    actions=frozenset(buttons(message)),
                 )
             )
     return found
+
+
+def rows_of(text: str) -> dict[int, str]:
+    """How each ``#n`` stands, as a card's text says."""
+    return {int(row["number"]): row["word"] for row in _ROW.finditer(text)}
 
 
 def task_of(content: bytes) -> str | None:
@@ -203,6 +224,13 @@ def task_of(content: bytes) -> str | None:
     if at != len(content) or not kinds >= _MP4 or last[4:8] != b"uuid":
         return None
     return str(json.loads(last[_UUID_HEADER:])["task_id"])
+
+
+def _told(state: Json, channel: str, marker: str) -> Iterator[str]:
+    yield from (one["text"] for one in channel_in(state, channel)["ephemerals"])
+    for place in state["channels"].values():
+        if place["kind"] == "im":
+            yield from (one["text"] for one in place["messages"] if marker in one["text"] and not one["deleted"])
 
 
 def _counted(what: str, found: int, wanted: int) -> list[str]:

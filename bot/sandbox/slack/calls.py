@@ -189,6 +189,6 @@ class CallLog:
             )
         )
 
-    def listing(self, method: str | None = None) -> list[LoggedCall]:
-        """The calls in order, of one method or of all."""
-        return [call for call in self._calls if method is None or call.method == method]
+    def listing(self, method: str | None = None, *, since: float = 0.0) -> list[LoggedCall]:
+        """The calls in order, of one method or of all, that began at ``since`` (``time.time()``) or later."""
+        return [call for call in self._calls if call.at >= since and method in (None, call.method)]

@@ -1,0 +1,173 @@
+"""What people, operators and machines do in a script besides asking: deletions, signals, locks, a Slack that is away.
+
+Each act is a function of the performance and of the seconds it lasts; a script names it.
+"""
+
+import asyncio
+import resource
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from tests.faults.rig import Rig
+from tests.support.history import cards_of, standing
+
+if TYPE_CHECKING:
+    from tests.faults.player import Player
+
+Moment = Literal["asked", "card", "charged"]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What somebody or something does besides: its name here, when, and for how many seconds."""
+
+    name: str
+    moment: Moment = "charged"
+    seconds: float = 0.0
+
+
+async def perform(player: "Player", act: Act) -> None:
+    """Do it, to its end."""
+    await ACTS[act.name](player, act.seconds)
+
+
+async def kill(player: "Player", seconds: float) -> None:
+    """SIGKILL, at whatever the bot is doing."""
+    if player.rig.bot.running():
+        await player.rig.bot.kill()
+
+
+async def stop(player: "Player", seconds: float) -> None:
+    """SIGTERM, as at a deployment."""
+    player.exits(0)
+    if player.rig.bot.running():
+        await player.rig.bot.terminate()
+
+
+async def lock(player: "Player", seconds: float) -> None:
+    """Another process writes in the database, and does not end."""
+    with locked(player.rig):
+        await asyncio.sleep(seconds)
+
+
+async def fill(player: "Player", seconds: float) -> None:
+    """The disk is full: no file of the bot's grows."""
+    with full_disk(player.rig):
+        await asyncio.sleep(seconds)
+
+
+async def slack_away(player: "Player", seconds: float) -> None:
+    """Slack refuses every connection."""
+    rule = await player.rig.studio.fault("slack:*", "before", "reset", times=-1)
+    await player.rig.studio.post("/sockets", action="kill")
+    await asyncio.sleep(seconds)
+    await player.rig.studio.heal(rule)
+
+
+async def provider_away(player: "Player", seconds: float) -> None:
+    """The provider refuses every connection."""
+    rule = await player.rig.studio.fault(f"{player.script.provider}:*", "before", "reset", times=-1)
+    await asyncio.sleep(seconds)
+    await player.rig.studio.heal(rule)
+
+
+async def revoke(player: "Player", seconds: float) -> None:
+    """The token is refused until there is a good one again."""
+    await player.rig.studio.post("/token", refuse="token_revoked")
+    await asyncio.sleep(seconds)
+    await player.rig.studio.post("/token", refuse=None)
+
+
+async def kick(player: "Player", seconds: float) -> None:
+    """The app is put out of the channel, and let in again."""
+    await player.rig.shut_out("kicked")
+    await asyncio.sleep(seconds)
+    await player.rig.let_in("kicked")
+
+
+async def archive(player: "Player", seconds: float) -> None:
+    """The channel is archived, and opened again."""
+    await player.rig.shut_out("archived")
+    await asyncio.sleep(seconds)
+    await player.rig.let_in("archived")
+
+
+async def delete_card(player: "Player", seconds: float) -> None:
+    """Maya deletes the card, while something is still to be said on it."""
+    state = await player.rig.studio.get("/state", channel=player.rig.channel, deliveries=1)
+    for card in cards_of(standing(state, player.rig.channel))[:1]:
+        if not card.ended:
+            await player.rig.studio.delete("maya", card.ts, channel=player.rig.channel)
+
+
+async def ask_again(player: "Player", seconds: float) -> None:
+    """Another ask, like the first."""
+    await player.ask()
+
+
+async def ask_while_locked(player: "Player", seconds: float) -> None:
+    """Another ask, while nothing can be written."""
+    with locked(player.rig):
+        await player.ask()
+        await asyncio.sleep(seconds)
+
+
+async def redeliver(player: "Player", seconds: float) -> None:
+    """Slack sends its last events once more."""
+    await player.rig.studio.post("/redeliver", last=3)
+
+
+async def cut_sockets(player: "Player", seconds: float) -> None:
+    """Every WebSocket breaks."""
+    await player.rig.studio.post("/sockets", action="kill")
+
+
+ACTS: Mapping[str, Callable[["Player", float], Awaitable[None]]] = {
+    one.__name__: one
+    for one in (
+        kill,
+        stop,
+        lock,
+        fill,
+        slack_away,
+        provider_away,
+        revoke,
+        kick,
+        archive,
+        delete_card,
+        ask_again,
+        ask_while_locked,
+        redeliver,
+        cut_sockets,
+    )
+}
+
+
+@contextmanager
+def locked(rig: Rig) -> Iterator[None]:
+    """Nobody but us may write in the bot's database."""
+    with closing(sqlite3.connect(rig.bot.database, isolation_level=None)) as other:
+        other.execute("PRAGMA busy_timeout = 5000")
+        other.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+        finally:
+            other.execute("ROLLBACK")
+
+
+@contextmanager
+def full_disk(rig: Rig) -> Iterator[None]:
+    """The system refuses the bot every write past the present end of its write-ahead log."""
+    kind, pid = resource.RLIMIT_FSIZE, rig.bot.pid
+    journal = rig.bot.database.with_name(f"{rig.bot.database.name}-wal")
+    with suppress(ProcessLookupError):  # another fault may have killed it; whoever is started next has room
+        room = resource.prlimit(pid, kind)
+        resource.prlimit(pid, kind, (journal.stat().st_size if journal.exists() else 0, room[1]))
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            resource.prlimit(pid, kind, room)

@@ -1,0 +1,219 @@
+"""One bot for many scripts, since a start costs more than a clip: each script has its own channel and words.
+
+A script that ends otherwise than with every clip delivered leaves work behind, and the next one gets a bot of its own.
+Before a bot leaves, its cases are judged once more: what came too late to be seen at their ends is found then.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bot.sandbox.slack.settings import BOT_SCOPES
+from tests.faults.player import Player
+from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Rig, Sandbox, running_sandbox
+from tests.faults.scripts import Played, Script
+from tests.sandbox.driver import Workspace
+from tests.scenarios.bot import QUICK, Bot, environment
+from tests.support.books import check_database
+from tests.support.history import History, PromisesBroken
+from tests.support.verdict import Column, Terms, Verdict, judge
+
+SLACK = {**QUICK, "ack_timeout": 3.0, "rate_limits": {}, "posts_per_second": None}
+"""The pretend Slack at the start of every case."""
+
+FARM = {
+    "render_seconds": [0.1, 0.2],
+    "fidelity": "cached",
+    "expire_seconds": 604_800,
+    "re_sign": False,
+    "key_seconds": 86_400,
+    "balance": 10_000,
+    "dialect": "document",
+    "bills": 1,
+    "tells_cost": "never",
+    "webhook_secret": None,
+    "callback_retries": [0.5, 1, 2, 3, 5, 8, 13],
+}
+"""Every pretend provider at the start of every case. It calls for longer than any start takes on a busy machine."""
+
+SETTINGS = {
+    "PROVIDERS": ",".join(PROVIDERS),
+    "CONFIRM_ABOVE_USD": "9",
+    "MAX_RUNNING_PER_PERSON": "100",
+    "PROVIDER_CONCURRENCY": "100",
+    "ADMIN_USERS": "",
+}
+"""No limit of ours stands between the asks of one case."""
+
+CASES = 25
+"""So many cases share a sandbox: what it has to tell grows with each."""
+
+
+@dataclass
+class Company:
+    """The sandbox and the bot that play the next script. ``program`` is what of Python's is run as the bot; whether it
+    keeps books like ours is ``ours``."""
+
+    place: Path
+    program: tuple[str, ...] = ("-m", "bot", "run")
+    ours: bool = True
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _sandbox: Sandbox | None = None
+    _people: Workspace | None = None
+    _bot: Bot | None = None
+    _settings: Mapping[str, str] = field(default_factory=dict)
+    _cases: list[tuple[str, Rig, Terms]] = field(default_factory=list)
+    _count: int = 0
+
+    async def play(self, script: Script) -> Played:
+        """Let the script happen, and judge it."""
+        rig = await self._case(script)
+        player = Player(rig, script)
+        try:
+            played = await player.run()
+        except BaseException:
+            await self._end_bot(judged=False)
+            raise
+        if self.ours and played.verdict.clean and played.all_delivered and not script.unbooked:
+            played = replace(played, verdict=await _booked(rig))
+        self._cases.append((script.name, rig, player.terms))
+        if not played.verdict.clean or not played.all_delivered:
+            await self._end_bot(judged=played.verdict.clean)
+        return played
+
+    async def close(self) -> None:
+        """Judge the last cases once more, and end everything."""
+        try:
+            await self._end_bot()
+        finally:
+            await self._end_sandbox()
+
+    # --- the stage ---------------------------------------------------------------------------------------------------
+
+    async def _case(self, script: Script) -> Rig:
+        if self._count % CASES == 0 or self._people is None or self._sandbox is None:
+            await self._end_bot()
+            await self._end_sandbox()
+            self._sandbox = self._stack.enter_context(running_sandbox(self.place / f"sandbox-{self._count}"))
+            self._people = self._sandbox.people()
+        self._count += 1
+        people = self._people
+        await self._as_new(people)
+        bot = await self._the_bot(people, script)
+        name = f"case-{self._count}"
+        bot_user = (await people.get("/state", deliveries=1))["bot"]["user_id"]
+        members = ["maya", "ben", "chloe", bot_user]
+        created = await people.post("/channel", action="create", name=name, members=members)
+        return Rig(
+            studio=people,
+            bot=bot,
+            channel=f"#{name}",
+            channel_id=created["channel"],
+            marker=f"case-{self._count}x",
+            rendered=self._sandbox.rendered,
+            provider=script.provider,
+        )
+
+    async def _as_new(self, people: Workspace) -> None:
+        await people.heal()
+        await people.configure(**SLACK)
+        await people.post("/token", refuse=None, scopes=list(BOT_SCOPES))
+        await asyncio.gather(*(people.post(f"/providers/{one}/settings", **FARM) for one in PROVIDERS))
+
+    async def _the_bot(self, people: Workspace, script: Script) -> Bot:
+        settings = {**SETTINGS, **script.settings, "CALLED": str(script.callbacks)}
+        if self._bot is not None and (settings != self._settings or not self._bot.running()):
+            await self._end_bot()
+        if self._bot is None:
+            self._settings = settings
+            self._bot = await self._new_bot(people, script)
+        return self._bot
+
+    async def _new_bot(self, people: Workspace, script: Script) -> Bot:
+        home = self.place / f"bot-{self._count}"
+        home.mkdir(parents=True)
+        settings = {**SETTINGS, **script.settings}
+        if script.callbacks:
+            port = str(free_port())
+            settings |= {"HTTP_PORT": port, "PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        bot = Bot(place=home, environment=environment(home, people.environment, **settings), program=self.program)
+        await people.wait_until(lambda state: not state["sockets"], what="no socket is open")
+        await bot.start()
+        await people.bot_is(bot.pid)
+        await people.connected(1, timeout=PATIENCE_SECONDS)
+        return bot
+
+    # --- its end -----------------------------------------------------------------------------------------------------
+
+    async def _end_bot(self, *, judged: bool = True) -> None:
+        """Raises PromisesBroken when a case is not as it was when it ended."""
+        bot, self._bot, cases, self._cases = self._bot, None, self._cases, []
+        if bot is None:
+            return
+        try:
+            broken = [sentence for one in cases for sentence in await self._afterwards(*one)] if judged else []
+        finally:
+            if bot.running():
+                await bot.kill()
+        if self.ours and judged:
+            await asyncio.to_thread(check_database, bot.environment["DATABASE_URL"])
+            broken += left_over(bot)
+        if broken:
+            raise PromisesBroken(broken)
+
+    async def _afterwards(self, name: str, rig: Rig, terms: Terms) -> list[str]:
+        verdict = judge(await History.read(rig.studio, channel=rig.channel, marker=rig.marker), terms)
+        return [f"after “{name}” had ended well: {sentence}" for _, sentence in verdict.broken]
+
+    async def _end_sandbox(self) -> None:
+        if self._people is not None:
+            await self._people.close()
+        await self._stack.aclose()
+        self._stack, self._people, self._sandbox = AsyncExitStack(), None, None
+
+
+async def _booked(rig: Rig) -> Verdict:
+    """Whether our own ledger says of this case what the provider's does, and holds nothing any more."""
+    history = await History.read(rig.studio, channel=rig.channel, marker=rig.marker)
+    charged = sum(int(charge["micro_usd"]) for charge in history.paid)
+    (ours,) = rig.bot.rows(
+        "select coalesce(sum(l.held_micro_usd), 0) as held, coalesce(sum(l.settled_micro_usd), 0) as settled "
+        "from jobs j join ledger l on l.job_id = j.id where j.recipe like ?",
+        f"%{rig.marker}%",
+    )
+    if (ours["held"], ours["settled"]) == (0, charged):
+        return Verdict()
+    return Verdict(broken=((Column.OTHER, f"{charged} micro-dollars were charged, and our ledger has {ours}"),))
+
+
+def left_over(bot: Bot) -> list[str]:
+    """I12: secrets in what a bot logged, and files that nobody will ever finish."""
+    log = bot.log()
+    secrets = [name for name in bot.environment if name.endswith(("_KEY", "_TOKEN", "_SECRET"))]
+    spilled = [f"the log shows {name}" for name in secrets if bot.environment[name] and bot.environment[name] in log]
+    unfinished = bot.media / "unfinished"
+    found = list(unfinished.iterdir()) if unfinished.is_dir() else []
+    return [*spilled, *(f"{one.name} was left unfinished" for one in found)]
+
+
+def free_port() -> int:
+    """A port of ours that nobody listens to."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def company_at(
+    place: Path, program: tuple[str, ...] = ("-m", "bot", "run"), *, ours: bool = True
+) -> AsyncIterator[Company]:
+    """A company for the block."""
+    company = Company(place=place, program=program, ours=ours)
+    try:
+        yield company
+    finally:
+        await company.close()

@@ -1,0 +1,308 @@
+"""Lets a script happen to a running bot, starts it again whenever it has died, and judges what came of it.
+
+played = await play(rig, Script(name="…", family="kills", provider="muapi", deaths=(Fault("create", "amid"),)))
+played.verdict.raise_if_broken()
+"""
+
+import asyncio
+import time
+
+from tests.faults.acts import Moment, perform
+from tests.faults.rig import Rig
+from tests.faults.scripts import Fault, Played, Script
+from tests.sandbox.driver import Json
+from tests.support.history import Card, History, cards_of, standing
+from tests.support.verdict import Allowed, Asked, Column, Terms, Verdict, judge
+
+PROMISE_SECONDS = 60.0
+"""So long after the last fault every ask says how it stands."""
+
+SHARE_SECONDS = 25.0
+"""A share that Slack dropped is given so long to appear before it is sent again, and then once more the promise."""
+
+_QUIET_SECONDS = 0.7
+"""A case that has ended and stays so has called whatever it was going to call."""
+
+_GLANCE_SECONDS = 0.1
+"""Between two looks: they cost the machine more than the script does."""
+
+_DEATH_SECONDS = 20.0
+_PROGRESS_SECONDS = 10.0
+"""A restarted bot that touches nothing for so long is broken on the slowest machine; the promise is measured."""
+
+
+class NeverStruck(AssertionError):
+    """A kill that was to happen did not: the script shows nothing."""
+
+
+async def play(rig: Rig, script: Script) -> Played:
+    """Let it happen to a running bot, wait as long as the promises allow, and judge."""
+    return await Player(rig, script).run()
+
+
+class Player:
+    """One performance of a script."""
+
+    def __init__(self, rig: Rig, script: Script) -> None:
+        self.rig = rig
+        self.script = script
+        self.began = time.monotonic()
+        self._since = time.time() - 0.01
+        self._asks: list[Asked] = []
+        self._rules: dict[int, Fault] = {}
+        self._to_come = list(script.deaths)
+        self._death: int | None = None
+        self._seen: set[int] = set()
+        self._struck = 0
+        self._moved = 0
+        self._restarts = 0
+        self._progress: list[float] = []
+        self._crashes: list[str] = []
+        self._skipped: list[str] = []
+        self._expected_exit = -9
+        self._deadline = 0.0
+
+    async def run(self) -> Played:
+        """The whole of it."""
+        if self.script.farm:
+            await self.rig.studio.post(f"/providers/{self.script.provider}/settings", **self.script.farm)
+        for fault in self.script.faults:
+            await self._arm(fault)
+        await self._next_death()
+        await self._ask()
+        acts = asyncio.create_task(self._act())
+        try:
+            verdict = await self._through(acts)
+        finally:
+            acts.cancel()
+        return await self._told(verdict)
+
+    # --- what happens ------------------------------------------------------------------------------------------------
+
+    async def _arm(self, fault: Fault) -> int:
+        point = fault.at(self.script.provider)
+        rule = await self.rig.studio.fault(
+            point,
+            fault.phase,
+            fault.kind,
+            times=fault.times,
+            skip=fault.skip,
+            match=self._match(point),
+            **fault.details,
+        )
+        self._rules[rule] = fault
+        return rule
+
+    def _match(self, point: str) -> Json:
+        """This case's calls alone, where a call says whose it is: others of the same bot are over, but not silent."""
+        if point.startswith("slack:chat."):
+            return {"channel": self.rig.channel_id}
+        if point == "slack:files.completeUploadExternal":
+            return {"channel_id": self.rig.channel_id}
+        if point == "slack:envelope":
+            return {"type": "slash_commands"}
+        return {} if point.startswith("slack:") else {"prompt": self.rig.marker}
+
+    async def _next_death(self) -> None:
+        self._death = await self._arm(self._to_come.pop(0)) if self._to_come else None
+
+    async def ask(self, options: str = "") -> Asked:
+        """One more ``/clip`` of Maya's in this case, with words of its own."""
+        word = f"ask{len(self._asks) + 1}"
+        line = f"{word} --provider {self.script.provider} {options}".strip()
+        answer = await self.rig.ask(line)
+        asked = Asked(
+            words=f"{self.rig.marker} {word}",
+            takes=self.script.takes,
+            acked=answer["acked"],
+            seconds=answer["ack_seconds"] if answer["acked"] else None,
+        )
+        self._asks.append(asked)
+        return asked
+
+    async def _ask(self) -> None:
+        await self.ask(self.script.options)
+        self._deadline = time.monotonic() + self.script.heal_after + PROMISE_SECONDS + SHARE_SECONDS
+
+    async def _act(self) -> None:
+        for act in self.script.acts:
+            if await self.until(act.moment):
+                await perform(self, act)
+            else:
+                self._skipped.append(act.name)
+        if any(fault.times < 0 for fault in self.script.faults):
+            await asyncio.sleep(self.script.heal_after)
+            await self._note_what_struck()
+            await self.rig.studio.heal()
+
+    async def until(self, moment: Moment) -> bool:
+        """Wait until the ask is taken, its card stands, or its order is charged. False when a fault keeps that from
+        happening: the ask is over before, or a minute is."""
+        deadline = time.monotonic() + PROMISE_SECONDS
+        while moment != "asked" and time.monotonic() < deadline:
+            if (await self._history()).charges if moment == "charged" else await self._cards():
+                return True
+            if (await self._look()).clean:
+                return False
+            await asyncio.sleep(_GLANCE_SECONDS)
+        return moment == "asked"
+
+    def exits(self, code: int) -> None:
+        """The bot is about to be ended in another way than by SIGKILL."""
+        self._expected_exit = code
+
+    # --- until it is over --------------------------------------------------------------------------------------------
+
+    async def _through(self, acts: asyncio.Task[None]) -> Verdict:
+        """Every death and every act, and then until all is well, or time is up."""
+        quiet_since: float | None = None
+        while True:
+            if not self.rig.bot.running():
+                quiet_since = None
+                await self._revive()
+                continue
+            verdict = await self._look()
+            now = time.monotonic()
+            quiet_since = (quiet_since or now) if verdict.clean else None
+            quiet = quiet_since is not None and now - quiet_since >= self._quiet_seconds()
+            if self._death is not None:
+                if quiet and await self._fired(self._death):
+                    await self._dying()
+                elif quiet:
+                    await self._move()
+                    quiet_since = None
+            elif quiet and acts.done():
+                acts.result()
+                return verdict
+            if now > self._deadline and (self._death is not None or acts.done()):
+                return verdict
+            await self._news()
+
+    def _quiet_seconds(self) -> float:
+        """An ask that nobody has acknowledged may still be on disk, and its card under way."""
+        acked = all(asked.acked for asked in self._asks)
+        return (_QUIET_SECONDS if self._death is not None else 0.1) if acked else 2.5
+
+    async def _revive(self) -> None:
+        """The bot has ended: arm the next kill, start it again, and see how soon it goes on."""
+        assert self.rig.bot.process is not None
+        code = self.rig.bot.process.returncode
+        if code not in (-9, self._expected_exit):
+            self._crashes.append(f"the bot ended by itself with {code}: {self.rig.bot.log()[-600:]}")
+        if self._death is not None and await self._fired(self._death):
+            self._struck += 1
+            await self._next_death()
+        self._deadline = time.monotonic() + self.script.heal_after + PROMISE_SECONDS + SHARE_SECONDS
+        self._restarts += 1
+        before = await self._effects()
+        await self.rig.bot.start()
+        await self.rig.studio.bot_is(self.rig.bot.pid)
+        await self._goes_on(before)
+
+    async def _goes_on(self, before: int) -> None:
+        path, started = self.rig.bot.logs[-1], None
+        deadline = time.monotonic() + 4 * _PROGRESS_SECONDS
+        while self.rig.bot.running() and time.monotonic() < deadline:
+            await asyncio.sleep(_GLANCE_SECONDS)
+            now = time.monotonic()
+            if started is None:
+                if "dailies.started" not in path.read_text(encoding="utf-8", errors="replace"):
+                    continue
+                started, deadline = now, now + _PROGRESS_SECONDS
+            if await self._effects() > before:
+                self._progress.append(now - started)
+                return
+            if (await self._look()).clean:
+                return
+        if self.rig.bot.running():
+            log = self.rig.bot.log()[-600:]
+            self._crashes.append(f"a restarted bot touched nothing for {_PROGRESS_SECONDS} s: {log}")
+
+    async def _effects(self) -> int:
+        """Calls of this case so far that are about jobs."""
+        calls = await self._calls()
+        requests = await self.rig.studio.get(f"/providers/{self.script.provider}/requests")
+        greetings = ("auth.test", "apps.connections.open")
+        return sum(call["method"] not in greetings for call in calls) + sum(requests.values())
+
+    async def _dying(self) -> None:
+        """A kill is under way: some milliseconds after an answer, perhaps."""
+        try:
+            await self.rig.bot.gone(_DEATH_SECONDS)
+        except TimeoutError as never:
+            raise NeverStruck(f"{self.script.name}: the kill fired, and the bot lives") from never
+
+    async def _move(self) -> None:
+        """The case is over, and the kill had no occasion, since its call had been made before: an ask of its own gets
+        it, whose life has every call."""
+        if self._moved > len(self.script.deaths):
+            assert self._death is not None
+            raise NeverStruck(f"{self.script.name}: {self._rules[self._death].name} never comes")
+        self._moved += 1
+        await self._ask()
+
+    async def _fired(self, rule: int) -> bool:
+        return any(one["id"] == rule and one["fired"] for one in await self.rig.studio.faults())
+
+    async def _note_what_struck(self) -> None:
+        """Rules are forgotten when they are healed."""
+        self._seen |= {one["id"] for one in await self.rig.studio.faults() if one["fired"]}
+
+    async def _news(self) -> None:
+        """Wait until something has changed outside, or the bot has died; not long."""
+        assert self.rig.bot.process is not None
+        gone = asyncio.ensure_future(self.rig.bot.process.wait())
+        try:
+            await asyncio.wait({gone}, timeout=_GLANCE_SECONDS)
+        finally:
+            gone.cancel()
+
+    # --- how it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def terms(self) -> Terms:
+        """On which it is judged."""
+        return Terms(
+            asks=tuple(self._asks),
+            learnable=self.script.learnable,
+            allowed=self.script.allowed,
+            rendered=self.rig.rendered,
+        )
+
+    async def _history(self) -> History:
+        return await History.read(self.rig.studio, channel=self.rig.channel, marker=self.rig.marker)
+
+    async def _look(self) -> Verdict:
+        """The verdict as things stand: cards first, since before they have ended nothing else matters."""
+        cards = await self._cards()
+        if Allowed.SLOW not in self.script.allowed and any(not card.ended for card in cards):
+            return Verdict(broken=((Column.SILENT_ENDS, f"still at work: {[card.text for card in cards]}"),))
+        ours = {card.ts for card in cards}
+        calls = await self._calls("chat.update")
+        told = [call["arguments"] for call in calls if call["ok"] and call["arguments"].get("ts") in ours]
+        said = [(str(call["ts"]), str(call.get("text"))) for call in told]
+        return judge(await self._history(), self.terms, said)
+
+    async def _calls(self, method: str = "") -> list[Json]:
+        found: list[Json] = (await self.rig.studio.get("/calls", method=method, since=self._since))["calls"]
+        return found
+
+    async def _cards(self) -> list[Card]:
+        state = await self.rig.studio.get("/state", channel=self.rig.channel, deliveries=1)
+        return cards_of(standing(state, self.rig.channel))
+
+    async def _told(self, verdict: Verdict) -> Played:
+        history = await self._history()
+        await self._note_what_struck()
+        broken = (*verdict.broken, *((Column.OTHER, crash) for crash in self._crashes))
+        return Played(
+            script=self.script,
+            verdict=Verdict(broken=broken),
+            struck=self._struck,
+            moved=self._moved,
+            restarts=self._restarts,
+            progress=tuple(self._progress),
+            idle=(*self._skipped, *(fault.name for rule, fault in self._rules.items() if rule not in self._seen)),
+            seconds=time.monotonic() - self.began,
+            all_delivered={word for card in history.cards for word in card.rows.values()} == {"delivered"},
+        )

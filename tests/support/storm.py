@@ -1,0 +1,120 @@
+"""The storm's seed, and its summary: how many scripts were played, and which promises they broke.
+
+``pytest --seed N`` draws the same scripts again. Each test of a script hands its figures over as a property of its
+report, which pytest-xdist carries from the workers; whoever runs the show adds them up.
+"""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.verdict import Column
+
+OPTION = "--seed"
+PROPERTY = "script"
+"""The name of the property: a mapping with family, name, and, when the script was played to its end, its figures."""
+
+SUMMARY = Path("out/storm.md")
+
+
+def today() -> int:
+    """A seed that everybody draws on the same day."""
+    return int(datetime.now(UTC).strftime("%Y%m%d"))
+
+
+@dataclass
+class Family:
+    """What the scripts of one family came to."""
+
+    played: int = 0
+    restarts: int = 0
+    moved: int = 0
+    idle: int = 0
+    seconds: float = 0.0
+    progress: list[float] = field(default_factory=list)
+    columns: dict[str, int] = field(default_factory=lambda: dict.fromkeys((one.value for one in Column), 0))
+    failed: list[str] = field(default_factory=list)
+
+
+class Storm:
+    """A plugin of pytest: collects what the scripts say, and sums it up at the end."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._families: dict[str, Family] = defaultdict(Family)
+
+    @property
+    def seed(self) -> int:
+        """What the scripts are drawn from."""
+        return int(self._config.getoption("seed"))
+
+    def pytest_report_header(self) -> str:
+        """So that every run can be repeated."""
+        return f"storm: {OPTION} {self.seed}"
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One phase of one test, from whichever worker."""
+        said = dict(report.user_properties).get(PROPERTY)
+        if said is None or (report.when != "call" and not report.failed):
+            return
+        self._add(json.loads(str(said)), failed=report.failed)
+
+    def _add(self, said: dict[str, Any], *, failed: bool) -> None:
+        family = self._families[said["family"]]
+        if failed:
+            family.failed.append(f"{said['name']}")
+        family.played += 1
+        figures = said.get("figures")
+        if figures is None:
+            return
+        for name in ("restarts", "moved", "idle"):
+            setattr(family, name, getattr(family, name) + figures[name])
+        family.seconds += figures["seconds"]
+        family.progress += figures["progress"]
+        for column, count in figures["columns"].items():
+            family.columns[column] += count
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Printed, and for the long run written down."""
+        if not self._families:
+            return
+        text = self.markdown()
+        terminalreporter.section("storm")
+        terminalreporter.write_line(text)
+        if self._config.getoption("markexpr") == "storm":
+            place = self._config.rootpath / SUMMARY
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(text + "\n", encoding="utf-8")
+
+    def markdown(self) -> str:
+        """A row for each family, then the names of what failed."""
+        columns = [one.value for one in Column]
+        heads = ["scripts", "restarts", "moved", "idle", *columns, "failed", "s each", "first progress, median / most"]
+        lines = [
+            f"Seed {self.seed}: `make storm SEED={self.seed}` plays the same.",
+            "",
+            f"| family | {' | '.join(heads)} |",
+            f"|---|{'---:|' * len(heads)}",
+        ]
+        for name, one in sorted(self._families.items()):
+            figures = [one.played, one.restarts, one.moved, one.idle, *(one.columns[column] for column in columns)]
+            each = f"{one.seconds / one.played:.1f}"
+            cells = [*map(str, figures), str(len(one.failed)), each, _spread(one.progress)]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines += ["", "moved: kills that got an ask of their own, since their call had been made before."]
+        lines += ["idle: faults that had no occasion, since another kept it from them.", ""]
+        for name, one in sorted(self._families.items()):
+            lines += [f"- failed, {name}: {script}" for script in one.failed]
+        return "\n".join(lines)
+
+
+def _spread(seconds: list[float]) -> str:
+    if not seconds:
+        return "–"
+    ordered = sorted(seconds)
+    return f"{ordered[len(ordered) // 2]:.2f} s / {ordered[-1]:.2f} s"
