@@ -20,6 +20,8 @@ PROMISE_SECONDS = 60.0
 SHARE_SECONDS = 25.0
 """A share that Slack dropped is given so long to appear before it is sent again, and then once more the promise."""
 
+PATIENCE = PROMISE_SECONDS + SHARE_SECONDS
+
 _QUIET_SECONDS = 0.7
 """A case that has ended and stays so has called whatever it was going to call."""
 
@@ -43,8 +45,9 @@ async def play(rig: Rig, script: Script) -> Played:
 class Player:
     """One performance of a script."""
 
-    def __init__(self, rig: Rig, script: Script) -> None:
+    def __init__(self, rig: Rig, script: Script, *, patience: float = PATIENCE) -> None:
         self.rig = rig
+        self._patience = patience
         self.script = script
         self.began = time.monotonic()
         self._since = time.time() - 0.01
@@ -122,7 +125,7 @@ class Player:
 
     async def _ask(self) -> None:
         await self.ask(self.script.options)
-        self._deadline = time.monotonic() + self.script.heal_after + PROMISE_SECONDS + SHARE_SECONDS
+        self._deadline = time.monotonic() + self.script.heal_after + self._patience
 
     async def _act(self) -> None:
         for act in self.script.acts:
@@ -192,7 +195,7 @@ class Player:
         if self._death is not None and await self._fired(self._death):
             self._struck += 1
             await self._next_death()
-        self._deadline = time.monotonic() + self.script.heal_after + PROMISE_SECONDS + SHARE_SECONDS
+        self._deadline = time.monotonic() + self.script.heal_after + self._patience
         self._restarts += 1
         before = await self._effects()
         await self.rig.bot.start()

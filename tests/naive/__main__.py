@@ -17,6 +17,7 @@ What it does as tutorials do, each a habit that this project gave up on purpose:
 import asyncio
 import secrets
 import signal
+import sys
 from typing import Any
 
 import httpx
@@ -65,7 +66,6 @@ class NaiveBot:
         )
         self._http = httpx.AsyncClient(timeout=15, trust_env=False)
         self._working: set[asyncio.Task[None]] = set()
-        self._clips = 0
 
     async def run(self) -> None:
         """Work until the process is told to stop."""
@@ -81,6 +81,8 @@ class NaiveBot:
 
         handler = AsyncSocketModeHandler(app, _secret(self._settings.slack_app_token))
         await handler.connect_async()  # type: ignore[no-untyped-call] # slack_bolt has no types here
+        sys.stdout.write("dailies.started\n")  # the word by which the harness knows that a start is over
+        sys.stdout.flush()
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await stop.wait()
@@ -90,19 +92,17 @@ class NaiveBot:
         asked = parse_clip(text)
         if not isinstance(asked, ClipRequest):
             return
-        card = _Card(self._client, channel, secrets.token_hex(8))
-        await card.post()
         recipe = vary(Recipe(prompt=asked.prompt), asked.changes)
-        takes = await asyncio.gather(
-            *(self._take(card, recipe) for _ in range(asked.changes.takes or 1)), return_exceptions=True
-        )
-        await card.says("failed" if any(isinstance(one, BaseException) for one in takes) else "delivered")
-
-    async def _take(self, card: "_Card", recipe: Recipe) -> None:
-        self._clips += 1
-        provider = next(iter(self._providers.values()))
-        clip = await self._fetch(await self._wait(provider, await self._order(provider, recipe)))
-        await card.upload(clip, f"*#{self._clips}* {recipe.prompt}")
+        provider = self._providers[asked.provider or next(iter(self._providers))]
+        card = _Card(self._client, channel, asked.prompt)
+        await card.post()
+        try:
+            link = await self._wait(provider, await self._order(provider, recipe))
+            await card.upload(await self._fetch(link))
+        except (Failed, TimeoutError, httpx.HTTPError):
+            await card.says("failed")
+        else:
+            await card.says("delivered")
 
     async def _order(self, provider: Provider, recipe: Recipe) -> str:
         """The task's id. A key that is new at each try protects nothing."""
@@ -137,34 +137,43 @@ class NaiveBot:
 
 
 class _Card:
-    """The message that says how an ask stands."""
+    """The message that says how an ask stands, and its thread."""
 
-    def __init__(self, client: AsyncWebClient, channel: str, ask: str) -> None:
+    def __init__(self, client: AsyncWebClient, channel: str, prompt: str) -> None:
         self._client = client
         self._channel = channel
-        self._metadata = {"event_type": CARD_EVENT, "event_payload": {"ask": ask}}
+        self._prompt = prompt
+        self._metadata = {"event_type": CARD_EVENT, "event_payload": {"ask": secrets.token_hex(8)}}
         self._ts = ""
 
     async def post(self) -> None:
+        """Say that it is being made."""
         answer = await self._client.chat_postMessage(
-            channel=self._channel, text=_row("rendering"), metadata=self._metadata
+            channel=self._channel, text=self._text("rendering"), metadata=self._metadata
         )
         self._ts = str(answer["ts"])
 
     async def says(self, word: str) -> None:
-        await self._client.chat_update(channel=self._channel, ts=self._ts, text=_row(word), metadata=self._metadata)
+        """Say how it ended."""
+        await self._client.chat_update(
+            channel=self._channel, ts=self._ts, text=self._text(word), metadata=self._metadata
+        )
 
-    async def upload(self, clip: bytes, comment: str) -> None:
+    async def upload(self, clip: bytes) -> None:
+        """Put the file into the thread."""
         try:
             await self._client.files_upload_v2(
-                content=clip, filename="clip.mp4", channel=self._channel, thread_ts=self._ts, initial_comment=comment
+                content=clip,
+                filename="clip.mp4",
+                channel=self._channel,
+                thread_ts=self._ts,
+                initial_comment=f"*#1* {self._prompt}",
             )
         except SlackApiError as error:
             raise Failed("not uploaded") from error
 
-
-def _row(word: str) -> str:
-    return f"*#1* · *{word}*"
+    def _text(self, word: str) -> str:
+        return f"{self._prompt}\n*#1* · *{word}*"
 
 
 def _secret(value: Any) -> str:
