@@ -20,7 +20,7 @@ LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header $
 # `make test` is a fixed sequence that ends with pytest's summary, with -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types contracts migrations-check manifest-check browser unit storm \
+.PHONY: help setup test lint format types contracts migrations-check manifest-check browser unit storm seeded-bugs \
 	demo demo-headless lock image clean
 
 help: ## this list
@@ -71,6 +71,9 @@ unit: $(VENV)/.dev browser ## pytest alone (WORKERS=…)
 
 storm: $(VENV)/.dev ## the long rest of the fault matrix; its sums land in out/storm.md (SEED=…, WORKERS=…)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m storm $(if $(SEED),--seed $(SEED))
+
+seeded-bugs: $(VENV)/.dev ## break a copy of the tree in each known way, and see the tests catch it (an hour or so)
+	$(BIN)/python -m tests.seeded_bugs
 
 lock: $(VENV)/.dev ## rewrite the locks after a change in pyproject.toml (UPGRADE=1 raises versions)
 	$(BIN)/uv pip compile $(LOCK) --group build pyproject.toml --output-file requirements.lock

@@ -18,7 +18,7 @@ from bot.emulation import Emulation, EmulationFailed, emulation
 from bot.fetch import GuardedFetcher
 from bot.links import make_links
 from bot.media import ProcessMediaRoom
-from bot.ports import ChatError, Clips, FileSource, Links, Provider, Storage, StorageError
+from bot.ports import ChatError, Clips, Directory, Fenced, FileSource, Links, Provider, Storage, StorageError
 from bot.pretend import is_wanted
 from bot.scheduler import start_ticks
 from bot.services.accounts import Accounts
@@ -28,6 +28,7 @@ from bot.services.configuring import Configuring
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.gathering import Gathering
+from bot.services.housekeeping import SWEEP_EVERY_SECONDS, Housekeeping
 from bot.services.intake import Intake
 from bot.services.lease import RENEW_EVERY_SECONDS, Lease
 from bot.services.policies import Policies
@@ -134,18 +135,18 @@ async def _assemble(settings: Settings, stack: contextlib.AsyncExitStack) -> _Pr
     scratch, room = open_scratch(settings.media_url), ProcessMediaRoom()
     await scratch.sweep()
     stack.push_async_callback(room.close)
+    directory = SlackDirectory(workspace.client)
     gathering = Gathering(
         storage=storage,
         clips=clips,
         scratch=scratch,
         fetcher=fetcher,
-        files=_open_slack_files(settings, workspace, stack),
+        files=_open_slack_files(settings, workspace, directory, stack),
         room=room,
         clock=clock,
     )
     doorbell = Doorbell()
     policies = Policies(storage=storage, operator=policy)
-    directory = SlackDirectory(workspace.client)
     gatekeeper = Gatekeeper(directory=directory, clock=clock)
     intake = Intake(
         storage=storage,
@@ -215,11 +216,13 @@ def _open_links(settings: Settings, providers: Iterable[Provider]) -> Links:
     return links
 
 
-def _open_slack_files(settings: Settings, workspace: SlackWorkspace, stack: contextlib.AsyncExitStack) -> SlackFiles:
+def _open_slack_files(
+    settings: Settings, workspace: SlackWorkspace, directory: Directory, stack: contextlib.AsyncExitStack
+) -> SlackFiles:
     """The files that people attach. Their fetcher is one of its own: where the token goes, links of people do not."""
     fetcher = GuardedFetcher(clock=SystemClock(), allowed_hosts=hosts_behind(settings.slack_api_url))
     stack.push_async_callback(fetcher.close)
-    return SlackFiles(client=workspace.client, fetcher=fetcher, api_url=settings.slack_api_url)
+    return SlackFiles(client=workspace.client, fetcher=fetcher, directory=directory, api_url=settings.slack_api_url)
 
 
 async def _open_database(settings: Settings, policy: Policy, stack: contextlib.AsyncExitStack) -> tuple[Storage, Lease]:
@@ -236,7 +239,11 @@ async def _open_database(settings: Settings, policy: Policy, stack: contextlib.A
 async def _work(program: _Program, stop: asyncio.Event) -> None:
     """The loops; on stop, listening and submitting end first, then everything."""
     runner, lease = program.runner, program.lease
-    ticks = start_ticks(wake=runner.wake, renew=lease.renew, renew_every=RENEW_EVERY_SECONDS)
+    housekeeping = Housekeeping(storage=program.storage, clock=SystemClock())
+    ticks = start_ticks(
+        wake=runner.wake,
+        every={"renew": (lease.renew, RENEW_EVERY_SECONDS), "sweep": (housekeeping.sweep, SWEEP_EVERY_SECONDS)},
+    )
     working = asyncio.create_task(runner.run(), name="runner")
     listening = asyncio.create_task(_listen(program), name="slack")
     standing = asyncio.create_task(_stand_with(program.emulated), name="emulation")
@@ -321,7 +328,7 @@ def _site(program: _Program) -> Site:
     }
     health = health_app(
         needed={
-            "database": lambda: _database_state(program.storage),
+            "database": lambda: _database_state(program.lease),
             "media": lambda: _media_state(program.clips),
         },
         watched={"slack": lambda: _slack_state(program.workspace)},
@@ -342,12 +349,16 @@ async def _figures(program: _Program) -> Figures:
     return Figures(jobs=jobs, usage=usage, up={"database": True, "media": media == "up", "slack": slack == "up"})
 
 
-async def _database_state(storage: Storage) -> str:
+async def _database_state(lease: Lease) -> str:
+    """Up while it takes a write, as every ask is one: of a full disk a transaction that writes nothing would not know.
+    The lease is prolonged all the while anyway."""
     try:
-        async with storage.begin():
-            return "up"
+        await lease.fresh(lease.ownership)
+    except Fenced:
+        return "up"  # it was asked and has answered; whose jobs they are is the runner's affair
     except StorageError as error:
         return f"down: {type(error).__name__}"
+    return "up"
 
 
 async def _media_state(clips: Clips) -> str:

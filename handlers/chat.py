@@ -35,6 +35,9 @@ _PEOPLE = ("U", "W")
 """How the ids of people begin; channels begin with C, G or D."""
 
 _READ_BACK_PAGES = 3
+_CLOCKS_APART_SECONDS = 86_400
+"""What was posted is dated by Slack's clock, and when it was asked for by ours, which may be ahead by that much.
+Looking only behind a card that stands would post it a second time."""
 _SEND_TIMEOUT_SECONDS = 60.0
 
 
@@ -74,7 +77,7 @@ class SlackChat:
 
     async def _find(self, name: str, value: str, *, channel: str, root_ts: str | None, since: datetime) -> str | None:
         """The ts of the message in whose metadata this name has that value."""
-        oldest = f"{since.timestamp() - 60:.6f}"
+        oldest = f"{since.timestamp() - _CLOCKS_APART_SECONDS:.6f}"
         cursor = ""
         for _ in range(_READ_BACK_PAGES):
             answer = await self._history(channel, root_ts, oldest, cursor)

@@ -7,7 +7,7 @@ Source: https://docs.slack.dev/reference/objects/file-object, https://docs.slack
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from enum import Enum, auto
 from pathlib import PurePosixPath
@@ -20,6 +20,7 @@ from bot.domain.recipe import MediaKind
 from bot.ports import (
     Asker,
     ChatError,
+    Directory,
     Download,
     Fetcher,
     FetchError,
@@ -75,11 +76,12 @@ class _Place(Enum):
 
 class SlackFiles:
     """The files of one workspace. ``client`` has the bot token and no retry handlers; ``fetcher`` must be allowed to go
-    to ``hosts_behind(api_url)``."""
+    to ``hosts_behind(api_url)``; ``directory`` says who of those that ask is of the workspace."""
 
-    def __init__(self, *, client: AsyncWebClient, fetcher: Fetcher, api_url: str) -> None:
+    def __init__(self, *, client: AsyncWebClient, fetcher: Fetcher, directory: Directory, api_url: str) -> None:
         self._client = client
         self._fetcher = fetcher
+        self._directory = directory
         self._at_api = re.compile(re.escape(origin_of(api_url) or "https://slack.com") + _PATH)
 
     async def describe(self, file_id: str, asker: Asker | None = None) -> SourceFile:
@@ -92,14 +94,28 @@ class SlackFiles:
         told = answer.get("file") if isinstance(answer, Mapping) else None
         if not isinstance(told, Mapping):
             raise FetchError("Slack says nothing of the file.", "Try again later.")
-        return self._described(file_id, told, asker)
+        shown = asker is None or await self._may_be_shown(told, asker)
+        return self._described(file_id, told, shown=shown)
 
     def open(self, file: SourceFile, *, largest: int) -> AbstractAsyncContextManager[Download]:
         """See ``bot.ports.FileSource``."""
         return self._open(file, largest)
 
-    def _described(self, file_id: str, told: Mapping[str, Any], asker: Asker | None) -> SourceFile:
-        shown = asker is None or _may_be_shown(told, asker)
+    async def _may_be_shown(self, told: Mapping[str, Any], asker: Asker) -> bool:
+        """Whether it is theirs, stands where they ask, or stands in a public channel and one of them is of the
+        workspace: guests and people of other organisations can open no channel that they are not in. Raises FetchError
+        when Slack does not say who they are."""
+        if _stands_here(told, asker) or _text(told, "user") in asker.people:
+            return True
+        if not _is_public(told):
+            return False
+        try:
+            members = [await self._directory.member(person) for person in sorted(asker.people)]
+        except ChatError as error:
+            raise _from_answer(error) from error
+        return any(member is not None and not (member.guest or member.outsider) for member in members)
+
+    def _described(self, file_id: str, told: Mapping[str, Any], *, shown: bool) -> SourceFile:
         name = _text(told, "name") or _text(told, "title") if shown else ""
         mode, access = _text(told, "mode"), _text(told, "file_access")
         if not shown and mode not in _PASSED:
@@ -186,19 +202,23 @@ def _from_answer(error: ChatError) -> FetchError:
     return FetchError(str(error), "Try again later.", retry_after_seconds=error.retry_after_seconds)
 
 
-def _may_be_shown(told: Mapping[str, Any], asker: Asker) -> bool:
-    """Whether it is a file of theirs, stands where they ask, or for everybody in a public channel. ``files.info`` says
-    so itself: no list of members is needed, which an app may have no leave to read."""
-    shares = told.get("shares")
-    places = {name: set(side) for name, side in _entries(shares) if isinstance(side, Mapping)}
+def _stands_here(told: Mapping[str, Any], asker: Asker) -> bool:
+    """Whether it is shared where they ask. ``files.info`` says so itself: no list of members is needed, which an app
+    may have no leave to read."""
     listed = [side for name in ("channels", "groups", "ims") if isinstance(side := told.get(name), list)]
-    public = told.get("is_public") is True or bool(places.get("public"))
-    here = any(asker.channel in side for side in (*places.values(), *listed))
-    return public or here or _text(told, "user") in asker.people
+    return any(asker.channel in side for side in (*_shares(told).values(), *listed))
 
 
-def _entries(told: Any) -> Iterable[tuple[Any, Any]]:
-    return told.items() if isinstance(told, Mapping) else ()
+def _is_public(told: Mapping[str, Any]) -> bool:
+    """Whether it stands in a public channel."""
+    return told.get("is_public") is True or bool(_shares(told).get("public"))
+
+
+def _shares(told: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Where it was shared, by conversation, in those that are public and those that are private."""
+    sides = told.get("shares")
+    entries = sides.items() if isinstance(sides, Mapping) else ()
+    return {name: side for name, side in entries if isinstance(side, Mapping)}
 
 
 def kind_told(told: Mapping[str, Any], name: str) -> MediaKind | None:

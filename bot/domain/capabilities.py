@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bot.domain.recipe import (
+    FILE_OPTIONS,
     LONGEST_SECONDS,
     SHORTEST_SECONDS,
     MediaKind,
@@ -179,13 +180,13 @@ def _media_misfits(recipe: Recipe, can: Capabilities) -> Iterator[Misfit]:
         wanted.remove(Mode.FIRST_LAST)
     missing = [mode for mode in wanted if mode not in can.modes]
     for mode in missing:
-        yield _misfit(_OPTIONS[mode], mode.value, ", ".join(one.value for one in Mode if one in can.modes))
+        yield _misfit(_option_of(mode), mode.value, ", ".join(one.value for one in Mode if one in can.modes))
     if not missing:
         yield from _company_misfits(roles, can)
         yield from _reference_misfits(recipe, can)
     for role in (MediaRole.FIRST, MediaRole.LAST, MediaRole.EDIT, MediaRole.EXTEND):
         if (count := len(recipe.given(role))) > 1:
-            yield _misfit(f"--{role.value}", f"{count} files", "one file")
+            yield _misfit(FILE_OPTIONS[role].typed, f"{count} files", "one file")
 
 
 def _company_misfits(roles: set[MediaRole], can: Capabilities) -> Iterator[Misfit]:
@@ -247,14 +248,11 @@ _ROLE_MODES = {
 }
 """What each role asks a tier for."""
 
-_OPTIONS = {
-    Mode.TEXT: "the prompt alone",
-    Mode.FIRST_FRAME: "--first",
-    Mode.FIRST_LAST: "--last",
-    Mode.REFERENCES: "--ref",
-    Mode.EDIT: "--edit",
-    Mode.EXTEND: "--extend",
-}
+
+def _option_of(mode: Mode) -> str:
+    """How a person asks for it."""
+    roles = (role for role, asked in _ROLE_MODES.items() if asked is mode)
+    return next((FILE_OPTIONS[role].typed for role in roles), "the prompt alone")
 
 
 def _listed(values: frozenset[Resolution] | frozenset[Ratio]) -> str:

@@ -176,10 +176,11 @@ class Unhindered:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkRenewed:
-    """The provider gave a fresh link to the same clip."""
+    """The provider gave a fresh link to the same clip, which is fetched at ``due_at``."""
 
     url: str
     expires_at: datetime
+    due_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

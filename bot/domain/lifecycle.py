@@ -22,9 +22,10 @@
 Every unfinished job has exactly one next action (``next_action``), so a restart is the ordinary loop. Only the runner
 calls ``transition``; people set flags. A pair that is not drawn here raises ``IllegalTransition``: it is a bug.
 
-A job with files that are not ours yet waits for them after its gate, with its money held: where the drawing says that
-it comes into the queue from outside or from a gate, it first waits with the reason PREPARING. Of waiting jobs only such
-a one can be Prepared, Progressed, Hindered or Starved, and only such a one cannot be Opened.
+A job with files waits for them after its gate, with its money held: where the drawing says that it comes into the queue
+from outside or from a gate, it first waits with the reason PREPARING. So it does for files that are ours already, which
+may have been kept under the limits of another provider. Of waiting jobs only such a one can be Prepared, Progressed,
+Hindered or Starved, and only such a one cannot be Opened.
 """
 
 from collections.abc import Callable, Mapping
@@ -110,8 +111,8 @@ def next_action(job: Job) -> Action | None:
 
 
 def first_state(recipe: Recipe) -> tuple[State, WaitReason | None]:
-    """Where a job stands that nothing more is asked about: in the queue, once its files are ours."""
-    return (State.WAITING, WaitReason.PREPARING) if recipe.unprepared else (State.QUEUED, None)
+    """Where a job stands that nothing more is asked about: in the queue, once its files are seen to fit."""
+    return (State.WAITING, WaitReason.PREPARING) if recipe.media else (State.QUEUED, None)
 
 
 class IllegalTransition(Exception):
@@ -334,8 +335,10 @@ def _unhindered(job: Job, _: Unhindered, now: datetime) -> Job:
     return replace(job, tries=0, due_at=now, trouble=None)
 
 
-def _link_renewed(job: Job, event: LinkRenewed, now: datetime) -> Job:
-    return replace(job, output_url=event.url, output_expires_at=event.expires_at, due_at=now)
+def _link_renewed(job: Job, event: LinkRenewed, _: datetime) -> Job:
+    return replace(
+        job, tries=job.tries + 1, output_url=event.url, output_expires_at=event.expires_at, due_at=event.due_at
+    )
 
 
 def _stored(job: Job, event: Stored, now: datetime) -> Job:

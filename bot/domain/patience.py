@@ -17,6 +17,13 @@ SUBMIT_DEADLINE = timedelta(seconds=50)
 TASK_GRACE = timedelta(seconds=60)
 """A provider may not find a task right after taking it; only after this is a 404 believed."""
 
+KNOWN_TASK_GRACE = timedelta(minutes=10)
+"""The same for a task that the provider knew before: it is rather the provider that is out of order."""
+
+LOOKS_QUIET = timedelta(seconds=60)
+"""So long at most nobody asks a provider how tasks are, whatever it asked for when one was asked about: clips that are
+paid for stand behind it, and their links may expire."""
+
 SHARE_WAIT = timedelta(seconds=25)
 """Slack shares an uploaded file some seconds later. One that does not stand by then was dropped: it is deleted and
 sent again, within the promised 60 seconds."""

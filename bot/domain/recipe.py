@@ -4,9 +4,10 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 MINI = "mini"
 """The tier of drafts and finals unless somebody asks for another. Tiers are data of the providers, not an enum; these
@@ -64,6 +65,31 @@ class MediaRole(StrEnum):
     """The video to change."""
     EXTEND = "extend"
     """The video to go on from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOption:
+    """The option by which a person gives a file for a role."""
+
+    name: str
+    kind: MediaKind | None
+    """What the file must be; None for any."""
+
+    @property
+    def typed(self) -> str:
+        """As it stands in a line: ``--first``."""
+        return f"--{self.name}"
+
+
+FILE_OPTIONS: Mapping[MediaRole, FileOption] = MappingProxyType(
+    {
+        MediaRole.FIRST: FileOption(name="first", kind=MediaKind.IMAGE),
+        MediaRole.LAST: FileOption(name="last", kind=MediaKind.IMAGE),
+        MediaRole.REFERENCE: FileOption(name="ref", kind=None),
+        MediaRole.EDIT: FileOption(name="edit", kind=MediaKind.VIDEO),
+        MediaRole.EXTEND: FileOption(name="extend", kind=MediaKind.VIDEO),
+    }
+)
 
 
 class Place(StrEnum):
@@ -177,11 +203,6 @@ class Recipe:
     def given(self, role: MediaRole, kind: MediaKind | None = None) -> tuple[str, ...]:
         """The addresses of the files with that role, and of that kind where one is named."""
         return tuple(one.url for one in self.media if one.role is role and kind in {None, one.kind})
-
-    @property
-    def unprepared(self) -> tuple[Medium, ...]:
-        """The files that are still to be fetched and checked before an order."""
-        return tuple(one for one in self.media if one.place is not Place.STORED)
 
     @property
     def billable_seconds(self) -> int:

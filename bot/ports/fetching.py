@@ -156,9 +156,9 @@ class FileSource(Protocol):
         """What Slack says of the file now: a message's own words of it may be old, or nothing but its id.
 
         An ``asker`` may have a file that one of those people put into Slack, that stands where they ask, or that stands
-        in a public channel; any other is to them as one that is not there, and not even its name is told. Without an
-        asker nobody has to be asked about: it stands beside the very message that asks, or whoever runs Dailies gave
-        it. Raises FetchError, FileUnavailable."""
+        in a public channel, when one of them is of the workspace and no guest; any other is to them as one that is not
+        there, and not even its name is told. Without an asker nobody has to be asked about: it stands beside the very
+        message that asks, or whoever runs Dailies gave it. Raises FetchError, FileUnavailable."""
 
     def open(self, file: SourceFile, *, largest: int) -> AbstractAsyncContextManager[Download]:
         """Its bytes, as ``Fetcher.open`` gives them. Raises FetchError, FileTooLarge, FileUnavailable. Of a file that
@@ -175,8 +175,8 @@ _UNAVAILABLE = {
     Unavailable.NO_ACCESS: (
         "Slack does not let Dailies read {name}.",
         (
-            "Attach it where Dailies is, or invite Dailies there; somebody else's file must stand where you ask or in "
-            "a public channel. When it can read no file at all, install the app again."
+            "Attach it where Dailies is, or invite Dailies there; somebody else's file must stand where you ask or, "
+            "unless you are a guest here, in a public channel. When it can read no file at all, install the app again."
         ),
     ),
     Unavailable.PROCESSING: ("Slack has not got {name} ready yet.", "Try again in a minute."),

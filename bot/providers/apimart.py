@@ -228,14 +228,14 @@ def _data(envelope: Mapping[str, object]) -> Mapping[str, object]:
 
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
     """What ``GET /v1/tasks/{id}`` says. Status words outside the document count as running; an error that names no task
-    is about the question."""
+    is about the question, and a 404 in other words than its own is whatever stands before the API."""
     envelope = as_mapping(answer.json())
     data = _data(envelope) or envelope
     word = as_text(data.get("status")).lower()
     if word in FAILED_WORDS and not (_task_id(envelope) or data.get("id")):
         word = ""
     status = answer.status if word else effective_status(answer.status, envelope)
-    if status == 404:
+    if status == 404 and (as_mapping(envelope.get("error")) or as_text(envelope.get("code")) == "404"):
         return TaskMissing()
     if status != 200:
         return TaskUnreadable(why=f"HTTP {status}", retry_after_seconds=retry_after(answer.headers, now))

@@ -166,12 +166,13 @@ def decode_order(answer: Answer, now: datetime, *, root: str = PUBLIC_BASE, path
 
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
     """What ``GET /v1/jobs/{job_id}`` says. Status words outside all that is known count as running; an error that names
-    no job is about the question."""
-    if answer.status == 404:
+    no job is about the question, and a 404 in other words than its own is whatever stands before the API."""
+    said = as_mapping(answer.json())
+    if answer.status == 404 and (as_mapping(said.get("error")) or as_text(said.get("detail"))):
         return TaskMissing()
     if not 200 <= answer.status < 300:
         return TaskUnreadable(why=f"HTTP {answer.status}", retry_after_seconds=retry_after(answer.headers, now))
-    return _report(as_mapping(answer.json()))
+    return _report(said)
 
 
 def decode_list(answer: Answer, task_ids: Sequence[str]) -> Mapping[str, TaskReport]:

@@ -182,11 +182,12 @@ def _conflict(answer: Answer, code: str, now: datetime) -> OrderInFlight | Order
 
 
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
-    """What ``GET /v1/tasks/{id}`` says. Status words outside the document count as running; only ``fail`` fails."""
+    """What ``GET /v1/tasks/{id}`` says. Status words outside the document count as running; only ``fail`` fails. A 404
+    without the envelope's own is whatever stands before the API."""
     envelope = as_mapping(answer.json())
     data = as_mapping(envelope.get("data"))
     status = answer.status if _word_of(data) else _effective_status(answer.status, envelope)
-    if status == 404:
+    if status == 404 and as_text(envelope.get("code")) == "404":
         return TaskMissing()
     if status != 200:
         return TaskUnreadable(why=f"HTTP {status}", retry_after_seconds=retry_after(answer.headers, now))

@@ -215,12 +215,12 @@ def job_of(said: Mapping[str, object]) -> str:
 
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
     """What ``GET …/result`` says. Words outside all that is documented count as running; an error that names no job is
-    about the question."""
-    if answer.status == 404:
+    about the question, and a 404 without the framework's ``detail`` is whatever stands before the API."""
+    said = as_mapping(answer.json())
+    if answer.status == 404 and as_text(said.get("detail")):
         return TaskMissing()
     if answer.status != 200:
         return TaskUnreadable(why=f"HTTP {answer.status}", retry_after_seconds=retry_after(answer.headers, now))
-    said = as_mapping(answer.json())
     word = as_text(said.get("status")).lower()
     if word in FINISHED_WORDS:
         return _finished(said)

@@ -200,13 +200,13 @@ def _refusal(status: int, envelope: Mapping[str, object]) -> Failure:
 def decode_task(answer: Answer, now: datetime) -> TaskReport:
     """What ``GET /v2/status`` says. ``SUCCESS`` is the guide's word, ``FAILED`` and ``IN_PROGRESS`` those of its
     clients; any other counts as running. A word about the task goes before a code about the answer; a failure that
-    names no task is about the question."""
+    names no task is about the question, and a 404 without the body's own is whatever stands before the API."""
     envelope = as_mapping(answer.json())
     subject = _subject(envelope)
     said = as_text(subject.get("status"))
     word = "" if said.isdecimal() else said.upper()
     status = answer.status if word else _effective_status(answer.status, envelope)
-    if status == 404:
+    if status == 404 and as_text(envelope.get("code")) == "404":
         return TaskMissing()
     if status != 200:
         return TaskUnreadable(why=f"HTTP {status}", retry_after_seconds=retry_after(answer.headers, now))

@@ -70,6 +70,7 @@ class Agenda:
         self._places = dict(places)
         self._running: dict[Key, Line] = {}
         self._again: dict[Key, tuple[Line, float, float | None]] = {}
+        self._news: dict[Key, float] = {}
         self._entries: dict[Key, _Entry] = {}
         self._sleeping: list[tuple[float, int, _Entry]] = []
         self._ready: dict[Line, list[_Entry]] = {line: [] for line in Line}
@@ -89,6 +90,14 @@ class Agenda:
         entry = _Entry(urgency=due if urgency is None else urgency, order=order, due=due, key=key, line=line)
         self._entries[key] = entry
         heapq.heappush(self._sleeping, (due, order, entry))
+
+    def look(self, key: Key, line: Line, now: float) -> None:
+        """There is news of the key. If its step runs, that may have begun without it: the next one is due ``now``,
+        whatever this one plans. Only an order is not sent sooner."""
+        if key in self._running:
+            self._news[key] = now
+        else:
+            self.put(key, line, now)
 
     def drop(self, key: Key) -> None:
         """Forget what is planned for the key."""
@@ -137,8 +146,11 @@ class Agenda:
         """The key's step has ended: what was put for it meanwhile is planned now."""
         self._running.pop(key, None)
         again = self._again.pop(key, None)
+        news = self._news.pop(key, None)
         if again is not None:
             line, due, urgency = again
+            if news is not None and line is not Line.SUBMIT:
+                due = min(due, news)
             self.put(key, line, due, urgency)
 
     def next_due(self) -> float | None:

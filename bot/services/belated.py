@@ -1,5 +1,5 @@
-"""Orders that were given up, or ordered again, and that the provider had taken after all: their clips are paid for, and
-are kept.
+"""Orders that were given up, or ordered again, and that the provider had taken after all, and tasks that it knew no
+more and that are there again: their clips are paid for, and are kept.
 
 Such a clip becomes a job of its own beside the one that it was ordered for, which may have another clip by now. Nothing
 is held for it: its order was counted as spent when nobody knew, and only what it cost beyond that is booked. It is
@@ -13,13 +13,15 @@ import structlog
 
 from bot.domain.audit import Act, AuditEntry
 from bot.domain.budget import Entry
+from bot.domain.capabilities import Capabilities
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.ids import new_id
-from bot.domain.job import Attempt, Job, State, TimelineEntry
+from bot.domain.job import Attempt, Evidence, EvidenceKind, Job, State, TimelineEntry
 from bot.ports import (
     Clock,
     Provider,
     TaskFinished,
+    TaskMissing,
     TaskRunning,
     TaskUnreadable,
     Transaction,
@@ -31,9 +33,14 @@ from bot.services.policies import Policies
 log = structlog.get_logger(__name__)
 
 
+_GIVEN_UP = frozenset({FailureKind.COUNTED_AS_SPENT, FailureKind.TASK_LOST})
+"""How orders end that were counted as spent, and that may have a clip for all that is known."""
+
+
 def nobody_waits(job: Job, attempt: Attempt) -> bool:
-    """Whether the order is none that its job is still about: it was ordered again since, or given up without a task."""
-    given_up = job.failure is not None and job.failure.kind is FailureKind.COUNTED_AS_SPENT and job.task_id is None
+    """Whether the order is none that its job is still about: it was ordered again since, or given up, without a task
+    or with one."""
+    given_up = job.failure is not None and job.failure.kind in _GIVEN_UP
     return attempt.number < job.attempt or (job.state is State.FAILED and given_up)
 
 
@@ -67,10 +74,13 @@ class Belated:
     policies: Policies
     clock: Clock
 
-    async def look(self, provider: str, task_id: str) -> Found | None:
-        """The clip of a task that somebody spoke of, if the provider has one. Raises NotYet when it does not say."""
+    async def look(self, job: Job, attempt: Attempt, provider: str, task_id: str) -> Found | None:
+        """The clip of a task that somebody spoke of, if the provider has one. Raises NotYet when it does not say; of a
+        task that it does not know, while the output of such an order could be there."""
         report = await self.providers[provider].look(task_id)
-        if isinstance(report, TaskRunning | TaskUnreadable):
+        gone_at = attempt.intended_at + self._can(job, provider).output_lifetime
+        missing = isinstance(report, TaskMissing) and self.clock.now() < gone_at
+        if missing or isinstance(report, TaskRunning | TaskUnreadable):
             raise NotYet(task_id)
         return Found(provider=provider, task_id=task_id, clip=report) if isinstance(report, TaskFinished) else None
 
@@ -81,19 +91,25 @@ class Belated:
         account = _account(entry for entry in entries if entry.attempt == attempt.number)
         if account is None or account.provider != found.provider:
             return None
-        if (other := await tx.jobs.by_task(found.provider, found.task_id)) is not None:
-            log.info("belated.known", job=job.id, other=other.id, task=found.task_id)
+        other = await tx.jobs.by_task(found.provider, found.task_id)
+        # A task has one row: that of a job which gave it up keeps it, and is no other clip's.
+        given_up = other is not None and other.id == job.id and attempt.number == job.attempt
+        taken = given_up and not await tx.inbox.take(job.workspace, f"belated:{attempt.key}", self.clock.now())
+        if taken or (other is not None and not given_up):
+            log.info("belated.known", job=job.id, other=other.id if other else "", task=found.task_id)
             return None
         cost = account.held_micro_usd if found.clip.cost_micro_usd is None else found.clip.cost_micro_usd
         beside = replace(
             self._beside(job, found),
+            task_id=None if given_up else found.task_id,
             number=await tx.jobs.take_numbers(job.workspace, job.thread_id, 1),
             submitted_at=attempt.intended_at,
             rendering_since=attempt.intended_at,
             cost_micro_usd=max(0, cost - account.counted_micro_usd) or None,
         )
         await tx.jobs.add(beside, _first_line(beside, attempt))
-        await _book(tx, beside, attempt)
+        await tx.jobs.add_evidence(_task_of(beside, found))
+        await _book(tx, beside, attempt, found)
         if cost > account.held_micro_usd:
             policy = await self.policies.within(tx, job.workspace, job.channel)
             held = replace(beside, price_micro_usd=account.held_micro_usd)
@@ -105,8 +121,7 @@ class Belated:
 
     def _beside(self, job: Job, found: Found) -> Job:
         """A job like that one, for a clip that is ready."""
-        now, tiers = self.clock.now(), self.providers[found.provider].capabilities
-        can = next((can for can in tiers if can.tier == job.recipe.tier), tiers[0])
+        now, can = self.clock.now(), self._can(job, found.provider)
         return Job(
             workspace=job.workspace,
             id=new_id(now, self.clock.random_bits),
@@ -130,11 +145,15 @@ class Belated:
             due_at=now,
             named=job.named,
             rendered_at=now,
-            task_id=found.task_id,
             output_url=found.clip.url,
             output_expires_at=found.clip.expires_at or now + can.output_lifetime,
             failure=Failure(kind=FailureKind.NOBODY_WAITED, detail=f"#{job.number}"),
         )
+
+    def _can(self, job: Job, provider: str) -> Capabilities:
+        """What the provider can in the job's tier, or in any where it has another by now."""
+        tiers = self.providers[provider].capabilities
+        return next((can for can in tiers if can.tier == job.recipe.tier), tiers[0])
 
 
 def _first_line(beside: Job, attempt: Attempt) -> TimelineEntry:
@@ -148,7 +167,19 @@ def _first_line(beside: Job, attempt: Attempt) -> TimelineEntry:
     )
 
 
-async def _book(tx: Transaction, beside: Job, attempt: Attempt) -> None:
+def _task_of(beside: Job, found: Found) -> Evidence:
+    """Where its task is to be looked for, should its link be dead when it is fetched."""
+    return Evidence(
+        workspace=beside.workspace,
+        job_id=beside.id,
+        attempt=beside.attempt,
+        kind=EvidenceKind.TASK_ID,
+        value=found.task_id,
+        at=beside.created_at,
+    )
+
+
+async def _book(tx: Transaction, beside: Job, attempt: Attempt, found: Found) -> None:
     """Nothing is held, and what it cost beyond what was counted already is spent."""
     now, more = beside.created_at, beside.cost_micro_usd or 0
     await tx.ledger.hold([hold_for(beside, now)], ())
@@ -161,7 +192,7 @@ async def _book(tx: Transaction, beside: Job, attempt: Attempt) -> None:
         ask_id=beside.ask_id,
         job_id=beside.id,
         provider=beside.provider,
-        task_id=beside.task_id,
+        task_id=found.task_id,
         micro_usd=0,
         detail=f"order {attempt.key} was taken after all",
     )

@@ -12,8 +12,9 @@ from enum import StrEnum
 
 import structlog
 
-from bot.domain.job import Attempt, Evidence, EvidenceKind, Job
-from bot.ports import Clock, NotGenuine, Provider, Storage, Transaction
+from bot.domain.job import Attempt, Evidence, EvidenceKind, Job, State
+from bot.domain.trouble import Trouble
+from bot.ports import Clock, NotGenuine, Provider, Storage, TaskUnreadable, Transaction
 from bot.services.belated import Belated, NotYet, nobody_waits
 from bot.services.policies import Policies
 
@@ -38,8 +39,8 @@ class Heard(StrEnum):
     NOT_GENUINE = "not_genuine"
     """Its provider signs, and this is not signed by it."""
     NOT_YET = "not_yet"
-    """It is about an order that nobody waits for, and its provider does not say now how that ended: nothing is on disk,
-    and it is to be called again."""
+    """It is about an order that nobody waits for, or whose answer was lost, and its provider does not say now how the
+    task is: it is to be called again, since nobody may read it before."""
 
 
 class Callbacks:
@@ -78,7 +79,8 @@ class Callbacks:
             return Heard.UNKNOWN
         named = _plausible(task_id)
         if nobody_waits(job, attempt):
-            return await self._hear_belated(provider, attempt, named, body)
+            return await self._hear_belated(provider, job, attempt, named, body)
+        unread = await _cannot_be_read(vendor, job, named)
         async with self._storage.begin() as tx:
             job = await tx.jobs.job(attempt.workspace, attempt.job_id)
             if nobody_waits(job, attempt):
@@ -88,19 +90,21 @@ class Callbacks:
         if news:
             log.info("callback.heard", provider=provider, job=job.id, attempt=attempt.number, state=job.state.value)
             self._called_about(job)
-        return Heard.TAKEN
+        return Heard.NOT_YET if unread else Heard.TAKEN
 
-    async def _hear_belated(self, provider: str, attempt: Attempt, task_id: str, body: bytes) -> Heard:
+    async def _hear_belated(self, provider: str, job: Job, attempt: Attempt, task_id: str, body: bytes) -> Heard:
         """A call about an order that nobody waits for: looked at now, and written down with what came of it."""
         try:
-            found = await self._belated.look(provider, task_id) if task_id else None
+            found = await self._belated.look(job, attempt, provider, task_id) if task_id else None
         except NotYet:
             log.info("callback.not_yet", provider=provider, job=attempt.job_id, attempt=attempt.number)
             return Heard.NOT_YET
         beside: Job | None = None
         async with self._storage.begin() as tx:
             job = await tx.jobs.job(attempt.workspace, attempt.job_id)
-            if await self._write(tx, attempt, task_id, body) and found is not None:
+            # The same call may have been heard before anybody gave the order up.
+            await self._write(tx, attempt, task_id, body)
+            if found is not None:
                 beside = await self._belated.take(tx, job, attempt, found)
         if beside is not None:
             self._called_about(beside)
@@ -128,6 +132,15 @@ class Callbacks:
             )
         )
         return True
+
+
+async def _cannot_be_read(vendor: Provider, job: Job, task_id: str) -> bool:
+    """Whether only this call knows the task of an order whose answer was lost, and nobody can see now how that is. The
+    call is written down, but whoever gives the order up meanwhile would leave nobody to read it: another one has to
+    come."""
+    if not task_id or not (job.state is State.UNCERTAIN or job.trouble is Trouble.UNKNOWN_ORDER):
+        return False
+    return isinstance(await vendor.look(task_id), TaskUnreadable)
 
 
 def _is_token(text: str) -> bool:

@@ -129,7 +129,8 @@ class Delivering:
 
     async def _verify(self, job: Job, file_id: str) -> StepResult:
         now = self.bench.clock.now()
-        waited = now - (job.shared_at or now)
+        # A clock that was set back meanwhile would have us wait, and look every moment, until it is as late again.
+        waited = abs(now - (job.shared_at or now))
         try:
             share = await self.bench.chat.find_share(file_id, job.channel)
         except MessageGone:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 from weakref import WeakValueDictionary
 
@@ -48,7 +48,7 @@ _TIMEOUTS_OF_ONE_FILE = 3
 _FileKey = tuple[str, str, str]
 
 _REMEMBERED = 1000
-"""Refusals. An ask has few clips, which are prepared soon after one another."""
+"""Refusals, and files that took too long to read. An ask has few clips, which are prepared soon after one another."""
 
 _ENDINGS = frozenset(ending for endings in ENDINGS.values() for ending in endings)
 _LONGEST_NAME = 40
@@ -131,7 +131,7 @@ class Gathering:
     clock: Clock
     _locks: WeakValueDictionary[_FileKey, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _timeouts: Counter[_FileKey] = field(default_factory=Counter)
-    """How often the media room ran out of time over a file; forgotten with the process."""
+    """How often the media room ran out of time over a file; the oldest first, forgotten with the process."""
     _refusals: dict[tuple[str, _FileKey], CannotBeUsed] = field(default_factory=dict)
     """What ended the first clip of an ask ends the others as well, without being fetched for each; the oldest first,
     forgotten with the process."""
@@ -153,13 +153,13 @@ class Gathering:
             try:
                 return await self._tried(want, begin)
             except CannotBeUsed as error:
-                self._remember(want, error)
+                self.remember(want, error)
                 raise
 
-    def _remember(self, want: Want, refusal: CannotBeUsed) -> None:
+    def remember(self, want: Want, refusal: CannotBeUsed) -> None:
+        """Whoever wants the same file for the same ask is refused as well, at once."""
         self._refusals[want.job.ask_id, want.key] = type(refusal)(refusal.why)
-        while len(self._refusals) > _REMEMBERED:
-            del self._refusals[next(iter(self._refusals))]
+        _forget_oldest(self._refusals)
 
     async def _tried(self, want: Want, begin: Callable[[str], Awaitable[None]]) -> KeptFile:
         """Raises NotNow, CannotBeUsed."""
@@ -179,6 +179,7 @@ class Gathering:
     def _out_of_time(self, want: Want, error: MediaRoomTimeout) -> NotNow | CannotBeHad:
         self._timeouts[want.key] += 1
         if self._timeouts[want.key] < _TIMEOUTS_OF_ONE_FILE:
+            _forget_oldest(self._timeouts)
             return NotNow(Trouble.FILE_NOT_CHECKED, str(error))
         del self._timeouts[want.key]
         return CannotBeHad(f"A file could not be read: {error}")
@@ -215,6 +216,8 @@ class Gathering:
                 return _Origin(name=_name_in(link), open=lambda: self.fetcher.open(link, largest=largest))
             case Place.CLIP:
                 return await self._clip(want.job.workspace, *medium.clip)
+            case Place.STORED:
+                return await self._stored(want.job.workspace, medium.url)
             case _:
                 raise CannotBeHad("A file of this ask is nowhere that Dailies knows.")
 
@@ -233,6 +236,15 @@ class Gathering:
         if key is None or await self.clips.size(key) is None:
             raise CannotBeHad(f"Clip #{made.number} is not on our storage, so {name} cannot be taken.")
         return _Origin(name=name, open=lambda: nullcontext(self.clips.open(key)), part=part)
+
+    async def _stored(self, workspace: str, url: str) -> _Origin:
+        """A file that is kept as it fits other limits, under the name that it came with."""
+        async with self.storage.read() as tx:
+            known = await tx.files.stored(workspace, url)
+        key, name = (None, "A file of this ask") if known is None else (known.key, known.name)
+        if key is None or await self.clips.size(key) is None:
+            raise CannotBeHad(f"{name} is not on our storage any more.")
+        return _Origin(name=name, open=lambda: nullcontext(self.clips.open(key)))
 
     # --- what becomes of it ------------------------------------------------------------------------------------------
 
@@ -288,6 +300,11 @@ class Gathering:
             mends=tuple(mend.words for mend in ready.mends),
             at=self.clock.now(),
         )
+
+
+def _forget_oldest(known: dict[Any, Any]) -> None:
+    while len(known) > _REMEMBERED:
+        del known[next(iter(known))]
 
 
 def _translated(error: FetchError) -> NotNow | CannotBeUsed:

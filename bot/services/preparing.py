@@ -13,7 +13,7 @@ from bot.domain.events import Declined, Event, Hindered, Prepared, Progressed, R
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.handing import limits_given, too_large_to_write, ways
 from bot.domain.job import Ask, Decision, Job
-from bot.domain.kept_file import KeptFile
+from bot.domain.kept_file import KeptFile, fingerprint
 from bot.domain.patience import throttle_wait
 from bot.domain.recipe import MediaKind, Medium, Place
 from bot.domain.reference import FileLimits, counted_seconds
@@ -87,8 +87,7 @@ class Preparing:
         except _CalledOff:
             return await self._stopped(job)
         except _TooLong:
-            what = work.job.progress or "What this ask refers to"
-            return await self._refused(work.job, f"{what} could not be fetched and checked within {_TRIED_FOR}.")
+            return await self._refused(work.job, work.given_up())
         except NotNow as error:
             return await self._not_now(work.job, error)
         except StorageError:
@@ -203,6 +202,8 @@ class _Work:
     links: Links
     until: float
     """When the time for all of it is over, by the clock of the running loop."""
+    _last: Want | None = None
+    """The file that was begun with last."""
 
     def terms(self, can: Capabilities) -> tuple[FileLimits, tuple[bool, ...]]:
         """What a tier asks of the files: where these are the same, what one refuses the other refuses too."""
@@ -211,7 +212,7 @@ class _Work:
     async def gather(self, can: Capabilities) -> Gathered:
         """All files of the recipe as this tier takes them. Raises NotNow, CannotBeUsed, InOtherHands."""
         media = self.job.recipe.media
-        if any(self.gathering.in_other_hands(self._want(one, can)) for one in media if one.place is not Place.STORED):
+        if any(self.gathering.in_other_hands(self._want(one, can)) for one in media):
             raise InOtherHands  # before Slack is asked about those that come before it
         files = [(medium, await self._file(medium, can, place)) for place, medium in enumerate(media, start=1)]
         kept = [file for _, file in files]
@@ -220,16 +221,24 @@ class _Work:
             raise CannotBeUsed(why)
         return files
 
+    def given_up(self) -> str:
+        """Why, now that the time is over. The other clips of the ask had the same time, and do not wait once more."""
+        what = self.job.progress or "What this ask refers to"
+        refusal = CannotBeHad(f"{what} could not be fetched and checked within {_TRIED_FOR}.")
+        if self._last is not None:
+            self.gathering.remember(self._last, refusal)
+        return refusal.why
+
     async def _file(self, medium: Medium, can: Capabilities, place: int) -> KeptFile:
         if medium.place is Place.STORED:
-            return await self._stored(medium)
+            return await self._stored(medium, can, place)
         if self._bare(medium, can) and medium.place is not Place.LINK:
             raise CannotBeUsed(f"{can.provider} has {no_way(medium.kind)}.")
         want = self._want(medium, can)
         if medium.place is Place.SLACK:
             asker = await Vouching(storage=self.bench.storage).asker(self.ask, medium.within)
             want = replace(want, asker=asker)
-        return await self.gathering.gather(want, lambda name: self._begin(name, place))
+        return await self._gather(want, place)
 
     def _want(self, medium: Medium, can: Capabilities) -> Want:
         return Want(job=self.job, medium=medium, limits=self._limits(can), as_it_is=self._bare(medium, can))
@@ -242,12 +251,21 @@ class _Work:
         """Whether the tier can be given nothing but a person's own link to it."""
         return medium.place is not Place.STORED and not ways(can, medium.kind, links=self.links.reachable)
 
-    async def _stored(self, medium: Medium) -> KeptFile:
+    async def _stored(self, medium: Medium, can: Capabilities, place: int) -> KeptFile:
+        """What is kept of it. What fits another provider may not fit this one: it is prepared again, from our storage,
+        unless it was checked against these very limits."""
         async with self.bench.storage.read() as tx:
             known = await tx.files.stored(self.job.workspace, medium.url)
         if known is None:
             raise CannotBeHad("A file of the clip before is not known any more.")
-        return known
+        want = self._want(medium, can)
+        if known.limits == fingerprint(want.limits):
+            return known
+        return await self._gather(want, place)
+
+    async def _gather(self, want: Want, place: int) -> KeptFile:
+        self._last = want
+        return await self.gathering.gather(want, lambda name: self._begin(name, place))
 
     async def _begin(self, name: str, place: int) -> None:
         """Say on the card what is being worked on."""
@@ -273,9 +291,5 @@ def _see_sums(files: Iterable[KeptFile], limits: FileLimits) -> None:
 
 
 def _notes(files: Gathered) -> list[str]:
-    """What was mended, for the card. What was kept before was told of then."""
-    return [
-        f"{file.name}: {', '.join(file.mends)}"
-        for medium, file in files
-        if file.mends and medium.place is not Place.STORED
-    ]
+    """What was mended, for the card. What was kept before and stays as it is was told of then."""
+    return [f"{file.name}: {', '.join(file.mends)}" for medium, file in files if file.mends and file.url != medium.url]

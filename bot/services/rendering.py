@@ -21,7 +21,16 @@ from bot.domain.events import (
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, EvidenceKind, Job, State
 from bot.domain.mp4 import BoxScanner, NotAnMP4
-from bot.domain.patience import LARGE_CLIP_GAP, LATE_GAP, TASK_GRACE, backoff, poll_gap, throttle_wait
+from bot.domain.patience import (
+    KNOWN_TASK_GRACE,
+    LARGE_CLIP_GAP,
+    LATE_GAP,
+    LOOKS_QUIET,
+    TASK_GRACE,
+    backoff,
+    poll_gap,
+    throttle_wait,
+)
 from bot.domain.trouble import Trouble
 from bot.ports import (
     ClipsUnavailable,
@@ -48,9 +57,14 @@ _FETCH_CEILING_SECONDS = 30.0
 
 @dataclass
 class _Watch:
-    """What this process saw of one task; forgotten with the process, and rightly so."""
+    """What this process saw of one task; forgotten with the process, and rightly so. It has watched it since ``begun``,
+    by the monotonic clock, and the task had rendered for ``waited`` then."""
 
+    begun: float
+    waited: timedelta
     unreadable: int = 0
+    seen: bool = False
+    """The provider knew it."""
     missing_since: float | None = None
     called: bool = False
     """Somebody called about it: the next look is for this task alone."""
@@ -69,10 +83,11 @@ class Rendering:
     # --- RENDERING, LATE ---------------------------------------------------------------------------------------------
 
     async def poll(self, job: Job, _: Ask) -> StepResult:
-        """Ask once how the task is; an unchanged answer writes nothing."""
-        if quiet := self.bench.circuit.wait(job.provider, Lane.LOOKS):
+        """Ask once how the task is; an unchanged answer writes nothing. That nobody is to be asked for a while does not
+        keep one look back that somebody called for."""
+        watch = self._watch(job)
+        if (quiet := self.bench.circuit.wait(job.provider, Lane.LOOKS)) and not watch.called:
             return Later(seconds=quiet)
-        watch = self._watches.setdefault(job.id, _Watch())
         if job.cancel_by and not watch.stop_asked:
             await self._ask_to_stop(job, watch)
         gap, alone, watch.called = poll_gap(timedelta(0), self.bench.policy.poll_interval), watch.called, False
@@ -88,7 +103,7 @@ class Rendering:
     def called_about(self, job: Job) -> None:
         """Somebody says that there is news of the job's task: it is believed only so far that it is worth a look."""
         if job.state in {State.RENDERING, State.LATE}:
-            self._watches.setdefault(job.id, _Watch()).called = True
+            self._watch(job).called = True
 
     def let_go(self, job: Job) -> None:
         """Another process looks at the job's task now, or nobody does."""
@@ -126,41 +141,48 @@ class Rendering:
             case TaskUnreadable(why=why, retry_after_seconds=wait):
                 watch.unreadable += 1
                 self._warn_once(watch, job, why)
-                gap = throttle_wait(wait, watch.unreadable, self.bench.clock.chance())
+                gap = min(LOOKS_QUIET, throttle_wait(wait, watch.unreadable, self.bench.clock.chance()))
                 if wait is not None:
                     self.bench.circuit.slow(job.provider, Lane.LOOKS, gap.total_seconds())
-                return await self._still(job, gap)
+                return await self._still(job, gap, watch)
             case TaskRunning(odd=odd):
-                watch.unreadable = 0
+                watch.seen, watch.unreadable = True, 0
                 if odd:
                     self._warn_once(watch, job, f"unknown status {odd}")
-                return await self._still(job, poll_gap(self._waited(job), self.bench.policy.poll_interval))
+                gap = poll_gap(self._waited(watch), self.bench.policy.poll_interval)
+                return await self._still(job, gap, watch)
 
     async def _after_missing(self, job: Job, watch: _Watch) -> StepResult:
-        """A task may not be found at once after it was taken; one that stays unknown is lost, and was charged."""
+        """A task may not be found at once after it was taken; one that stays unknown is lost, and was charged. One that
+        was found before is waited for longer."""
         now = self.bench.clock.monotonic()
-        watch.missing_since = now if watch.missing_since is None else watch.missing_since
-        if now - watch.missing_since < TASK_GRACE.total_seconds():
+        if watch.missing_since is None:
+            watch.missing_since = now
+            # Had it been missing from the beginning, whoever looked before us would have ended it by then.
+            watch.seen = watch.seen or self._waited(watch) >= TASK_GRACE
+        grace = KNOWN_TASK_GRACE if watch.seen else TASK_GRACE
+        if now - watch.missing_since < grace.total_seconds():
             return Later(seconds=3.0)
         log.error("task.lost", job=job.id, provider=job.provider, task=job.task_id)
         return await self._write_off(job, FailureKind.TASK_LOST)
 
-    async def _still(self, job: Job, gap: timedelta) -> StepResult:
+    async def _still(self, job: Job, gap: timedelta, watch: _Watch) -> StepResult:
         """No end yet: late after the limit, and given up when its output would have expired."""
+        waited = self._waited(watch)
         if job.state is State.LATE:
-            if self.bench.clock.now() >= self._end_of_output(job):
+            if waited >= self._lifetime(job):
                 return await self._write_off(job, FailureKind.COUNTED_AS_SPENT)
             return Later(seconds=max(gap, LATE_GAP).total_seconds())
-        if self._waited(job) >= self.bench.policy.job_timeout:
+        if waited >= self.bench.policy.job_timeout:
             return await self._move(job, Overdue(due_at=self.bench.clock.now() + LATE_GAP))
         return Later(seconds=gap.total_seconds())
 
     # --- DOWNLOADING -------------------------------------------------------------------------------------------------
 
     async def fetch(self, job: Job, _: Ask) -> StepResult:
-        """Bring the clip to our storage, whole, before anything is shown."""
-        expires = job.output_expires_at
-        if job.output_url is None or (expires is not None and self.bench.clock.now() >= expires):
+        """Bring the clip to our storage, whole, before anything is shown. Whether a link is dead, who serves it says,
+        and not our clock; behind one whose time is over nothing is waited for."""
+        if job.output_url is None:
             return await self._renew_link(job)
         try:
             clip = await self._download(job, job.output_url)
@@ -169,10 +191,11 @@ class Rendering:
         except ClipTooLarge as error:
             due = self.bench.clock.now() + LARGE_CLIP_GAP
             return await self._move(job, Hindered(due_at=due, trouble=Trouble.TOO_LARGE), detail=str(error))
-        except NotAnMP4 as error:
-            return await self._hindered(job, Trouble.NOT_A_CLIP, str(error))
-        except FetchError as error:
-            return await self._hindered(job, Trouble.DOWNLOAD_FAILS, str(error))
+        except (NotAnMP4, FetchError) as error:
+            if job.output_expires_at is not None and self.bench.clock.now() >= job.output_expires_at:
+                return await self._renew_link(job)
+            trouble = Trouble.NOT_A_CLIP if isinstance(error, NotAnMP4) else Trouble.DOWNLOAD_FAILS
+            return await self._hindered(job, trouble, str(error))
         except ClipsUnavailable as error:
             return await self._hindered(job, Trouble.STORE_FULL, str(error))
         return await self._store(job, clip)
@@ -198,11 +221,16 @@ class Rendering:
             )
 
     async def _renew_link(self, job: Job) -> StepResult:
-        """The link is dead: a fresh look at the task may give a living one. Dead for good only when the output's own
-        time is over."""
-        report = await self.bench.look(job.provider, job.task_id or "")
+        """The link is dead: a fresh look at the task may give a living one, which is fetched at once unless others were
+        dead before it. Dead for good only when the output's own time is over."""
+        report = await self.bench.look(job.provider, await self._task_of(job))
         if isinstance(report, TaskFinished) and report.url != job.output_url:
-            return await self._move(job, LinkRenewed(url=report.url, expires_at=self._expiry(job, report)))
+            # Some sign each look anew: a link that differs proves nothing yet.
+            wait = self._fetch_gap(job.tries) if job.tries else timedelta()
+            renewed = LinkRenewed(
+                url=report.url, expires_at=self._expiry(job, report), due_at=self.bench.clock.now() + wait
+            )
+            return await self._move(job, renewed)
         if self.bench.clock.now() >= self._end_of_output(job):
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
         if isinstance(report, TaskMissing | TaskFailed) and job.tries >= 3:
@@ -222,6 +250,15 @@ class Rendering:
         self.bench.moves.announce(job, moved)
         return moved
 
+    async def _task_of(self, job: Job) -> str:
+        """The job's task. Of a clip that came after its job had given the task up, that one's row has it
+        (``bot.services.belated``), and evidence names it here."""
+        if job.task_id is not None:
+            return job.task_id
+        async with self.bench.storage.read() as tx:
+            evidence = await tx.jobs.evidence(job.workspace, job.id)
+        return next((piece.value for piece in evidence if piece.kind is EvidenceKind.TASK_ID), "")
+
     def _expiry(self, job: Job, report: TaskFinished) -> datetime:
         return report.expires_at or self.bench.clock.now() + self._lifetime(job)
 
@@ -234,8 +271,16 @@ class Rendering:
     def _lifetime(self, job: Job) -> timedelta:
         return self.bench.router.capabilities(job.provider, job.recipe.tier).output_lifetime
 
-    def _waited(self, job: Job) -> timedelta:
-        return self.bench.clock.now() - (job.rendering_since or job.created_at)
+    def _watch(self, job: Job) -> _Watch:
+        if job.id not in self._watches:
+            waited = self.bench.clock.now() - (job.rendering_since or job.created_at)
+            self._watches[job.id] = _Watch(begun=self.bench.clock.monotonic(), waited=max(timedelta(), waited))
+        return self._watches[job.id]
+
+    def _waited(self, watch: _Watch) -> timedelta:
+        """How long the task has rendered. The wall clock is asked once in a life of this process: one that is set
+        otherwise meanwhile makes nothing late."""
+        return watch.waited + timedelta(seconds=self.bench.clock.monotonic() - watch.begun)
 
     def _warn_once(self, watch: _Watch, job: Job, what: str) -> None:
         if what not in watch.warned:
@@ -247,9 +292,12 @@ class Rendering:
         return await self._move(job, event, detail=kind.value)
 
     async def _hindered(self, job: Job, trouble: Trouble, detail: str) -> Job:
-        wait = backoff(job.tries + 1, self.bench.clock.chance(), ceiling=_FETCH_CEILING_SECONDS)
+        wait = self._fetch_gap(job.tries + 1)
         log.warning("clip.not_fetched", job=job.id, trouble=trouble.value, detail=detail, tries=job.tries + 1)
         return await self._move(job, Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble), detail=detail)
+
+    def _fetch_gap(self, tries: int) -> timedelta:
+        return backoff(tries, self.bench.clock.chance(), ceiling=_FETCH_CEILING_SECONDS)
 
     async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
         return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)

@@ -9,7 +9,7 @@ from bot.domain.handing import ways
 from bot.domain.lineage import FinalPreset, promote
 from bot.domain.pretend import real_name
 from bot.domain.pricing import NoPrice, Price, PriceTable
-from bot.domain.recipe import MediaKind, MediaRole, Place, Ratio, Recipe, Resolution
+from bot.domain.recipe import FILE_OPTIONS, MediaKind, MediaRole, Place, Ratio, Recipe, Resolution
 from bot.ports import Provider
 from bot.services.answers import CannotMake, NoProvider
 
@@ -156,7 +156,7 @@ class Router:
         return (
             *fit(recipe, can),
             *(
-                Misfit(option=_OPTIONS[one.role], asked=f"a {_NAMES[kind]}", allowed=no_way(kind))
+                Misfit(option=FILE_OPTIONS[one.role].typed, asked=f"a {_NAMES[kind]}", allowed=no_way(kind))
                 for kind, one in stuck.items()
             ),
         )
@@ -204,12 +204,3 @@ def no_way(kind: MediaKind) -> str:
 
 
 _NAMES = {MediaKind.IMAGE: "picture", MediaKind.VIDEO: "video", MediaKind.AUDIO: "sound"}
-
-_OPTIONS = {
-    MediaRole.FIRST: "--first",
-    MediaRole.LAST: "--last",
-    MediaRole.REFERENCE: "--ref",
-    MediaRole.EDIT: "--edit",
-    MediaRole.EXTEND: "--extend",
-}
-"""By which a person gives a file for that role."""

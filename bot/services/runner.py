@@ -156,7 +156,7 @@ class Runner:
         if job.finished or job.state is State.QUEUED:
             return
         self._called_about(job)
-        self._agenda.put(_job_key(job), _line(job), self._clock.monotonic())
+        self._agenda.look(_job_key(job), _line(job), self._clock.monotonic())
         self.wake()
 
     async def run(self) -> None:

@@ -1,7 +1,8 @@
 """``POST /callbacks/{provider}/{token}``: where providers tell that a task has ended.
 
-Answered 200 after the call is on disk, so that a provider that hears anything else calls again. Whoever has no token of
-ours learns nothing: an unknown provider, an unknown token and another path are the same 404.
+Answered 200 after the call is on disk and nothing more of it is needed, so that a provider that hears anything else
+calls again. Whoever has no token of ours learns nothing: an unknown provider, an unknown token and another path are the
+same 404.
 """
 
 import structlog

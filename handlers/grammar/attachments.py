@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.domain.recipe import MediaKind, MediaRole, Medium, Place, names_without_file
+from bot.domain.recipe import FILE_OPTIONS, MediaKind, Medium, Place, names_without_file
 from handlers.grammar.errors import MissingValue, TooManyFiles
 from handlers.grammar.line import Line
 from handlers.grammar.options import OPTIONS
@@ -10,14 +10,8 @@ from handlers.grammar.options import OPTIONS
 MOST_FILES = 12
 """Files of one ask: more are refused at once. What a provider takes of each kind is checked when it is chosen."""
 
-_ROLES = {
-    "first": (MediaRole.FIRST, MediaKind.IMAGE),
-    "last": (MediaRole.LAST, MediaKind.IMAGE),
-    "ref": (MediaRole.REFERENCE, None),
-    "edit": (MediaRole.EDIT, MediaKind.VIDEO),
-    "extend": (MediaRole.EXTEND, MediaKind.VIDEO),
-}
-"""What a file is for by the option that takes it, and of which kind it must be; None for any."""
+_ROLES = {option.name: role for role, option in FILE_OPTIONS.items()}
+"""What a file is for by the option that takes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +87,7 @@ def _are_frames(line: Line, left: Attachments) -> bool:
 
 
 def _take(line: Line, left: list[Attachment], name: str, typed: str, *, from_end: bool = False) -> None:
-    wanted = _ROLES[name][1]
+    wanted = FILE_OPTIONS[_ROLES[name]].kind
     file = next((one for one in (reversed(left) if from_end else left) if wanted in {None, one.kind}), None)
     if file is None:
         option = OPTIONS[name]
@@ -105,5 +99,5 @@ def _take(line: Line, left: list[Attachment], name: str, typed: str, *, from_end
 
 def _give(line: Line, file: Attachment, name: str, typed: str) -> None:
     """``typed`` is how it was asked for; empty where its place said what it is for."""
-    medium = Medium(role=_ROLES[name][0], kind=file.kind, url=f"{Place.SLACK.value}:{file.id}")
+    medium = Medium(role=_ROLES[name], kind=file.kind, url=f"{Place.SLACK.value}:{file.id}")
     line.give(OPTIONS[name], medium, typed)

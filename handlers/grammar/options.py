@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from bot.domain.lineage import MOST_TAKES, Changes
 from bot.domain.recipe import (
+    FILE_OPTIONS,
     HIGHEST_SEED,
     LONGEST_SECONDS,
     SHORTEST_SECONDS,
@@ -87,10 +88,10 @@ def _flag(key: str, value: bool, example: str) -> Option:
     return Option(key=key, arity=Arity.FLAG, read=lambda _: value, allowed="", example=example)
 
 
-def _file(role: MediaRole, kind: MediaKind | None, *, repeatable: bool = False) -> Option:
-    """An option that takes a file of that kind, or of any."""
+def _file(role: MediaRole, *, repeatable: bool = False) -> Option:
+    """An option that takes a file for that role."""
+    name, kind = FILE_OPTIONS[role].name, FILE_OPTIONS[role].kind
     link = EXAMPLE_VIDEO if kind is MediaKind.VIDEO else EXAMPLE_PICTURE
-    name = "ref" if role is MediaRole.REFERENCE else role.value
     return Option(
         key=name,
         arity=Arity.WORD,
@@ -152,12 +153,12 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
             example="--no text, logos",
         ),
         "hq": _flag("hq", True, "--hq"),
-        "first": _file(MediaRole.FIRST, MediaKind.IMAGE),
-        "last": _file(MediaRole.LAST, MediaKind.IMAGE),
+        "first": _file(MediaRole.FIRST),
+        "last": _file(MediaRole.LAST),
         "loop": _flag("loop", True, f"--first {EXAMPLE_PICTURE} --loop"),
-        "ref": _file(MediaRole.REFERENCE, None, repeatable=True),
-        "edit": _file(MediaRole.EDIT, MediaKind.VIDEO),
-        "extend": _file(MediaRole.EXTEND, MediaKind.VIDEO),
+        "ref": _file(MediaRole.REFERENCE, repeatable=True),
+        "edit": _file(MediaRole.EDIT),
+        "extend": _file(MediaRole.EXTEND),
         "tier": Option(
             key="tier",
             arity=Arity.WORD,

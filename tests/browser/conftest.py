@@ -14,7 +14,7 @@ from bot.demo import workspace_settings
 from bot.sandbox.server import Sandbox
 from handlers.manifest import manifest
 from tests.browser.chrome import chrome
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import Visitor, visiting
 from tests.sandbox.driver import Workspace
 
 QUICK = {"share_delay": 0.02, "retry_schedule": [0, 0.05, 0.1]}
@@ -114,6 +114,7 @@ async def app(web: AsyncWebClient, studio: Workspace) -> AsyncIterator[AsyncApp]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def visitor(context: BrowserContext, studio: Workspace) -> Visitor:
-    """Somebody who has opened the page on a laptop."""
-    return await Visitor.arrive(await context.new_page(), studio.slack)
+async def visitor(context: BrowserContext, studio: Workspace) -> AsyncIterator[Visitor]:
+    """Somebody who has opened the page on a laptop, and closes it before the server ends: a picture may be loading."""
+    async with visiting(context, studio.slack) as arrived:
+        yield arrived

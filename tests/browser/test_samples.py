@@ -58,6 +58,39 @@ async def test_what_is_sent_at_once_waits_for_the_file_that_was_chosen(visitor: 
     assert [one["name"] for one in message["files"]] == ["mug.png"]
 
 
+async def test_a_sample_belongs_to_the_place_where_it_was_chosen(visitor: Visitor, studio: Workspace) -> None:
+    """However late it comes, and wherever the person is by then: what was sent goes with it from where it was sent, and
+    nothing goes with it from anywhere else."""
+    slow = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await slow.wait()
+        await route.continue_()
+
+    async def go(channel: str) -> None:
+        await visitor.page.locator("#sidebar").get_by_role("button", name=channel, exact=True).click()
+        await expect(visitor.composer).to_have_attribute("placeholder", f"Message #{channel}")
+
+    await visitor.page.route("**/page/sample/*", hold)
+    await choose(visitor, visitor.channel, "A mug")
+    await visitor.composer.fill("sent and left")
+    await visitor.composer.press("Enter")
+    await go("lobby")
+    await visitor.say("without it")
+    assert "files" not in await posted(studio, "without it", "#lobby")
+    await choose(visitor, visitor.channel, "Chimes")
+    await visitor.composer.fill("not sent yet")
+    await go("dailies")
+    slow.set()
+    assert [one["name"] for one in (await posted(studio, "sent and left"))["files"]] == ["mug.png"]
+    await expect(visitor.composer).to_have_value("")
+    shown = visitor.message("sent and left")
+    await expect(shown.get_by_role("img", name="mug.png")).not_to_have_js_property("naturalWidth", 0)
+    await go("lobby")
+    await expect(visitor.channel.get_by_role("button", name="Remove")).to_have_accessible_name("Remove chimes.wav")
+    await expect(visitor.composer).to_have_value("not sent yet")
+
+
 async def test_the_menu_works_by_keyboard_alone(visitor: Visitor, studio: Workspace) -> None:
     await visitor.channel.get_by_role("button", name=MENU).focus()
     await visitor.page.keyboard.press("Enter")

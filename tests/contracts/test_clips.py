@@ -112,6 +112,7 @@ async def test_a_clip_of_exactly_the_limit_fits_and_one_byte_more_does_not(clips
     assert await clips.size(f"clips/T1/{hashlib.sha256(b'abcd').hexdigest()}.mp4") is None
 
 
+@pytest.mark.row("F57")
 async def test_a_stream_over_the_limit_is_not_read_to_its_end(clips: Clips) -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
@@ -169,6 +170,7 @@ async def test_a_task_cancelled_anywhere_leaves_no_half_clip(folder_clips: Clips
             path.unlink()
 
 
+@pytest.mark.row("F58")
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
 async def test_a_failing_disk_is_told_and_nothing_stays(
     folder_clips: Clips, folder: Path, monkeypatch: pytest.MonkeyPatch, code: int
@@ -182,6 +184,7 @@ async def test_a_failing_disk_is_told_and_nothing_stays(
     assert files(folder) == []
 
 
+@pytest.mark.row("F58")
 async def test_an_fsync_that_fails_keeps_nothing(
     folder_clips: Clips, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +224,7 @@ async def test_a_truncated_clip_is_mended_by_storing_it_again(folder_clips: Clip
     assert await content(folder_clips, stored.key) == b"abc"
 
 
+@pytest.mark.row("F59")
 async def test_sweeping_removes_what_dead_processes_left_and_spares_the_living(
     folder_clips: Clips, folder: Path
 ) -> None:
@@ -257,6 +261,7 @@ def killed_while_writing(url: str) -> None:
         writer.kill()
 
 
+@pytest.mark.row("F59")
 async def test_a_process_killed_while_it_stores_leaves_only_what_the_next_one_sweeps(
     folder_clips: Clips, folder: Path
 ) -> None:
@@ -267,6 +272,7 @@ async def test_a_process_killed_while_it_stores_leaves_only_what_the_next_one_sw
     assert files(folder) == []
 
 
+@pytest.mark.row("F57")
 async def test_memory_stays_flat_while_a_large_clip_passes(folder_clips: Clips) -> None:
     async def large() -> AsyncIterator[bytes]:
         for _ in range(200):

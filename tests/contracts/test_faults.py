@@ -40,6 +40,7 @@ async def take(database: Database, key: str) -> bool:
 # SQLite
 
 
+@pytest.mark.row("F87")
 async def test_a_file_locked_by_another_program_is_busy_within_two_seconds_and_readable(
     sqlite: Database, sqlite_url: str
 ) -> None:
@@ -83,6 +84,7 @@ async def test_a_full_disk_is_told_and_the_next_write_works_once_there_is_room(s
         await put(tx, a_job(model="m" * 100_000))
 
 
+@pytest.mark.row("F87")
 async def test_a_read_only_file_is_told(sqlite: Database) -> None:
     await pragma(sqlite, "PRAGMA query_only = ON")
     with pytest.raises(NotWritable, match="read-only"):
@@ -121,6 +123,7 @@ async def killed(postgres: Postgres, database: Database) -> None:
         connection_of_ours.execute(end, [name])
 
 
+@pytest.mark.row("F87")
 async def test_after_a_restart_of_the_server_the_next_ask_works(
     postgres: Postgres, postgres_database: Database
 ) -> None:
@@ -131,6 +134,7 @@ async def test_after_a_restart_of_the_server_the_next_ask_works(
     assert not await take(postgres_database, "before")
 
 
+@pytest.mark.row("F87")
 async def test_a_connection_lost_in_a_block_is_busy_and_nothing_was_written(
     postgres: Postgres, postgres_database: Database
 ) -> None:
@@ -146,6 +150,7 @@ async def test_a_connection_lost_in_a_block_is_busy_and_nothing_was_written(
     assert await take(postgres_database, "event")
 
 
+@pytest.mark.row("F86")
 @pytest.mark.parametrize("arrived", [True, False], ids=["written", "not written"])
 async def test_a_connection_lost_at_the_commit_is_of_unknown_outcome(
     postgres: Postgres, postgres_database: Database, arrived: bool

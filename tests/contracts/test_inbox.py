@@ -8,6 +8,7 @@ from bot.ports import Storage
 from tests.contracts.records import NOW, later
 
 
+@pytest.mark.row("F03")
 async def test_an_event_is_taken_once_in_each_workspace(storage: Storage) -> None:
     async with storage.begin() as tx:
         assert not await tx.inbox.was_taken("T1", "event")

@@ -140,6 +140,7 @@ async def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch
     engine.dispose()
 
 
+@pytest.mark.row("F89")
 @pytest.mark.jobs_set_by_hand(reason="its jobs and its ledger have nothing to do with each other")
 async def test_what_an_earlier_release_wrote_is_brought_forward(empty_url: str) -> None:
     """Rows as the first schema has them; afterwards everything is there, and clips know which pass they belong to."""
@@ -236,6 +237,7 @@ def _rows(engine: Engine, table: str) -> list[tuple[object, ...]]:
         return sorted((tuple(row) for row in connection.execute(text(f"SELECT * FROM {table}"))), key=str)
 
 
+@pytest.mark.row("F89")
 async def test_the_way_back_keeps_what_the_earlier_release_knew(empty_url: str) -> None:
     """Adjustments become part of what closed the hold."""
     await migrate(empty_url)

@@ -121,6 +121,7 @@ def perform(company: Company, request: pytest.FixtureRequest) -> Perform:
 
     async def performed(script: Script) -> Played:
         said: Json = {"family": script.family, "name": f"{request.node.nodeid}: {script.name}"}
+        # Said before it is played, so that a script that never ends is named too.
         request.node.user_properties.append((PROPERTY, json.dumps(said)))
         played = await company.play(script)
         said["figures"] = played.figures()

@@ -33,6 +33,8 @@ MOMENTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """The service has processed nothing; it has, and its answer is not sent; its answer was sent so long ago."""
 
 DOUBLE_KILLS = 300
+_IN_ORDER = 0.75
+"""So many pairs strike in the order of a life, so that both deaths mostly fall on one ask."""
 
 
 def death(point: str, moment: str) -> Fault:
@@ -63,7 +65,10 @@ def double_kills(seed: int, count: int = DOUBLE_KILLS) -> list[Script]:
     scripts = []
     for number in range(1, count + 1):
         provider = chance.choice(PROVIDERS)
-        first, second = (death(chance.choice(POINTS), chance.choice([*MOMENTS])) for _ in range(2))
+        points = [chance.choice(POINTS) for _ in range(2)]
+        if chance.random() < _IN_ORDER:
+            points.sort(key=POINTS.index)
+        first, second = (death(point, chance.choice([*MOMENTS])) for point in points)
         scripts.append(
             Script(
                 name=f"{number}, {provider}, {first.name}, {second.name}",

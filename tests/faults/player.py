@@ -226,7 +226,9 @@ class Player:
         calls = await self._calls()
         requests = await self.rig.studio.get(f"/providers/{self.script.provider}/requests")
         greetings = ("auth.test", "apps.connections.open")
-        return sum(call["method"] not in greetings for call in calls) + sum(requests.values())
+        # What the provider calls is its own doing.
+        asked = sum(int(count) for kind, count in requests.items() if kind != "callback")
+        return sum(call["method"] not in greetings for call in calls) + asked
 
     async def _dying(self) -> None:
         """A kill is under way: some milliseconds after an answer, perhaps."""

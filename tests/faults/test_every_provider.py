@@ -213,6 +213,7 @@ async def _the_run_is_booked(troupe: Troupe, provider: str, doubtful: list[str])
 # --- in every run: each trouble somewhere, and what is peculiar to each provider --------------------------------------
 
 
+@pytest.mark.row("F30", "F31", "F32", "F37")
 async def test_troubles_are_told_in_their_class_and_cost_what_they_cost(rig_of: RigOf) -> None:
     """One bot, five providers side by side. At those without a list, looks hang, drip and are web pages meanwhile."""
     troupe = await _troupe(rig_of, *PROVIDERS)
@@ -247,6 +248,7 @@ async def test_troubles_are_told_in_their_class_and_cost_what_they_cost(rig_of: 
 # --- the whole of it --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F30", "F32")
 @storm
 @pytest.mark.parametrize("provider", PROVIDERS)
 async def test_every_refusal_failure_and_oddity(rig_of: RigOf, provider: str) -> None:
@@ -271,6 +273,7 @@ async def test_the_other_dialect_of_each(rig_of: RigOf, provider: str) -> None:
     await _promises_kept(troupe)
 
 
+@pytest.mark.row("F33", "F34")
 @storm
 async def test_answers_that_hang_drip_and_are_pages(rig_of: RigOf) -> None:
     """To looks, one after another, as of one task alone nothing is asked of a list; then to charged orders, which are
@@ -286,6 +289,7 @@ async def test_answers_that_hang_drip_and_are_pages(rig_of: RigOf) -> None:
     await _promises_kept(troupe)
 
 
+@pytest.mark.row("F42", "F49")
 @storm
 async def test_tasks_without_an_end_are_late_and_stay_held(rig_of: RigOf) -> None:
     """Finished without anything to fetch, and at work for ever under a word that nobody knows."""
@@ -301,6 +305,7 @@ async def test_tasks_without_an_end_are_late_and_stay_held(rig_of: RigOf) -> Non
     await _promises_kept(troupe)
 
 
+@pytest.mark.row("F31")
 @storm
 async def test_each_provider_is_paused_told_of_once_and_resumed(rig_of: RigOf) -> None:
     """A refused key, an empty account, a run of 503, one after another at each, side by side over all."""

@@ -39,6 +39,7 @@ moment of the call that costs money, and the moment after those that people see.
 EVERY_KILL = {script.name: script for script in every_kill()}
 
 
+@pytest.mark.row("F12", "F22", "F23", "F24")
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "name",
@@ -61,6 +62,7 @@ async def test_a_kill_at_half_of_the_uploaded_bytes_costs_nothing(rig: Rig) -> N
     await _killed_once(rig, "slack:upload", "amid_request")
 
 
+@pytest.mark.row("F01", "F02")
 @pytest.mark.parametrize("after_ms", [0, *(pytest.param(ms, marks=pytest.mark.storm) for ms in (20, 60))])
 async def test_a_kill_before_the_ack_leaves_a_whole_ask_or_none(rig: Rig, after_ms: int) -> None:
     """The command is on the wire; whether the bot lives to commit it is a race, and both ends of it are honest."""
@@ -78,6 +80,7 @@ async def test_a_kill_before_the_ack_leaves_a_whole_ask_or_none(rig: Rig, after_
         assert (history.cards, history.clips, history.charges) == ((), (), ())
 
 
+@pytest.mark.row("F12")
 @pytest.mark.parametrize("after_ms", [0, *(pytest.param(ms, marks=pytest.mark.storm) for ms in (5, 20))])
 async def test_a_kill_after_the_ack_loses_nothing(rig: Rig, after_ms: int) -> None:
     await rig.start()

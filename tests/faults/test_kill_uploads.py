@@ -31,6 +31,7 @@ async def _uploads(rig: Rig) -> int:
     return (await rig.requests()).get("upload", 0)
 
 
+@pytest.mark.row("F19")
 @pytest.mark.parametrize(
     "phase", [pytest.param(one, marks=() if one in EVERY_RUN else pytest.mark.storm) for one in PHASES]
 )
@@ -48,6 +49,7 @@ async def test_a_kill_around_the_upload_of_a_picture_costs_nothing(rig_of: RigOf
     assert await _uploads(rig) - before == 2, "what the provider has of the first is forgotten with the process"
 
 
+@pytest.mark.row("F20")
 @pytest.mark.storm
 async def test_an_upload_that_hangs_holds_nobody_else_up_and_is_done_again(rig_of: RigOf, tmp_path: Path) -> None:
     rig = await rig_of("apimart")

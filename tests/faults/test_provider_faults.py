@@ -31,6 +31,7 @@ BUSY_FORMS: Mapping[str, str | Callable[[], str] | None] = {
 # --- refused at the order --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F30")
 @pytest.mark.parametrize("form", [pytest.param(one, marks=storm, id=one) for one in BUSY_FORMS])
 async def test_a_busy_provider_is_waited_for_whatever_it_says(rig: Rig, form: str) -> None:
     value = BUSY_FORMS[form]
@@ -42,6 +43,7 @@ async def test_a_busy_provider_is_waited_for_whatever_it_says(rig: Rig, form: st
     assert await rig.posts() - posts == 2
 
 
+@pytest.mark.row("F30")
 @storm
 async def test_while_a_busy_provider_is_waited_for_the_card_says_so(rig: Rig) -> None:
     await rig.start()
@@ -51,6 +53,7 @@ async def test_while_a_busy_provider_is_waited_for_the_card_says_so(rig: Rig) ->
     await rig.delivered()
 
 
+@pytest.mark.row("F31")
 @storm
 async def test_an_empty_account_is_waited_for_with_one_order_at_a_time(rig: Rig) -> None:
     """402: three asks wait, nothing is held, the provider is probed and not stormed; after a top-up all start."""
@@ -65,6 +68,7 @@ async def test_an_empty_account_is_waited_for_with_one_order_at_a_time(rig: Rig)
     await _topped_up(rig, asks=3)
 
 
+@pytest.mark.row("F32")
 @storm
 async def test_a_refused_key_is_waited_for_and_mended(rig: Rig) -> None:
     posts = await rig.posts()
@@ -152,6 +156,7 @@ ODD_TASKS: Mapping[str, tuple[str, Json]] = {
 }
 
 
+@pytest.mark.row("F40", "F41", "F42", "F43", "F51")
 @pytest.mark.parametrize(
     "name", [pytest.param(one, marks=() if one in {"regress", "no link"} else storm, id=one) for one in ODD_TASKS]
 )
@@ -163,6 +168,7 @@ async def test_an_odd_task_still_becomes_one_clip(rig: Rig, name: str) -> None:
     await rig.delivered()
 
 
+@pytest.mark.row("F49")
 async def test_a_task_that_never_ends_is_late_with_a_sorry_and_keeps_its_hold(rig: Rig) -> None:
     await rig.start(JOB_TIMEOUT_SECONDS="1")
     await rig.arm("hiapi:outcome", "do", "never_ends")
@@ -174,6 +180,7 @@ async def test_a_task_that_never_ends_is_late_with_a_sorry_and_keeps_its_hold(ri
     assert rig.play.sums()["held_micro_usd"] == 320_000
 
 
+@pytest.mark.row("F43")
 @storm
 async def test_a_task_that_the_provider_forgot_is_said_to_be_charged(rig: Rig) -> None:
     await rig.start()
@@ -185,6 +192,7 @@ async def test_a_task_that_the_provider_forgot_is_said_to_be_charged(rig: Rig) -
     await rig.books_balance(await rig.check(clips=0, charges=1))
 
 
+@pytest.mark.row("F36")
 @storm
 async def test_a_task_id_that_another_clip_has_is_not_believed(rig: Rig) -> None:
     """Its clip would be the other's: it is uncertain, and the other is delivered once."""
@@ -195,6 +203,7 @@ async def test_a_task_id_that_another_clip_has_is_not_believed(rig: Rig) -> None
     await rig.accepted("second")
     await rig.says("*uncertain*")
     await rig.check(clips=1, charges=2, asks=2)
+    assert "order.foreign_task" in rig.bot.log()
 
 
 # --- while it is asked -----------------------------------------------------------------------------------------------
@@ -213,6 +222,7 @@ POLLS: Mapping[str, Harm] = {
 }
 
 
+@pytest.mark.row("F39")
 @storm
 @pytest.mark.parametrize("name", POLLS)
 async def test_bad_answers_to_status_requests_delay_a_clip_and_no_more(rig: Rig, name: str) -> None:
@@ -224,6 +234,7 @@ async def test_bad_answers_to_status_requests_delay_a_clip_and_no_more(rig: Rig,
     assert await rig.fired() == 3
 
 
+@pytest.mark.row("F39")
 async def test_different_bad_answers_in_a_row_delay_a_clip_and_no_more(rig: Rig) -> None:
     await rig.start()
     for name in ("502 page", "garbage"):
@@ -234,6 +245,7 @@ async def test_different_bad_answers_in_a_row_delay_a_clip_and_no_more(rig: Rig)
     assert await rig.fired() == 2
 
 
+@pytest.mark.row("F39")
 @storm
 async def test_a_status_request_that_hangs_is_given_up_and_asked_again(rig: Rig) -> None:
     await rig.start()
@@ -256,6 +268,7 @@ DOWNLOADS: Mapping[str, Harm] = {
 }
 
 
+@pytest.mark.row("F52", "F53", "F54", "F56")
 @pytest.mark.parametrize(
     "name", [pytest.param(one, marks=() if one == "truncated" else storm, id=one) for one in DOWNLOADS]
 )
@@ -269,6 +282,7 @@ async def test_a_bad_download_is_never_delivered_and_fetched_again(rig: Rig, nam
     assert not list((rig.bot.media / "unfinished").iterdir())
 
 
+@pytest.mark.row("F53")
 @pytest.mark.parametrize(
     "how", ["no_moov", *(pytest.param(one, marks=storm) for one in ("truncated", "png", "html", "empty"))]
 )
@@ -283,6 +297,7 @@ async def test_a_file_that_is_no_clip_is_said_to_be_none(rig: Rig, how: str) -> 
     assert not list(rig.bot.media.glob("clips/*/*"))
 
 
+@pytest.mark.row("F54")
 async def test_a_link_that_expired_is_asked_for_afresh(rig: Rig) -> None:
     await rig.studio.post("/providers/hiapi/settings", expire_seconds=2, re_sign=True)
     await rig.start()
@@ -292,6 +307,7 @@ async def test_a_link_that_expired_is_asked_for_afresh(rig: Rig) -> None:
     assert await rig.fired() == 3
 
 
+@pytest.mark.row("F55")
 @storm
 async def test_a_download_that_redirects_elsewhere_is_not_followed(rig: Rig) -> None:
     visits: list[asyncio.StreamWriter] = []
@@ -305,6 +321,7 @@ async def test_a_download_that_redirects_elsewhere_is_not_followed(rig: Rig) -> 
     assert visits == []
 
 
+@pytest.mark.row("F57")
 @storm
 async def test_a_clip_over_the_limit_waits_charged_until_the_limit_is_raised(rig: Rig) -> None:
     """What looks like a film is cut at the limit; nothing of it stays on our disk. With the limit raised, the next
@@ -328,6 +345,7 @@ async def test_a_clip_over_the_limit_waits_charged_until_the_limit_is_raised(rig
     assert await rig.posts() - posts == 1
 
 
+@pytest.mark.row("F57")
 @storm
 async def test_a_body_without_an_end_that_is_no_film_is_given_up_and_fetched_again(rig: Rig) -> None:
     await rig.start()

@@ -39,6 +39,7 @@ HARM: Mapping[str, Harm] = {
 # --- every call, once ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F62", "F63", "F65", "F74")
 @pytest.mark.parametrize(
     "harm", [pytest.param(one, marks=() if one == "reset done" else storm, id=one) for one in HARM]
 )
@@ -52,6 +53,7 @@ async def test_every_call_may_go_wrong_once(rig: Rig, harm: str) -> None:
     assert await rig.fired() == len(CALLS)
 
 
+@pytest.mark.row("F62", "F63", "F65", "F74")
 @storm
 @pytest.mark.parametrize("harm", HARM)
 @pytest.mark.parametrize("call", CALLS)
@@ -63,6 +65,7 @@ async def test_a_call_may_go_wrong_twice(rig: Rig, call: str, harm: str) -> None
     await rig.delivered(within=100)
 
 
+@pytest.mark.row("F74")
 @storm
 async def test_a_card_whose_answer_never_comes_stands_once(rig: Rig) -> None:
     """Slack has posted it and says nothing: it is found in the channel, not posted again."""
@@ -72,6 +75,7 @@ async def test_a_card_whose_answer_never_comes_stands_once(rig: Rig) -> None:
     await rig.delivered(within=60)
 
 
+@pytest.mark.row("F74")
 @storm
 async def test_a_card_is_read_back_also_when_reading_fails_at_first(rig: Rig) -> None:
     await rig.start()
@@ -82,6 +86,7 @@ async def test_a_card_is_read_back_also_when_reading_fails_at_first(rig: Rig) ->
     assert await rig.fired() == 3
 
 
+@pytest.mark.row("F74")
 async def test_a_card_that_cannot_be_read_back_is_repeated_once_and_then_given_up(rig: Rig) -> None:
     """Without the scopes that let us look, the card may stand twice, and never more often; nothing is ordered."""
     readable = [scope for scope in BOT_SCOPES if not scope.endswith(":history")]
@@ -100,6 +105,7 @@ async def test_a_card_that_cannot_be_read_back_is_repeated_once_and_then_given_u
     assert len(await rig.private("maya", "Slack did not say")) == 1
 
 
+@pytest.mark.row("F71")
 async def test_a_share_that_slack_has_no_time_for_is_sent_again_when_it_asked(rig: Rig) -> None:
     """429 says that nothing was done: nothing is waited for but the time that Slack named."""
     await rig.start()
@@ -111,6 +117,7 @@ async def test_a_share_that_slack_has_no_time_for_is_sent_again_when_it_asked(ri
 # --- shares ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F66")
 async def test_a_share_that_slack_drops_is_sent_again_within_a_minute(rig: Rig) -> None:
     await rig.start()
     await rig.arm("slack:share", "do", "drop")
@@ -119,6 +126,7 @@ async def test_a_share_that_slack_drops_is_sent_again_within_a_minute(rig: Rig) 
     assert await _deleted_files(rig) == 1
 
 
+@pytest.mark.row("F67")
 @storm
 async def test_a_share_that_comes_late_does_not_stand_beside_another(rig: Rig) -> None:
     """After 45 seconds Slack would show the first file: it was deleted before the second was sent."""
@@ -133,6 +141,7 @@ async def test_a_share_that_comes_late_does_not_stand_beside_another(rig: Rig) -
     await rig.check()
 
 
+@pytest.mark.row("F67")
 @storm
 async def test_a_share_that_comes_within_seconds_is_waited_for(rig: Rig) -> None:
     await rig.start()
@@ -152,6 +161,7 @@ async def _deleted_files(rig: Rig) -> int:
 # --- the place -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F68")
 @storm
 @pytest.mark.parametrize("how", ["kicked", "archived"])
 async def test_a_clip_that_may_not_be_posted_is_kept_told_and_posted_when_it_may(rig: Rig, how: str) -> None:
@@ -179,6 +189,7 @@ async def test_where_the_card_may_not_be_posted_nothing_is_ordered(rig: Rig) -> 
     assert await rig.posts() == posts
 
 
+@pytest.mark.row("F69")
 @storm
 async def test_a_revoked_token_keeps_the_clip_until_there_is_a_good_one(rig: Rig) -> None:
     await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
@@ -194,6 +205,7 @@ async def test_a_revoked_token_keeps_the_clip_until_there_is_a_good_one(rig: Rig
     await rig.delivered()
 
 
+@pytest.mark.row("F72", "F90")
 @storm
 async def test_slack_may_be_away_for_twenty_seconds(rig: Rig) -> None:
     await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
@@ -213,6 +225,7 @@ async def test_slack_may_be_away_for_twenty_seconds(rig: Rig) -> None:
 # --- people delete ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F70", "F75")
 async def test_a_deleted_card_is_posted_again_once_and_the_clip_comes(rig: Rig) -> None:
     """The card was its thread's root: the clip stands in the new card's thread."""
     await rig.studio.post("/providers/hiapi/settings", render_seconds=2)
@@ -224,6 +237,7 @@ async def test_a_deleted_card_is_posted_again_once_and_the_clip_comes(rig: Rig) 
     await rig.delivered()
 
 
+@pytest.mark.row("F70", "F75")
 @storm
 async def test_a_card_deleted_over_its_clips_is_posted_again_once(rig: Rig) -> None:
     """A root with replies stays as a tombstone: the next clips of its thread still come, and one card says so."""
@@ -241,6 +255,7 @@ async def test_a_card_deleted_over_its_clips_is_posted_again_once(rig: Rig) -> N
     await rig.books_balance(history)
 
 
+@pytest.mark.row("F70", "F75")
 async def test_a_last_word_is_said_on_a_new_card_when_the_old_one_was_deleted(rig: Rig) -> None:
     """The render fails: with the card gone nobody would ever hear of it."""
     await rig.studio.post("/providers/hiapi/settings", render_seconds=2)
@@ -269,6 +284,7 @@ async def test_a_card_that_could_not_be_edited_is_edited_when_it_can(rig: Rig) -
     await rig.check(clips=0)
 
 
+@pytest.mark.row("F70", "F75")
 @storm
 async def test_a_deleted_root_is_replaced_also_across_a_kill(rig: Rig) -> None:
     await rig.studio.post("/providers/hiapi/settings", render_seconds=2)

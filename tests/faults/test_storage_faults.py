@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import httpx
 import pytest
 
 from tests.faults.rig import Rig
@@ -30,6 +31,7 @@ def locked(rig: Rig) -> Iterator[None]:
             other.execute("ROLLBACK")
 
 
+@pytest.mark.row("F07")
 async def test_while_the_database_is_locked_an_ask_is_answered_in_time_and_truly(rig: Rig) -> None:
     """Five seconds long nothing can be written: the answer comes within Slack's limit and accepts nothing that is not
     on disk. Afterwards the bot goes on without a restart."""
@@ -46,6 +48,7 @@ async def test_while_the_database_is_locked_an_ask_is_answered_in_time_and_truly
     await rig.delivered()
 
 
+@pytest.mark.row("F87")
 @pytest.mark.storm
 async def test_an_order_taken_while_the_database_is_locked_is_not_lost(rig: Rig) -> None:
     """The provider answers, and the task cannot be written down at once: it is, as soon as that is possible."""
@@ -60,6 +63,7 @@ async def test_an_order_taken_while_the_database_is_locked_is_not_lost(rig: Rig)
     assert await rig.posts() - posts == 1
 
 
+@pytest.mark.row("F58")
 @pytest.mark.storm
 async def test_a_media_folder_that_takes_nothing_delays_a_clip_and_says_so(rig: Rig) -> None:
     await rig.studio.post("/providers/hiapi/settings", render_seconds=1.5)
@@ -75,6 +79,7 @@ async def test_a_media_folder_that_takes_nothing_delays_a_clip_and_says_so(rig: 
     await rig.delivered()
 
 
+@pytest.mark.row("F08")
 async def test_a_full_disk_delays_everything_and_loses_nothing(rig: Rig) -> None:
     """No file of the bot's may grow any more, neither database nor clips; later there is room again. What was paid
     for meanwhile is delivered, and what was not accepted was not charged."""
@@ -88,10 +93,23 @@ async def test_a_full_disk_delays_everything_and_loses_nothing(rig: Rig) -> None
         assert answer["ack_seconds"] < ANSWERED_WITHIN
         await rig.told("maya", "nothing was")
         assert not (await rig.history()).clips
+        await _readiness(rig, 503)
+    await _readiness(rig, 200)
     await rig.delivered()
     await rig.accepted("afterwards")
     await rig.ended(asks=2)
     await rig.books_balance(await rig.check(clips=2, asks=2))
+
+
+async def _readiness(rig: Rig, status: int, *, within: float = 20.0) -> None:
+    """Wait until the bot says by this status whether it can work."""
+    deadline = time.monotonic() + within
+    address = f"{await rig.bot.origin()}/readyz"
+    async with httpx.AsyncClient(trust_env=False) as http:
+        while (answer := await http.get(address)).status_code != status:
+            if time.monotonic() > deadline:
+                raise NeverHappened(f"/readyz answers {status}; it answers {answer.status_code} {answer.text}", within)
+            await asyncio.sleep(0.1)
 
 
 @contextmanager

@@ -51,6 +51,7 @@ async def _message(rig: Rig) -> Json:
 # --- without a verified key ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F26", "F27", "F35")
 @pytest.mark.parametrize("name", _lost("reset"))
 async def test_without_a_key_a_lost_answer_is_shown_and_never_sent_again(rig: Rig, name: str) -> None:
     posts = await rig.posts()
@@ -66,6 +67,7 @@ async def test_without_a_key_a_lost_answer_is_shown_and_never_sent_again(rig: Ri
     assert sums["held_micro_usd"] == sums["settled_micro_usd"] == 320_000, "the unknown order stays held"
 
 
+@pytest.mark.row("F33")
 @pytest.mark.storm
 async def test_without_a_key_a_hanging_provider_is_uncertain_within_the_promise(rig: Rig) -> None:
     """The longest case: the POST is given its whole deadline, and the card still says it within a minute."""
@@ -76,6 +78,7 @@ async def test_without_a_key_a_hanging_provider_is_uncertain_within_the_promise(
     await rig.check(clips=0, charges=1)
 
 
+@pytest.mark.row("F22", "F23")
 @pytest.mark.parametrize("phase", [pytest.param("before", marks=pytest.mark.storm), "amid"])
 async def test_without_a_key_a_kill_amid_the_order_is_uncertain_and_not_repeated(rig: Rig, phase: str) -> None:
     await rig.start(**NO_KEY)
@@ -144,6 +147,7 @@ async def test_an_uncertain_clip_is_still_uncertain_after_a_restart(rig: Rig) ->
 # --- with the key ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F26", "F27", "F28")
 @pytest.mark.parametrize("name", _lost("502 after billing"))
 async def test_with_the_key_a_lost_answer_is_one_charge_and_a_clip(rig: Rig, name: str) -> None:
     phase, kind, action = LOST_ANSWERS[name]
@@ -154,6 +158,7 @@ async def test_with_the_key_a_lost_answer_is_one_charge_and_a_clip(rig: Rig, nam
     assert await rig.fired() == 2
 
 
+@pytest.mark.row("F37")
 @pytest.mark.storm
 async def test_with_the_key_an_order_in_hand_is_waited_for(rig: Rig) -> None:
     """The first POST is lost while the provider still works on it; the second is told 409 until it is done."""
@@ -170,6 +175,7 @@ async def test_with_the_key_an_order_in_hand_is_waited_for(rig: Rig) -> None:
     assert await rig.posts() - posts >= 3
 
 
+@pytest.mark.row("F37")
 async def test_with_the_key_a_mismatch_is_never_answered_with_a_new_order(rig: Rig) -> None:
     """422 on the repetition says nothing about the first POST, which was billed: people decide."""
     await rig.start()

@@ -1,5 +1,6 @@
 """A workspace of its own for every test, with short delays, and the real SDKs to use it."""
 
+import io
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -7,16 +8,64 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.sandbox.render.clip import ClipSpec, encode
 from bot.sandbox.server import Sandbox
 from tests.sandbox.driver import Workspace
 from tests.sandbox.pieces import Json
+from tests.support.backstage import Ear, listening, shelf, sound
 
 ANY = re.compile(".*")
 Connect = Callable[[AsyncApp], Awaitable[AsyncSocketModeHandler]]
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for emulated providers, one for all tests, so that what is encoded for one serves the others."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def odd_media(data: Path) -> dict[str, bytes]:
+    """Files that a provider does not take, or not two of them."""
+    film = data / "eight.mp4"
+    encode(ClipSpec(task_id="f", prompt="f", resolution="480p", ratio="16:9", seconds=8, audio=False), film)
+    return {
+        "tiny.png": png(200, 200),
+        "strip.png": png(3000, 400),
+        "broken.png": png(400, 400)[:20],
+        "page.png": b"<!DOCTYPE html><html></html>",
+        "tone.mp4": sound(4),
+        "eight.mp4": film.read_bytes(),
+        "long.wav": sound(16),
+        "short.wav": sound(1),
+        "eight.wav": sound(8),
+    }
+
+
+def png(width: int, height: int) -> bytes:
+    """A picture of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, format="PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+async def media(data: Path, odd_media: dict[str, bytes]) -> AsyncIterator[str]:
+    """The address of a server with media, good ones and odd ones."""
+    async with shelf(data, odd_media) as origin:
+        yield origin
+
+
+@pytest.fixture
+async def ear() -> AsyncIterator[Ear]:
+    """Somebody who hears callbacks."""
+    async with listening() as ear:
+        yield ear
 
 
 @pytest.fixture

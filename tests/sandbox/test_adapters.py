@@ -51,7 +51,7 @@ from bot.providers.seedanceapi import SeedanceAPI
 from bot.providers.seedanceapi import capabilities as seedanceapi_capabilities
 from bot.providers.seedanceapi import standard_capabilities as seedanceapi_standard_capabilities
 from bot.sandbox.render import frame_size
-from tests.support.backstage import Backstage, Ear, backstage, listening, shelf
+from tests.support.backstage import Backstage, Ear, backstage, shelf
 from tests.support.modes import as_sent, sent, ways
 
 SECRET = "s3cret-s3cret-s3cret"
@@ -97,28 +97,10 @@ TIERS = [pytest.param(vendor, can, id=f"{vendor.name}-{can.tier}") for vendor in
 NAMES = [vendor.name for vendor in VENDORS]
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests, so that what is encoded for one serves the others."""
-    return tmp_path_factory.mktemp("data")
-
-
 @pytest.fixture
 async def stage(data: Path) -> AsyncIterator[Backstage]:
     async with backstage(data) as stage:
         yield stage
-
-
-@pytest.fixture
-async def media(data: Path) -> AsyncIterator[str]:
-    async with shelf(data) as origin:
-        yield origin
-
-
-@pytest.fixture
-async def ear() -> AsyncIterator[Ear]:
-    async with listening() as ear:
-        yield ear
 
 
 @asynccontextmanager

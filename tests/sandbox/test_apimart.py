@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,71 +14,17 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.support.backstage import Backstage, Ear, backstage, listening, shelf, sound
+from tests.sandbox.clients import APIMartClient, connected
 
 MINI = "seedance-2-0-fast"
-ASKED: dict[str, Any] = {"model": MINI, "prompt": "a red panda", "resolution": "480p", "duration": 4}
 PICTURE = "https://media.example/1.png"
 PLENTY = 10_000_000_000
 
 
-@dataclass(kw_only=True)
-class Studio:
-    """A client of APIMart beside the back door."""
-
-    http: httpx.AsyncClient
-    stage: Backstage
-
-    async def create(self, *, key: str | None = None, **changes: Any) -> httpx.Response:
-        """Post the usual body with some fields changed; those that are None are left out."""
-        headers = {} if key is None else {"Idempotency-Key": key}
-        asked = {name: value for name, value in (ASKED | changes).items() if value is not None}
-        return await self.http.post("/v1/videos/generations", json=asked, headers=headers)
-
-    async def begin(self, **changes: Any) -> str:
-        answer = await self.create(**changes)
-        assert answer.status_code == 200, answer.text
-        task_id: str = answer.json()["data"][0]["task_id"]
-        return task_id
-
-    async def read(self, task_id: str) -> dict[str, Any]:
-        answer = await self.http.get(f"/v1/tasks/{task_id}", params={"language": "en"})
-        assert (answer.status_code, answer.json()["code"]) == (200, 200)
-        data: dict[str, Any] = answer.json()["data"]
-        return data
-
-    async def finished(self, **changes: Any) -> dict[str, Any]:
-        return await self.until(await self.begin(**changes), "completed", "failed")
-
-    async def until(self, task_id: str, *words: str) -> dict[str, Any]:
-        deadline = time.monotonic() + 15
-        while (data := await self.read(task_id))["status"] not in words:
-            assert time.monotonic() < deadline, f"still {data}"
-            await asyncio.sleep(0.02)
-        return data
-
-    async def charges(self) -> list[dict[str, Any]]:
-        return await self.stage.charges("apimart")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests, so that what is encoded for one serves the others."""
-    return tmp_path_factory.mktemp("data")
-
-
 @pytest.fixture
-async def studio(data: Path) -> AsyncIterator[Studio]:
-    async with backstage(data) as stage:
-        headers = {"Authorization": f"Bearer {stage.key('apimart')}"}
-        async with httpx.AsyncClient(base_url=stage.base("apimart"), headers=headers, trust_env=False) as http:
-            yield Studio(http=http, stage=stage)
-
-
-@pytest.fixture
-async def ear() -> AsyncIterator[Ear]:
-    async with listening() as ear:
-        yield ear
+async def studio(data: Path) -> AsyncIterator[APIMartClient]:
+    async with connected(APIMartClient, data) as client:
+        yield client
 
 
 def picture(width: int, height: int, form: str = "PNG") -> bytes:
@@ -89,15 +33,7 @@ def picture(width: int, height: int, form: str = "PNG") -> bytes:
     return file.getvalue()
 
 
-@pytest.fixture
-async def media(data: Path) -> AsyncIterator[str]:
-    """Good media, and some that a provider does not take."""
-    bad = {"tiny.png": picture(200, 200), "page.png": b"<!DOCTYPE html>", "long.wav": sound(16), "short.wav": sound(1)}
-    async with shelf(data, bad) as origin:
-        yield origin
-
-
-async def test_a_task_becomes_a_clip_with_its_last_frame_and_its_cost(studio: Studio) -> None:
+async def test_a_task_becomes_a_clip_with_its_last_frame_and_its_cost(studio: APIMartClient) -> None:
     await studio.stage.settings("apimart", fidelity="full")
     data = await studio.finished(aspect_ratio="3:2", generate_audio=True, return_last_frame=True, seed=12345)
     (video,) = data["result"]["videos"]
@@ -114,7 +50,7 @@ async def test_a_task_becomes_a_clip_with_its_last_frame_and_its_cost(studio: St
         assert not clip.streams.audio, "sound is off unless it is asked for"
 
 
-async def test_a_task_is_pending_processing_completed_by_the_clock(studio: Studio) -> None:
+async def test_a_task_is_pending_processing_completed_by_the_clock(studio: APIMartClient) -> None:
     await studio.finished()  # so that the encode is no part of what is measured
     await studio.stage.settings("apimart", render_seconds=1)
     task_id = await studio.begin()
@@ -127,7 +63,7 @@ async def test_a_task_is_pending_processing_completed_by_the_clock(studio: Studi
     assert [progress for _, progress in seen] == sorted(progress for _, progress in seen)
 
 
-async def test_an_answer_has_the_shape_that_a_client_reads(studio: Studio) -> None:
+async def test_an_answer_has_the_shape_that_a_client_reads(studio: APIMartClient) -> None:
     """The guide's and the reference's at once; the reference's alone; that of a version which was asked for."""
     both = (await studio.create()).json()
     assert both == {
@@ -147,7 +83,7 @@ async def test_an_answer_has_the_shape_that_a_client_reads(studio: Studio) -> No
     assert (await studio.read(body["data"]["id"]))["id"] == body["data"]["id"]
 
 
-async def test_without_the_key_nothing_is_answered(studio: Studio) -> None:
+async def test_without_the_key_nothing_is_answered(studio: APIMartClient) -> None:
     task_id = await studio.begin()
     posts = ("videos/generations", "uploads/images")
     gets = (f"tasks/{task_id}", "balance", "user/balance", "models", f"model-docs?model={MINI}")
@@ -159,7 +95,7 @@ async def test_without_the_key_nothing_is_answered(studio: Studio) -> None:
     assert len(await studio.charges()) == 1
 
 
-async def test_an_unknown_task_is_not_found_and_languages_are_four(studio: Studio) -> None:
+async def test_an_unknown_task_is_not_found_and_languages_are_four(studio: APIMartClient) -> None:
     answer = await studio.http.get("/v1/tasks/task_0")
     assert (answer.status_code, answer.json()["error"]["message"]) == (404, "task not found")
     assert (await studio.http.get("/v1/tasks/task_0", params={"language": "de"})).status_code == 400
@@ -227,7 +163,7 @@ async def test_an_unknown_task_is_not_found_and_languages_are_four(studio: Studi
     ],
 )
 async def test_a_body_that_the_documents_do_not_allow_is_refused(
-    studio: Studio, changes: Mapping[str, Any], param: str
+    studio: APIMartClient, changes: Mapping[str, Any], param: str
 ) -> None:
     answer = await studio.create(**changes)
     assert answer.status_code == 400
@@ -237,7 +173,7 @@ async def test_a_body_that_the_documents_do_not_allow_is_refused(
 
 
 @pytest.mark.parametrize("body", [b'{"model":', b"[]", b"", b"null"])
-async def test_a_body_that_is_no_object_is_refused(studio: Studio, body: bytes) -> None:
+async def test_a_body_that_is_no_object_is_refused(studio: APIMartClient, body: bytes) -> None:
     assert (await studio.http.post("/v1/videos/generations", content=body)).status_code == 400
 
 
@@ -255,7 +191,7 @@ async def test_a_body_that_is_no_object_is_refused(studio: Studio, body: bytes) 
     ],
 )
 async def test_a_file_is_fetched_and_held_to_the_limits(
-    studio: Studio, media: str, field: str, names: str | list[str], said: str
+    studio: APIMartClient, media: str, field: str, names: str | list[str], said: str
 ) -> None:
     urls = f"{media}/{names}" if isinstance(names, str) else [f"{media}/{name}" for name in names]
     changes: dict[str, Any] = {field: urls}
@@ -267,7 +203,7 @@ async def test_a_file_is_fetched_and_held_to_the_limits(
     assert await studio.charges() == []
 
 
-async def test_every_mode_is_taken_in_the_words_of_both_documents(studio: Studio, media: str) -> None:
+async def test_every_mode_is_taken_in_the_words_of_both_documents(studio: APIMartClient, media: str) -> None:
     first, last = ({"url": f"{media}/{name}.png", "role": f"{name}_frame"} for name in ("first", "last"))
     references = [{"url": f"{media}/{number}.png", "role": "reference_image"} for number in range(9)]
     films, sounds = [f"{media}/{n}.mp4" for n in range(3)], [f"{media}/{n}.wav" for n in range(3)]
@@ -288,7 +224,7 @@ async def test_every_mode_is_taken_in_the_words_of_both_documents(studio: Studio
     assert charges[0]["seconds"] == 5, "the model chooses the length"
 
 
-async def test_models_have_their_prices(studio: Studio, media: str) -> None:
+async def test_models_have_their_prices(studio: APIMartClient, media: str) -> None:
     film = [f"{media}/film.mp4"]
     await studio.begin(resolution="1080p")
     await studio.begin(model="seedance-2-0", resolution="1080p")
@@ -301,7 +237,7 @@ async def test_models_have_their_prices(studio: Studio, media: str) -> None:
 # Keys and money
 
 
-async def test_the_same_key_and_body_are_charged_once(studio: Studio) -> None:
+async def test_the_same_key_and_body_are_charged_once(studio: APIMartClient) -> None:
     first, again = await studio.create(key="ask-1"), await studio.create(key="ask-1")
     assert "idempotency-replayed" not in first.headers
     assert (again.headers["idempotency-replayed"], again.content) == ("true", first.content)
@@ -317,7 +253,7 @@ async def test_the_same_key_and_body_are_charged_once(studio: Studio) -> None:
     assert len(await studio.charges()) == 3
 
 
-async def test_a_key_in_work_says_when_to_come_back(studio: Studio) -> None:
+async def test_a_key_in_work_says_when_to_come_back(studio: APIMartClient) -> None:
     studio.stage.fault("apimart:create", "do", "slow_processing", seconds=0.5)
     first = asyncio.create_task(studio.create(key="ask-1"))
     while "create" not in await studio.stage.requests("apimart"):
@@ -330,7 +266,7 @@ async def test_a_key_in_work_says_when_to_come_back(studio: Studio) -> None:
     assert len(await studio.charges()) == 1
 
 
-async def test_without_money_nothing_is_made_and_the_balance_says_so(studio: Studio) -> None:
+async def test_without_money_nothing_is_made_and_the_balance_says_so(studio: APIMartClient) -> None:
     await studio.stage.settings("apimart", balance=0.5)
     await studio.begin()
     answer = await studio.create()
@@ -356,7 +292,7 @@ async def test_without_money_nothing_is_made_and_the_balance_says_so(studio: Stu
     ],
 )
 async def test_a_failed_task_says_why_and_costs_nothing(
-    studio: Studio, outcome: dict[str, Any], error: dict[str, Any]
+    studio: APIMartClient, outcome: dict[str, Any], error: dict[str, Any]
 ) -> None:
     studio.stage.outcome("apimart", "fail", **outcome)
     data = await studio.finished()
@@ -366,39 +302,18 @@ async def test_a_failed_task_says_why_and_costs_nothing(
     assert await studio.stage.balance("apimart") == PLENTY
 
 
-async def test_a_failure_that_is_kept_says_what_it_cost(studio: Studio) -> None:
+async def test_a_failure_that_is_kept_says_what_it_cost(studio: APIMartClient) -> None:
     studio.stage.outcome("apimart", "fail", refund=False)
     assert (await studio.finished())["cost"] == 0.324
     assert (await studio.charges())[0]["status"] == "settled"
 
 
-@pytest.mark.parametrize(("output", "shape"), [("missing", "none"), ("null", None), ("empty", [])])
-async def test_success_may_come_before_its_url(studio: Studio, output: str, shape: object) -> None:
-    studio.stage.outcome("apimart", "success_without_url", output=output, reads=1)
-    first = await studio.finished()
-    assert first["result"].get("videos", "none") == shape
-    assert (await studio.read(first["id"]))["result"]["videos"][0]["url"]
-
-
-async def test_outcomes_of_every_provider_are_this_ones_too(studio: Studio) -> None:
-    studio.stage.outcome("apimart", "regress")
-    task_id = await studio.begin()
-    words = [(await studio.until(task_id, "completed"))["status"]]
-    words += [(await studio.read(task_id))["status"] for _ in range(2)]
-    assert words == ["completed", "processing", "completed"]
-    studio.stage.outcome("apimart", "repeat_id")
-    assert await studio.begin() == task_id
-    studio.stage.outcome("apimart", "lost")
-    assert (await studio.http.get(f"/v1/tasks/{await studio.begin()}")).status_code == 404
-    studio.stage.outcome("apimart", "extra_outputs")
+async def test_other_files_come_after_the_clip(studio: APIMartClient) -> None:
+    studio.outcome("extra_outputs")
     assert set((await studio.finished())["result"]) == {"videos", "last_frame_url", "thumbnail_url"}
-    await studio.stage.settings("apimart", render_seconds=0.5)
-    studio.stage.outcome("apimart", "unknown_status", word="REVIEWING")
-    assert (await studio.read(await studio.begin()))["status"] == "REVIEWING"
-    assert len(await studio.charges()) == 5
 
 
-async def test_faults_strike_with_the_vendors_own_words(studio: Studio) -> None:
+async def test_faults_strike_with_the_vendors_own_words(studio: APIMartClient) -> None:
     studio.stage.fault("apimart:create", "before", "ratelimit", retry_after="7")
     throttled = await studio.create()
     assert (throttled.status_code, throttled.headers["retry-after"]) == (429, "7")
@@ -414,35 +329,10 @@ async def test_faults_strike_with_the_vendors_own_words(studio: Studio) -> None:
     assert (found.headers["idempotency-replayed"], found.json()["task_id"]) == ("true", charge["task_id"])
 
 
-# Callbacks, uploads, the catalogue
+# Uploads, the catalogue
 
 
-async def test_a_callback_bears_what_a_read_gives_and_is_not_signed(studio: Studio, ear: Ear) -> None:
-    ear.answers = [500]
-    await studio.stage.settings("apimart", webhook_secret="s3cret-s3cret-s3cret")
-    task_id = await studio.begin(callback_url=ear.url)
-    (_, refused), (headers, taken) = await ear.wait(2)
-    assert refused == taken
-    assert json.loads(taken) == {"code": 200, "data": await studio.read(task_id)}
-    assert not [name for name in headers if "signature" in name.lower()]
-
-
-async def test_callbacks_may_be_lost_forged_early_or_many(studio: Studio, ear: Ear) -> None:
-    studio.stage.fault("apimart:callback", "do", "lose")
-    lost = await studio.finished(callback_url=ear.url)
-    studio.stage.fault("apimart:callback", "do", "early")
-    early = await studio.begin(callback_url=ear.url)
-    assert [json.loads(body)["data"]["id"] for _, body in ear.heard] == [early] != [lost["id"]]
-    studio.stage.fault("apimart:callback", "do", "duplicate")
-    studio.stage.fault("apimart:callback", "do", "forge", url="http://127.0.0.1:9/forged.mp4")
-    await studio.begin(callback_url=ear.url)
-    forged = await studio.begin(callback_url=ear.url)
-    told = [json.loads(body)["data"] for _, body in await ear.wait(6)]
-    urls = [one["result"]["videos"][0]["url"][0] for one in told if one["id"] == forged]
-    assert sum("forged" in url for url in urls) == 1
-
-
-async def test_a_picture_is_taken_by_its_first_bytes_and_can_be_given_as_a_frame(studio: Studio) -> None:
+async def test_a_picture_is_taken_by_its_first_bytes_and_can_be_given_as_a_frame(studio: APIMartClient) -> None:
     for form, kind in (("PNG", "image/png"), ("JPEG", "image/jpeg"), ("GIF", "image/gif"), ("WEBP", "image/webp")):
         content = picture(640, 480, form)
         answer = await studio.http.post(
@@ -467,12 +357,14 @@ async def test_a_picture_is_taken_by_its_first_bytes_and_can_be_given_as_a_frame
         ({"files": {"file": ("a.png", bytes(31 * 1024 * 1024))}}, 413),
     ],
 )
-async def test_an_upload_that_is_no_picture_is_refused(studio: Studio, sent: dict[str, Any], status: int) -> None:
+async def test_an_upload_that_is_no_picture_is_refused(
+    studio: APIMartClient, sent: dict[str, Any], status: int
+) -> None:
     answer = await studio.http.post("/v1/uploads/images", **sent)
     assert (answer.status_code, answer.json()["error"]["param"]) == (status, "file")
 
 
-async def test_the_catalogue_answers_as_the_vendors_client_wants_it(studio: Studio) -> None:
+async def test_the_catalogue_answers_as_the_vendors_client_wants_it(studio: APIMartClient) -> None:
     models = (await studio.http.get("/v1/models")).json()
     assert {"id": MINI, "object": "model"} in models["data"]
     schema = (await studio.http.get("/v1/model-schema", params={"model": MINI})).json()

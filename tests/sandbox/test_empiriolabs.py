@@ -7,12 +7,10 @@ import io
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import av
-import httpx
 import pytest
 
 from bot.clock import SystemClock
@@ -31,78 +29,23 @@ from bot.ports import (
 )
 from bot.providers.empiriolabs import EmpirioLabs
 from bot.sandbox.render import frame_size
-from tests.support.backstage import Backstage, backstage, shelf, sound
+from tests.sandbox.clients import EmpirioLabsClient, connected
 
 NAME = "empiriolabs"
 MINI, FAST, STANDARD = "seedance-2-0-mini", "seedance-2-0-fast", "seedance-2-0"
-BODY: dict[str, Any] = {"model": MINI, "prompt": "a red panda", "duration": 4, "resolution": "480p"}
 EXAMPLE = json.loads((Path(__file__).resolve().parents[1] / "fixtures" / NAME / "documented_text.json").read_bytes())
 FAR = "https://x.example"
 USAGE = "/api/v1/account/usage"
 """Documented for a host of its own; here it is below the same address as all else."""
 
 
-@dataclass(kw_only=True)
-class Client:
-    """A client of the API with the back door open."""
-
-    http: httpx.AsyncClient
-    stage: Backstage
-
-    async def create(self, **changes: Any) -> httpx.Response:
-        """Post the usual body with some fields changed; those that are None are left out."""
-        body = {name: value for name, value in (BODY | changes).items() if value is not None}
-        return await self.http.post("/v1/videos/generations", json=body)
-
-    async def begin(self, **changes: Any) -> str:
-        answer = await self.create(**changes)
-        assert answer.is_success, answer.text
-        said = answer.json()
-        return str(said.get("job_id") or said["id"])
-
-    async def read(self, job_id: str) -> dict[str, Any]:
-        job: dict[str, Any] = (await self.http.get(f"/v1/jobs/{job_id}")).json()
-        return job
-
-    async def until(self, job_id: str, *words: str) -> dict[str, Any]:
-        """Poll until the status is one of these words."""
-        deadline = time.monotonic() + 15
-        while (job := await self.read(job_id)).get("status", job.get("state")) not in words:
-            assert time.monotonic() < deadline, f"still {job}"
-            await asyncio.sleep(0.02)
-        return job
-
-    async def finished(self, **changes: Any) -> dict[str, Any]:
-        return await self.until(await self.begin(**changes), "completed", "failed", "succeeded", "error")
-
-    async def charges(self) -> list[dict[str, Any]]:
-        return await self.stage.charges(NAME)
-
-    async def settings(self, **changes: Any) -> None:
-        (await self.stage.settings(NAME, **changes)).raise_for_status()
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests, so that what is encoded for one serves the others."""
-    return tmp_path_factory.mktemp("data")
-
-
 @pytest.fixture
-async def client(data: Path) -> AsyncIterator[Client]:
-    async with backstage(data) as stage:
-        headers = {"Authorization": f"Bearer {stage.key(NAME)}"}
-        async with httpx.AsyncClient(base_url=stage.base(NAME), headers=headers, trust_env=False) as http:
-            yield Client(http=http, stage=stage)
+async def client(data: Path) -> AsyncIterator[EmpirioLabsClient]:
+    async with connected(EmpirioLabsClient, data) as client:
+        yield client
 
 
-@pytest.fixture
-async def media(data: Path) -> AsyncIterator[str]:
-    async with shelf(data, {"page.png": b"<!doctype html>", "tone.mp4": sound(4)}) as origin:
-        yield origin
-
-
-async def test_a_job_becomes_a_clip_that_plays_to_its_end(client: Client) -> None:
+async def test_a_job_becomes_a_clip_that_plays_to_its_end(client: EmpirioLabsClient) -> None:
     await client.settings(fidelity="full")
     job = await client.finished(aspect_ratio="9:16")
     assert set(job) == {"job_id", "status", "progress", "created_at", "completed_at", "result", "error"}
@@ -114,7 +57,7 @@ async def test_a_job_becomes_a_clip_that_plays_to_its_end(client: Client) -> Non
     assert (len(frames), frames[0].width, frames[0].height) == (96, 496, 864)
 
 
-async def test_the_pages_example_is_taken_with_its_defaults(client: Client) -> None:
+async def test_the_pages_example_is_taken_with_its_defaults(client: EmpirioLabsClient) -> None:
     answer = await client.http.post("/v1/videos/generations", json=EXAMPLE)
     job_id = answer.json()["job_id"]
     assert answer.json() == {"job_id": job_id, "status": "processing", "poll_url": f"/v1/jobs/{job_id}"}
@@ -127,7 +70,7 @@ async def test_the_pages_example_is_taken_with_its_defaults(client: Client) -> N
     assert (charge["micro_usd"], charge["seconds"], charge["status"]) == (900_000, 6, "settled")
 
 
-async def test_a_job_moves_on_by_the_clock(client: Client) -> None:
+async def test_a_job_moves_on_by_the_clock(client: EmpirioLabsClient) -> None:
     await client.finished()  # so that the encode is no part of what is measured
     await client.settings(render_seconds=1)
     job_id = await client.begin()
@@ -144,7 +87,7 @@ async def test_a_job_moves_on_by_the_clock(client: Client) -> None:
     assert 0 < progress[len(progress) // 2] < 1 == progress[-1]
 
 
-async def test_the_other_dialect_says_the_same_in_other_words(client: Client) -> None:
+async def test_the_other_dialect_says_the_same_in_other_words(client: EmpirioLabsClient) -> None:
     await client.settings(dialect="live")
     answer = await client.create()
     job_id = answer.json()["id"]
@@ -157,7 +100,7 @@ async def test_the_other_dialect_says_the_same_in_other_words(client: Client) ->
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": "Bearer wrong"}, {"Authorization": "", "x-api-key": "wrong"}])
-async def test_without_the_key_nothing_is_answered(client: Client, headers: Mapping[str, str]) -> None:
+async def test_without_the_key_nothing_is_answered(client: EmpirioLabsClient, headers: Mapping[str, str]) -> None:
     job_id = await client.begin()
     asked = [
         ("POST", "/v1/videos/generations"),
@@ -232,7 +175,9 @@ PICTURE, FILM = f"{FAR}/a.png", f"{FAR}/a.mp4"
         ({"model": STANDARD, "mode": "extend", "video": FILM, "image_end": PICTURE}, "image_end"),
     ],
 )
-async def test_what_the_page_does_not_allow_is_refused(client: Client, changes: Mapping[str, Any], field: str) -> None:
+async def test_what_the_page_does_not_allow_is_refused(
+    client: EmpirioLabsClient, changes: Mapping[str, Any], field: str
+) -> None:
     answer = await client.create(**changes)
     error = answer.json()["error"]
     assert (answer.status_code, error["type"], error["param"]) == (400, "invalid_request_error", field)
@@ -241,7 +186,7 @@ async def test_what_the_page_does_not_allow_is_refused(client: Client, changes: 
 
 
 @pytest.mark.parametrize("body", [b"", b'{"model":', b"[]", b'"x"'])
-async def test_a_body_that_is_no_object_is_refused(client: Client, body: bytes) -> None:
+async def test_a_body_that_is_no_object_is_refused(client: EmpirioLabsClient, body: bytes) -> None:
     assert (await client.http.post("/v1/videos/generations", content=body)).status_code == 400
     assert await client.charges() == []
 
@@ -257,7 +202,7 @@ async def test_a_body_that_is_no_object_is_refused(client: Client, body: bytes) 
     ],
 )
 async def test_a_file_is_fetched_and_looked_at(
-    client: Client, media: str, changes: Mapping[str, str], field: str, said: str
+    client: EmpirioLabsClient, media: str, changes: Mapping[str, str], field: str, said: str
 ) -> None:
     answer = await client.create(**{name: f"{media}/{file}" for name, file in changes.items()})
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, field)
@@ -282,7 +227,7 @@ async def test_a_file_is_fetched_and_looked_at(
     ],
 )
 async def test_every_mode_is_taken_and_a_video_makes_it_dearer(
-    client: Client, media: str, changes: Mapping[str, Any], kind: str, micro_usd: int
+    client: EmpirioLabsClient, media: str, changes: Mapping[str, Any], kind: str, micro_usd: int
 ) -> None:
     """Also where the mode is left to be detected from what is given."""
     files = {name: f"{media}/{changes[name]}" for name in ("image", "image_end", "video") if name in changes}
@@ -295,14 +240,14 @@ async def test_every_mode_is_taken_and_a_video_makes_it_dearer(
 # --- money, the list, cancelling -------------------------------------------------------------------------------------
 
 
-async def test_the_same_post_twice_is_charged_twice(client: Client) -> None:
+async def test_the_same_post_twice_is_charged_twice(client: EmpirioLabsClient) -> None:
     """There is no idempotency key: one that is sent changes nothing."""
     for _ in range(2):
-        await client.http.post("/v1/videos/generations", json=BODY, headers={"Idempotency-Key": "ask-1"})
+        await client.http.post("/v1/videos/generations", json=client.BODY, headers={"Idempotency-Key": "ask-1"})
     assert len({charge["task_id"] for charge in await client.charges()}) == 2
 
 
-async def test_without_money_nothing_is_made(client: Client) -> None:
+async def test_without_money_nothing_is_made(client: EmpirioLabsClient) -> None:
     await client.settings(balance=0.5)
     await client.begin()
     answer = await client.create()
@@ -314,7 +259,7 @@ async def test_without_money_nothing_is_made(client: Client) -> None:
     assert len(await client.charges()) == 1
 
 
-async def test_the_list_is_newest_first_and_can_be_narrowed(client: Client) -> None:
+async def test_the_list_is_newest_first_and_can_be_narrowed(client: EmpirioLabsClient) -> None:
     done = (await client.finished())["job_id"]
     client.stage.outcome(NAME, "fail")
     failed = (await client.finished())["job_id"]
@@ -333,7 +278,7 @@ async def test_the_list_is_newest_first_and_can_be_narrowed(client: Client) -> N
         assert (await client.http.get("/v1/jobs", params=wrong)).status_code == 400
 
 
-async def test_a_job_under_way_can_be_cancelled_and_stays_charged(client: Client) -> None:
+async def test_a_job_under_way_can_be_cancelled_and_stays_charged(client: EmpirioLabsClient) -> None:
     await client.settings(render_seconds=0.5)
     job_id = await client.begin()
     stopped = (await client.http.post(f"/v1/jobs/{job_id}/cancel")).json()
@@ -346,13 +291,13 @@ async def test_a_job_under_way_can_be_cancelled_and_stays_charged(client: Client
     assert (await client.http.post("/v1/jobs/none/cancel")).status_code == 404
 
 
-async def test_a_models_page_says_what_it_takes(client: Client) -> None:
+async def test_a_models_page_says_what_it_takes(client: EmpirioLabsClient) -> None:
     page = (await client.http.get(f"/v1/models/{STANDARD}")).json()
     assert page["parameters"]["resolution"]["allowed"] == ["480p", "720p", "1080p"]
     assert (await client.http.get("/v1/models/sora")).status_code == 404
 
 
-async def test_prices_are_those_of_our_table(client: Client) -> None:
+async def test_prices_are_those_of_our_table(client: EmpirioLabsClient) -> None:
     """What is charged is what was held, wherever a price is published."""
     tiers = {MINI: "mini", FAST: "fast"}
     settings = (await client.stage.control.get(f"/{NAME}/settings")).json()
@@ -376,7 +321,7 @@ async def ended(provider: EmpirioLabs, task_id: str) -> TaskReport:
 
 
 @pytest.fixture
-async def adapter(client: Client) -> AsyncIterator[EmpirioLabs]:
+async def adapter(client: EmpirioLabsClient) -> AsyncIterator[EmpirioLabs]:
     empirio = EmpirioLabs(key=client.stage.key(NAME), clock=SystemClock(), base_url=client.stage.base(NAME))
     yield empirio
     await empirio.close()
@@ -389,7 +334,9 @@ async def begun(adapter: EmpirioLabs, **changes: Any) -> str:
 
 
 @pytest.mark.parametrize("dialect", ["document", "live"])
-async def test_the_adapter_understands_either_dialect(client: Client, adapter: EmpirioLabs, dialect: str) -> None:
+async def test_the_adapter_understands_either_dialect(
+    client: EmpirioLabsClient, adapter: EmpirioLabs, dialect: str
+) -> None:
     await client.settings(dialect=dialect)
     done = await begun(adapter)
     assert isinstance(await ended(adapter, done), TaskFinished)
@@ -424,7 +371,7 @@ async def test_the_adapter_understands_either_dialect(client: Client, adapter: E
     assert await adapter.look("none") == TaskMissing()
 
 
-async def test_what_else_a_job_may_do_is_understood(client: Client, adapter: EmpirioLabs) -> None:
+async def test_what_else_a_job_may_do_is_understood(client: EmpirioLabsClient, adapter: EmpirioLabs) -> None:
     await client.settings(render_seconds=0.5)
     client.stage.outcome(NAME, "unknown_status", word="REVIEWING")
     assert await adapter.look(odd := await begun(adapter)) == TaskRunning(odd="reviewing")
@@ -453,7 +400,7 @@ async def test_what_else_a_job_may_do_is_understood(client: Client, adapter: Emp
 
 
 @pytest.mark.parametrize("point", ["get", "list", "cancel", "balance"])
-async def test_faults_strike_at_every_point(client: Client, adapter: EmpirioLabs, point: str) -> None:
+async def test_faults_strike_at_every_point(client: EmpirioLabsClient, adapter: EmpirioLabs, point: str) -> None:
     job_id = (await client.finished())["job_id"]
     client.stage.fault(f"{NAME}:{point}", "before", "status", status=429, headers={"Retry-After": "7"})
     asked = {
@@ -469,7 +416,7 @@ async def test_faults_strike_at_every_point(client: Client, adapter: EmpirioLabs
     assert await asked() != throttled or point == "cancel"
 
 
-async def test_a_rule_finds_a_creation_by_what_it_asks_for(client: Client) -> None:
+async def test_a_rule_finds_a_creation_by_what_it_asks_for(client: EmpirioLabsClient) -> None:
     rule = {"point": f"{NAME}:create", "phase": "before", "action": {"kind": "status", "status": 503}}
     client.stage.faults.add(rule | {"match": {"prompt": "tiger", "model": FAST}})
     assert (await client.create(prompt="a tiger")).status_code == 200

@@ -7,12 +7,10 @@ import io
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import av
-import httpx
 import pytest
 
 from bot.clock import SystemClock
@@ -21,80 +19,21 @@ from bot.domain.recipe import MediaKind, MediaRole, Medium, Recipe
 from bot.ports import OrderAccepted, OrderRefused, TaskFailed, TaskFinished, TaskMissing, TaskReport, TaskRunning
 from bot.providers.seedanceapi import SeedanceAPI
 from bot.sandbox.render import frame_size
-from tests.support.backstage import Backstage, Ear, backstage, listening, shelf, sound
+from tests.sandbox.clients import SeedanceAPIClient, connected
+from tests.support.backstage import Ear
 
 NAME = "seedanceapi"
 MINI, STANDARD = "seedance-2-mini", "seedance-2.0"
-BODY: dict[str, Any] = {"model": MINI, "prompt": "a red panda", "duration": 4, "resolution": "480p"}
 FAR = "https://x.example"
 
 
-@dataclass(kw_only=True)
-class Client:
-    """A client of version 2 with the back door open."""
-
-    http: httpx.AsyncClient
-    stage: Backstage
-
-    async def create(self, **changes: Any) -> httpx.Response:
-        """Post the usual body with some fields changed; those that are None are left out."""
-        body = {name: value for name, value in (BODY | changes).items() if value is not None}
-        return await self.http.post("/v2/generate", json=body)
-
-    async def begin(self, **changes: Any) -> str:
-        answer = await self.create(**changes)
-        assert answer.status_code == 200, answer.text
-        task_id: str = answer.json()["data"]["task_id"]
-        return task_id
-
-    async def status(self, task_id: str) -> httpx.Response:
-        return await self.http.get("/v2/status", params={"task_id": task_id})
-
-    async def read(self, task_id: str) -> dict[str, Any]:
-        data: dict[str, Any] = (await self.status(task_id)).json()["data"]
-        return data
-
-    async def finished(self, **changes: Any) -> dict[str, Any]:
-        task_id, deadline = await self.begin(**changes), time.monotonic() + 15
-        while (data := await self.read(task_id))["status"] == "IN_PROGRESS":
-            assert time.monotonic() < deadline, f"still {data}"
-            await asyncio.sleep(0.02)
-        return data
-
-    async def charges(self) -> list[dict[str, Any]]:
-        return await self.stage.charges(NAME)
-
-    async def settings(self, **changes: Any) -> None:
-        (await self.stage.settings(NAME, **changes)).raise_for_status()
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests, so that what is encoded for one serves the others."""
-    return tmp_path_factory.mktemp("data")
-
-
 @pytest.fixture
-async def client(data: Path) -> AsyncIterator[Client]:
-    async with backstage(data) as stage:
-        headers = {"Authorization": f"Bearer {stage.key(NAME)}"}
-        async with httpx.AsyncClient(base_url=stage.base(NAME), headers=headers, trust_env=False) as http:
-            yield Client(http=http, stage=stage)
+async def client(data: Path) -> AsyncIterator[SeedanceAPIClient]:
+    async with connected(SeedanceAPIClient, data) as client:
+        yield client
 
 
-@pytest.fixture
-async def media(data: Path) -> AsyncIterator[str]:
-    async with shelf(data, {"page.png": b"<!doctype html>", "long.wav": sound(16)}) as origin:
-        yield origin
-
-
-@pytest.fixture
-async def ear() -> AsyncIterator[Ear]:
-    async with listening() as ear:
-        yield ear
-
-
-async def test_a_task_becomes_a_clip_that_plays_to_its_end(client: Client) -> None:
+async def test_a_task_becomes_a_clip_that_plays_to_its_end(client: SeedanceAPIClient) -> None:
     await client.settings(fidelity="full")
     data = await client.finished(aspect_ratio="9:16")
     assert set(data) == {"task_id", "status", "response", "error_message"}
@@ -106,7 +45,7 @@ async def test_a_task_becomes_a_clip_that_plays_to_its_end(client: Client) -> No
     assert (len(frames), frames[0].width, frames[0].height) == (96, 496, 864)
 
 
-async def test_the_guides_example_is_taken_and_answered_as_its_clients_read_it(client: Client) -> None:
+async def test_the_guides_example_is_taken_and_answered_as_its_clients_read_it(client: SeedanceAPIClient) -> None:
     example = {"prompt": "A compact product reveal with smooth camera motion", "resolution": "720p"}
     client.stage.outcome(NAME, "fail")  # so that nothing large is rendered
     answer = await client.create(**example, duration=8, aspect_ratio="1:1")
@@ -120,7 +59,7 @@ async def test_the_guides_example_is_taken_and_answered_as_its_clients_read_it(c
     assert (charge["task_id"], charge["micro_usd"], charge["kind"]) == (task_id, 2_460_000, "text")
 
 
-async def test_without_the_key_nothing_is_answered(client: Client) -> None:
+async def test_without_the_key_nothing_is_answered(client: SeedanceAPIClient) -> None:
     task_id = await client.begin()
     for method, path in (("POST", "/v2/generate"), ("GET", f"/v2/status?task_id={task_id}")):
         answer = await client.http.request(method, path, headers={"Authorization": "Bearer wrong"})
@@ -128,7 +67,7 @@ async def test_without_the_key_nothing_is_answered(client: Client) -> None:
     assert len(await client.charges()) == 1
 
 
-async def test_an_unknown_task_and_none_are_refused(client: Client) -> None:
+async def test_an_unknown_task_and_none_are_refused(client: SeedanceAPIClient) -> None:
     answer = await client.status("sd2_0")
     assert (answer.status_code, answer.json()) == (404, {"code": 404, "message": "Task not found"})
     assert (await client.http.get("/v2/status")).status_code == 400
@@ -175,7 +114,7 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
 )
 
 
-async def test_what_the_document_does_not_allow_is_refused(client: Client) -> None:
+async def test_what_the_document_does_not_allow_is_refused(client: SeedanceAPIClient) -> None:
     for changes, said in REFUSED:
         answer = await client.create(**changes)
         assert (answer.status_code, answer.json()["code"]) == (400, 400), changes
@@ -185,7 +124,7 @@ async def test_what_the_document_does_not_allow_is_refused(client: Client) -> No
     assert await client.charges() == []
 
 
-async def test_without_a_model_the_standard_one_is_meant_and_the_rest_has_defaults(client: Client) -> None:
+async def test_without_a_model_the_standard_one_is_meant_and_the_rest_has_defaults(client: SeedanceAPIClient) -> None:
     client.stage.outcome(NAME, "fail")  # so that nothing large is rendered
     answer = await client.http.post("/v2/generate", json={"prompt": "a red panda"})
     assert answer.status_code == 200
@@ -193,7 +132,7 @@ async def test_without_a_model_the_standard_one_is_meant_and_the_rest_has_defaul
     assert (charge["seconds"], charge["resolution"], charge["micro_usd"]) == (5, "720p", 2_400_000)
 
 
-async def test_a_reference_is_fetched_and_held_to_the_limits(client: Client, media: str) -> None:
+async def test_a_reference_is_fetched_and_held_to_the_limits(client: SeedanceAPIClient, media: str) -> None:
     sounds = {"images": [f"{media}/a.png"], "reference_audio_urls": [f"{media}/long.wav"]}
     refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({"images": [f"{media}/missing.png"]}, "HTTP 404"),
@@ -209,7 +148,7 @@ async def test_a_reference_is_fetched_and_held_to_the_limits(client: Client, med
     assert await client.charges() == []
 
 
-async def test_every_kind_of_input_has_its_price_in_whole_credits(client: Client, media: str) -> None:
+async def test_every_kind_of_input_has_its_price_in_whole_credits(client: SeedanceAPIClient, media: str) -> None:
     await client.begin(duration=5)
     await client.begin(duration=5, images=[f"{media}/a.png"])
     await client.begin(duration=5, images=[f"{media}/a.png", f"{media}/b.png"])
@@ -225,7 +164,7 @@ async def test_every_kind_of_input_has_its_price_in_whole_credits(client: Client
     ]
 
 
-async def test_pictures_beside_videos_are_a_switch(client: Client, media: str) -> None:
+async def test_pictures_beside_videos_are_a_switch(client: SeedanceAPIClient, media: str) -> None:
     client.stage.outcome(NAME, "fail")
     both: dict[str, Any] = {"images": [f"{media}/a.png"], "reference_video_urls": [f"{media}/film.mp4"]}
     assert (await client.create(**both)).status_code == 400
@@ -233,7 +172,7 @@ async def test_pictures_beside_videos_are_a_switch(client: Client, media: str) -
     assert (await client.create(**both)).status_code == 200
 
 
-async def test_a_picture_brings_its_shape_unless_a_ratio_is_given(client: Client, media: str) -> None:
+async def test_a_picture_brings_its_shape_unless_a_ratio_is_given(client: SeedanceAPIClient, media: str) -> None:
     for changes, ratio in (({}, "4:3"), ({"aspect_ratio": "adaptive"}, "4:3"), ({"aspect_ratio": "9:16"}, "9:16")):
         data = await client.finished(images=[f"{media}/first.png"], **changes)
         answer = await client.http.get(data["response"][0])
@@ -245,14 +184,14 @@ async def test_a_picture_brings_its_shape_unless_a_ratio_is_given(client: Client
 # --- money -----------------------------------------------------------------------------------------------------------
 
 
-async def test_the_same_body_again_is_charged_again(client: Client) -> None:
+async def test_the_same_body_again_is_charged_again(client: SeedanceAPIClient) -> None:
     """There is no idempotency key."""
     first, second = await client.begin(), await client.begin()
     assert first != second
     assert [charge["key"] for charge in await client.charges()] == [None, None]
 
 
-async def test_without_credits_nothing_is_made(client: Client) -> None:
+async def test_without_credits_nothing_is_made(client: SeedanceAPIClient) -> None:
     await client.settings(balance=0.5)
     answer = await client.create()
     assert (answer.status_code, answer.json()) == (402, {"code": 402, "message": "Insufficient credits"})
@@ -262,7 +201,7 @@ async def test_without_credits_nothing_is_made(client: Client) -> None:
     assert await client.stage.balance(NAME) == 1_000_000 - 570_000
 
 
-async def test_prices_without_credits_are_exact(client: Client) -> None:
+async def test_prices_without_credits_are_exact(client: SeedanceAPIClient) -> None:
     await client.settings(credit_usd=0)
     await client.begin(duration=5)
     assert [charge["micro_usd"] for charge in await client.charges()] == [712_500]
@@ -271,7 +210,7 @@ async def test_prices_without_credits_are_exact(client: Client) -> None:
 # --- outcomes and faults ---------------------------------------------------------------------------------------------
 
 
-async def test_a_failed_task_says_why_and_is_refunded(client: Client) -> None:
+async def test_a_failed_task_says_why_and_is_refunded(client: SeedanceAPIClient) -> None:
     client.stage.outcome(NAME, "fail", reason="face")
     data = await client.finished()
     assert (data["status"], data["response"]) == ("FAILED", [])
@@ -279,54 +218,12 @@ async def test_a_failed_task_says_why_and_is_refunded(client: Client) -> None:
     assert [charge["status"] for charge in await client.charges()] == ["refunded"]
 
 
-@pytest.mark.parametrize(("output", "shape"), [("missing", "none"), ("null", None), ("empty", [])])
-async def test_success_may_come_before_its_link(client: Client, output: str, shape: object) -> None:
-    client.stage.outcome(NAME, "success_without_url", output=output, reads=1)
-    first = await client.finished()
-    assert first.get("response", "none") == shape
-    assert (await client.read(first["task_id"]))["response"][0].startswith("http")
+async def test_a_server_error_has_a_code_and_words(client: SeedanceAPIClient) -> None:
+    client.fault("create", "before", "status", status=503)
+    assert (await client.create()).json() == {"code": 503, "message": "Service unavailable"}
 
 
-async def test_foreign_words_and_steps_back_are_told(client: Client) -> None:
-    await client.settings(render_seconds=30)
-    client.stage.outcome(NAME, "unknown_status", word="REVIEWING")
-    assert (await client.read(await client.begin()))["status"] == "REVIEWING"
-    await client.settings(render_seconds=0)
-    client.stage.outcome(NAME, "regress")
-    first = await client.finished()
-    assert [(await client.read(first["task_id"]))["status"] for _ in range(2)] == ["IN_PROGRESS", "SUCCESS"]
-
-
-async def test_a_lost_task_is_charged_and_never_found(client: Client) -> None:
-    client.stage.outcome(NAME, "lost")
-    assert (await client.status(await client.begin())).status_code == 404
-    assert len(await client.charges()) == 1
-
-
-async def test_an_answer_may_repeat_the_id_of_another_task(client: Client) -> None:
-    first = await client.begin()
-    client.stage.outcome(NAME, "repeat_id")
-    assert await client.begin() == first
-    assert len({charge["task_id"] for charge in await client.charges()}) == 2
-
-
-async def test_links_expire(client: Client) -> None:
-    await client.settings(expire_seconds=0.2)
-    url = (await client.finished())["response"][0]
-    assert (await client.http.get(url)).status_code == 200
-    await asyncio.sleep(0.25)
-    assert (await client.http.get(url)).status_code == 403
-
-
-@pytest.mark.parametrize(("phase", "charges"), [("before", 0), ("amid", 1)])
-async def test_a_server_error_is_charged_or_not_as_its_phase_says(client: Client, phase: str, charges: int) -> None:
-    client.stage.fault(f"{NAME}:create", phase, "status", status=503)
-    answer = await client.create()
-    assert answer.json() == {"code": 503, "message": "Service unavailable"}
-    assert len(await client.charges()) == charges
-
-
-async def test_calls_are_matched_by_prompt_model_and_task(client: Client) -> None:
+async def test_calls_are_matched_by_prompt_model_and_task(client: SeedanceAPIClient) -> None:
     tiger = await client.begin(prompt="a tiger")
     for point, match in (("create", {"prompt": "panda"}), ("get", {"prompt": "tiger"})):
         rule = {"point": f"{NAME}:{point}", "phase": "before", "match": match}
@@ -340,7 +237,7 @@ async def test_calls_are_matched_by_prompt_model_and_task(client: Client) -> Non
 # --- callbacks -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_callback_bears_the_task_as_a_read_gives_it_unsigned_and_once(client: Client, ear: Ear) -> None:
+async def test_a_callback_may_be_sent_once_alone(client: SeedanceAPIClient, ear: Ear) -> None:
     await client.settings(callback_retries=[])
     ear.answers = [500]
     task_id = await client.begin(callback_url=ear.url)
@@ -349,24 +246,6 @@ async def test_a_callback_bears_the_task_as_a_read_gives_it_unsigned_and_once(cl
     assert not any("sign" in name.lower() for name in headers)
     await client.finished(callback_url=ear.url)
     assert len(await ear.wait(2)) == 2, "the first was not sent again"
-
-
-async def test_callbacks_may_be_lost_early_doubled_and_forged(client: Client, ear: Ear) -> None:
-    client.stage.fault(f"{NAME}:callback", "do", "lose")
-    lost = await client.finished(callback_url=ear.url)
-    client.stage.fault(f"{NAME}:callback", "do", "early")
-    early = await client.begin(callback_url=ear.url)
-    assert [json.loads(body)["data"]["task_id"] for _, body in ear.heard] == [early]
-    client.stage.fault(f"{NAME}:callback", "do", "duplicate")
-    await client.begin(callback_url=ear.url)
-    await ear.wait(4)
-    await client.settings(render_seconds=0.3)
-    client.stage.fault(f"{NAME}:callback", "do", "forge", url="http://evil.example/x.mp4")
-    await client.begin(callback_url=ear.url)
-    forged, true = [json.loads(body)["data"] for _, body in (await ear.wait(6))[4:]]
-    assert forged["response"] == ["http://evil.example/x.mp4"]
-    assert "/outputs/" in true["response"][0]
-    assert all(lost["task_id"] not in body.decode() for _, body in ear.heard)
 
 
 # --- the adapter before it, in both dialects -------------------------------------------------------------------------
@@ -382,7 +261,9 @@ async def until(adapter: SeedanceAPI, task_id: str, done: Callable[[TaskReport],
 
 
 @pytest.mark.parametrize("dialect", ["document", "live"])
-async def test_the_adapter_understands_either_dialect(client: Client, media: str, ear: Ear, dialect: str) -> None:
+async def test_the_adapter_understands_either_dialect(
+    client: SeedanceAPIClient, media: str, ear: Ear, dialect: str
+) -> None:
     """A clip, its price, a callback, and every refusal; and a video given, which the shared test leaves out."""
     stage = client.stage
     await client.settings(dialect=dialect)

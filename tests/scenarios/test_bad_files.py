@@ -35,6 +35,7 @@ async def ended(play: Stage, prompt: str, words: str) -> None:
     assert "Nothing was charged" in card["text"]
 
 
+@pytest.mark.row("F17", "F18")
 async def test_files_that_cannot_be_given_are_refused_in_words_and_cost_nothing(
     tmp_path: Path, stage: MakeStage
 ) -> None:

@@ -126,6 +126,7 @@ async def call(origin: str, path: str, body: bytes = b"{}", **headers: str) -> i
         return (await http.post(f"{origin}{path}", content=body, headers=headers)).status_code
 
 
+@pytest.mark.row("F38")
 async def test_a_clip_arrives_once_however_its_end_is_called(stage: MakeStage, tmp_path: Path) -> None:
     """Called ten times at once, before the order's own answer, and by another before it is true, who signs falsely
     where calls are signed."""
@@ -149,6 +150,7 @@ async def test_a_clip_arrives_once_however_its_end_is_called(stage: MakeStage, t
         assert "forged.mp4" not in json.dumps(play.bot.rows("select * from jobs"))
 
 
+@pytest.mark.row("F44", "F46", "F47")
 async def test_with_every_call_lost_late_too_old_or_racing_a_poll_everything_still_arrives(
     stage: MakeStage, tmp_path: Path
 ) -> None:
@@ -182,6 +184,7 @@ async def test_with_every_call_lost_late_too_old_or_racing_a_poll_everything_sti
             assert (after["create"], after["get"]) == (before[name]["create"], before[name]["get"]), name
 
 
+@pytest.mark.row("F26")
 async def test_an_order_whose_answer_was_lost_is_found_by_the_call_and_by_nothing_that_strangers_say(
     stage: MakeStage, tmp_path: Path
 ) -> None:

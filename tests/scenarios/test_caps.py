@@ -53,6 +53,7 @@ async def play(stage: MakeStage, tmp_path_factory: pytest.TempPathFactory) -> As
         yield made
 
 
+@pytest.mark.row("F11")
 @pytest.mark.parametrize(
     ("setting", "people", "channels"),
     [
@@ -92,6 +93,7 @@ async def test_of_thirty_asks_at_once_exactly_the_seven_that_fit_under_the_cap_a
         await the_books_agree(play, "a lighthouse", clips=AFFORDABLE)
 
 
+@pytest.mark.row("F11")
 @pytest.mark.storm
 @pytest.mark.timeout(180)
 async def test_of_two_hundred_asks_by_twenty_people_at_once_thirty_seven_are_made(

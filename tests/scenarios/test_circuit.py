@@ -3,6 +3,8 @@ nobody's choice is made elsewhere; and everything goes on by itself."""
 
 from pathlib import Path
 
+import pytest
+
 from tests.sandbox.driver import CHANNEL, Json
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
@@ -16,6 +18,7 @@ async def told(play: Stage, words: str) -> list[Json]:
     return [one for one in messages if words in one["text"] and not one.get("thread_ts")]
 
 
+@pytest.mark.row("F31")
 async def test_an_empty_account_is_told_once_and_when_it_is_filled_every_clip_comes(
     stage: MakeStage, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ async def play(stage: MakeStage, tmp_path_factory: pytest.TempPathFactory) -> As
 # --- promotions ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F79")
 async def test_the_promote_button_works_once_however_often_it_is_pressed(play: Stage) -> None:
     clip = await draft(play, "a tram in Lisbon")
     card = await card_with(play, clip, "clip.promote")
@@ -61,6 +62,23 @@ async def test_the_promote_button_works_once_however_often_it_is_pressed(play: S
     assert await payer_of(play, "a tram in Lisbon", 2) == await play.person_id("chloe")
 
 
+@pytest.mark.row("F79")
+async def test_two_people_and_three_changes_of_mind_at_once_make_one_final(play: Stage) -> None:
+    clip = await draft(play, "a lantern")
+    await play.studio.react("chloe", clip, "rocket")
+    await play.studio.react("ben", clip, "rocket")
+    for _ in range(3):
+        await play.studio.react("ben", clip, "rocket", remove=True)
+        await play.studio.react("ben", clip, "rocket")
+    await clips_of(play, clip, 2)
+    await heard(play)
+    await play.at_rest("a lantern")
+
+    assert [job["state"] for job in jobs_of(play, "a lantern")] == ["delivered"] * 2
+    assert await spent(play, "a lantern") == DRAFT + FINAL
+
+
+@pytest.mark.row("F81")
 async def test_a_rocket_before_the_bot_knows_the_message_is_not_lost(play: Stage) -> None:
     """The clip stands in the thread while Slack keeps the bot waiting for its message; the reaction comes then."""
     await play.studio.fault("slack:files.info", "amid", "status", status=503, times=4)
@@ -77,6 +95,7 @@ async def test_a_rocket_before_the_bot_knows_the_message_is_not_lost(play: Stage
     await play.studio.heal()
 
 
+@pytest.mark.row("F82")
 async def test_a_rocket_on_anything_but_a_draft_costs_nothing(play: Stage) -> None:
     """On a final: a hint. On somebody's words, on a card, by the bot itself: nothing at all."""
     clip = await draft(play, "a kite")
@@ -97,6 +116,7 @@ async def test_a_rocket_on_anything_but_a_draft_costs_nothing(play: Stage) -> No
     assert len(jobs_of(play, "a kite")) == 2
 
 
+@pytest.mark.row("F03", "F04")
 async def test_however_slack_delivers_the_rockets_each_draft_gets_one_final(play: Stage) -> None:
     """Four times, late, only with a retry, while the bot stands still; and all of them again after a restart."""
     prompts = ("a heron", "a stork", "a crane", "an egret")

@@ -53,6 +53,7 @@ async def test_a_prompt_about_payloads_is_a_prompt(tmp_path: Path) -> None:
         await play.card("a rocket with its payload={}&amp;payload")
 
 
+@pytest.mark.row("F07")
 async def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(tmp_path: Path) -> None:
     """The database is locked for longer than Slack waits: 500, no effect, and one effect with a later delivery."""
     async with stage(tmp_path, mode="http", sandbox={"retry_schedule": [0.1, 0.5, 0.5, 0.5, 0.5, 0.5]}) as play:
@@ -70,6 +71,7 @@ async def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_aga
         assert len(await play.ledger()) == 2
 
 
+@pytest.mark.row("F05")
 async def test_a_command_that_a_proxy_repeats_makes_one_job(tmp_path: Path) -> None:
     """The same bytes under the same signature, twice at once and once more: all are good, and one counts."""
     async with stage(tmp_path, mode="http") as play:
@@ -135,6 +137,7 @@ async def test_the_pretend_slack_signs_numbers_and_stops_as_the_real_one_does(tm
     assert (answer["acked"], answer["error"]) == (False, "dispatch_failed")
 
 
+@pytest.mark.row("F06")
 async def test_events_while_the_bot_is_down_come_when_it_is_back(tmp_path: Path) -> None:
     async with stage(tmp_path, mode="http", sandbox={"retry_schedule": [0.1, 3, 3, 3, 3]}) as play:
         draft = await drafted(play)
@@ -144,8 +147,11 @@ async def test_events_while_the_bot_is_down_come_when_it_is_back(tmp_path: Path)
         await play.studio.react("ben", draft, "rocket")
         await play.start_bot()
         await play.clips(2)
+        await play.at_rest()
+        assert len(play.bot.rows("select 1 from asks")) == len(await play.ledger()) == 2, "nothing is half made"
 
 
+@pytest.mark.row("F02", "F83")
 @pytest.mark.parametrize("when", ["sent", "acked"])
 async def test_a_kill_around_the_answer_makes_neither_none_nor_two(tmp_path: Path, when: str) -> None:
     """The reaction is answered for or comes again: one final in any case, and one charge for it."""
@@ -160,6 +166,7 @@ async def test_a_kill_around_the_answer_makes_neither_none_nor_two(tmp_path: Pat
         assert len(await play.ledger()) == 2
 
 
+@pytest.mark.row("F10")
 @pytest.mark.parametrize("minutes", [-4, 4])
 async def test_clocks_four_minutes_apart_are_near_enough(tmp_path: Path, minutes: int) -> None:
     async with stage(tmp_path, mode="http") as play:
@@ -167,6 +174,7 @@ async def test_clocks_four_minutes_apart_are_near_enough(tmp_path: Path, minutes
         assert (await play.studio.slash("maya", "/clip help"))["acked"]
 
 
+@pytest.mark.row("F10")
 @pytest.mark.parametrize("minutes", [-6, 6])
 async def test_clocks_six_minutes_apart_are_named_in_the_log(tmp_path: Path, minutes: int) -> None:
     async with stage(tmp_path, mode="http") as play:

@@ -42,6 +42,7 @@ async def the_figures_are_true(play: Stage) -> int:
     return charged
 
 
+@pytest.mark.row("F13")
 @HTTP_IN_THE_STORM
 @pytest.mark.timeout(90)
 async def test_a_provider_that_bills_double_is_stopped_at_the_cap_and_the_figures_stay_true(

@@ -13,6 +13,7 @@ from tests.scenarios.threads import DRAFT
 STOP_SECONDS = 10.0
 
 
+@pytest.mark.row("F89")
 @HTTP_IN_THE_STORM
 @pytest.mark.timeout(120)
 async def test_a_polite_stop_in_the_midst_of_everything_loses_and_doubles_nothing(

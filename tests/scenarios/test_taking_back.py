@@ -40,6 +40,7 @@ async def play(stage: MakeStage, tmp_path_factory: pytest.TempPathFactory) -> As
         yield made
 
 
+@pytest.mark.row("F80")
 async def test_a_rocket_taken_back_within_the_window_counts_no_more(play: Stage) -> None:
     """Two drafts side by side: when nobody's rocket is left there is no final; when one is left, its owner pays."""
     await asyncio.gather(the_only_rocket_is_taken_back(play), one_of_two_rockets_is_taken_back(play))
@@ -84,6 +85,7 @@ async def test_undo_stops_a_promotion_for_free_and_is_for_those_who_asked(play: 
     assert await spent(play, "a whale breaching") == DRAFT
 
 
+@pytest.mark.row("F80")
 async def test_cancelling_after_the_order_keeps_the_paid_clip_and_posts_it_only_when_wanted(play: Stage) -> None:
     """Two asks side by side: one is cancelled while it is rendered, the other while it is downloaded."""
     await play.studio.fault("hiapi:outcome", "do", "slow", factor=20, match={"prompt": "a glacier"})

@@ -21,6 +21,7 @@ KEPT_OUT = {
 }
 
 
+@pytest.mark.row("F82")
 async def test_who_may_spend_from_the_first_ask_to_the_last_press(stage: MakeStage, tmp_path: Path) -> None:
     async with stage(tmp_path, CONFIRM_ABOVE_USD="0.5") as play:
         await play.provider(fidelity="cached")

@@ -49,6 +49,8 @@ class Backstage:
     providers: Providers
     faults: Faults
     control: httpx.AsyncClient
+    news: list[None]
+    """An entry for each time that onlookers were told to look again."""
 
     def base(self, name: str) -> str:
         """Where a client finds a provider, without a version in the path."""
@@ -94,13 +96,14 @@ class Backstage:
 async def backstage(data: Path) -> AsyncIterator[Backstage]:
     """All providers until the block ends, turned to QUICK. Clips of equal size below ``data`` are encoded once."""
     faults = Faults()
-    providers = make_providers(data_dir=data, faults=faults, changed=lambda: None)
+    news: list[None] = []
+    providers = make_providers(data_dir=data, faults=faults, changed=lambda: news.append(None))
     back_door = web.Application()
     back_door.add_routes(providers.control_routes)
     async with served(providers.app) as origin, served(back_door) as back_origin:
         await providers.start(origin)
         async with httpx.AsyncClient(base_url=back_origin, trust_env=False) as control:
-            stage = Backstage(providers=providers, faults=faults, control=control)
+            stage = Backstage(providers=providers, faults=faults, control=control, news=news)
             for name in providers.snapshot():
                 (await stage.settings(name, **QUICK)).raise_for_status()
             yield stage

@@ -67,7 +67,7 @@ class Storm:
     def _add(self, said: dict[str, Any], *, failed: bool) -> None:
         family = self._families[said["family"]]
         if failed:
-            family.failed.append(f"{said['name']}")
+            family.failed.append(said["name"])
         family.played += 1
         figures = said.get("figures")
         if figures is None:
@@ -110,6 +110,8 @@ class Storm:
         lines += ["idle: faults that had no occasion, since another kept it from them.", ""]
         for name, one in sorted(self._families.items()):
             lines += [f"- failed, {name}: {script}" for script in one.failed]
+        if any(one.failed for one in self._families.values()):
+            lines += ["", f"One of them again: `pytest -m storm {OPTION} {self.seed} '…::test_…[…]'`, as named above."]
         return "\n".join(lines)
 
 

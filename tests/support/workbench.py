@@ -82,6 +82,8 @@ class Given:
     form: Form = Form.JPEG
     seconds: float | None = None
     mends: tuple[str, ...] = ()
+    fits_under: FileLimits | None = None
+    """Nothing has to be mended under these."""
     unusable: str = ""
     """Why it cannot be used under ``only_under``, or ever."""
     only_under: FileLimits | None = None
@@ -159,7 +161,7 @@ class Room:
         given = self.known[file.read_bytes()]
         if given.unusable and given.only_under != limits:
             raise UnusableFile(name=name, figure=given.unusable, limit="at least 300 are needed")
-        if not given.mends:
+        if not given.mends or given.fits_under == limits:
             return _ready(file, given, ())
         made = into / f"made.{given.form.value}"
         made.write_bytes(b"mended " + given.content)

@@ -13,7 +13,7 @@ from bot.domain.failure import FailureKind
 from bot.domain.job import EvidenceKind, Job, State, Wish
 from bot.domain.patience import LATE_GAP
 from bot.domain.trouble import Trouble
-from bot.ports import OrderAccepted, OrderOutcome, OrderRefused, OrderUnknown, TaskFinished
+from bot.ports import LinkExpired, OrderAccepted, OrderOutcome, OrderRefused, OrderUnknown, TaskFinished
 from bot.providers.hiapi import capabilities
 from bot.services.absence import Absence
 from bot.services.bench import Later
@@ -24,7 +24,8 @@ from bot.services.ordering import Ordering
 from bot.services.rendering import Rendering
 from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
-from tests.unit.test_ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk, notes
+from tests.support.links import Behind
+from tests.support.ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk, notes
 
 LIFETIME = capabilities().output_lifetime
 
@@ -199,6 +200,8 @@ async def test_a_render_that_nobody_can_look_at_is_late_in_time_and_given_up_whe
 async def test_a_clip_behind_a_dead_link_waits_for_its_provider_and_not_for_ever() -> None:
     async with started_without(TAKEN) as start:
         one = start.one
+        dead = Behind(LinkExpired("The link is dead.", status=403))
+        start.rendering = replace(start.rendering, bench=replace(start.rendering.bench, fetcher=dead))
         one.provider.report = TaskFinished(url="https://cdn.example/1.mp4", expires_at=one.clock.now())
         await one.rendering.poll(await one.job(), await one.ask())
         await start.step()

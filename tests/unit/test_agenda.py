@@ -64,6 +64,43 @@ def test_what_is_put_while_it_runs_starts_after_it_ended(agenda: Agenda) -> None
     assert agenda.start_due(1.0) == [(key("a"), Line.FETCH)]
 
 
+@pytest.mark.parametrize("early", [True, False], ids=["before the plan", "after the plan"])
+def test_news_of_a_key_that_runs_is_looked_at_when_it_has_ended(agenda: Agenda, early: bool) -> None:
+    """What the step plans was decided without the news."""
+    agenda.put(key("a"), Line.SUBMIT, 0.0)
+    agenda.start_due(0.0)
+    if early:
+        agenda.look(key("a"), Line.SUBMIT, 1.0)
+    agenda.put(key("a"), Line.DECIDE, 60.0)
+    if not early:
+        agenda.look(key("a"), Line.SUBMIT, 1.0)
+    agenda.finish(key("a"))
+    assert agenda.start_due(1.0) == [(key("a"), Line.DECIDE)]
+    agenda.put(key("a"), Line.DECIDE, 60.0)
+    agenda.finish(key("a"))
+    assert started(agenda, 59.0) == []
+
+
+def test_news_sends_no_order_sooner_and_revives_nothing_that_is_over(agenda: Agenda) -> None:
+    """An order waits as long as its provider asked for."""
+    for name in "ab":
+        agenda.put(key(name), Line.SUBMIT, 0.0)
+    agenda.start_due(0.0)
+    for name in "ab":
+        agenda.look(key(name), Line.SUBMIT, 1.0)
+    agenda.put(key("a"), Line.SUBMIT, 60.0)
+    for name in "ab":
+        agenda.finish(key(name))
+    assert (started(agenda, 59.0), agenda.knows(key("b"))) == ([], False)
+    assert started(agenda, 60.0) == ["a"]
+
+
+def test_news_of_a_key_that_does_not_run_is_looked_at_now(agenda: Agenda) -> None:
+    agenda.put(key("a"), Line.DECIDE, 60.0)
+    agenda.look(key("a"), Line.DECIDE, 1.0)
+    assert started(agenda, 1.0) == ["a"]
+
+
 def test_a_dropped_key_does_not_start(agenda: Agenda) -> None:
     agenda.put(key("a"), Line.POLL, 0.0)
     agenda.put(key("b"), Line.POLL, 1.0)

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from bot.domain.announcement import Topic
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import EvidenceKind, Job, State, Wish
 from bot.domain.ledger_check import unsound
+from bot.domain.patience import TASK_GRACE
 from bot.ports import (
     NotGenuine,
     OrderAccepted,
@@ -23,9 +25,10 @@ from bot.ports import (
     TaskRunning,
     TaskUnreadable,
 )
+from bot.providers.hiapi import OUTPUT_LIFETIME
 from bot.services.callbacks import Callbacks, Heard
 from handlers.blocks.states import explain
-from tests.unit.test_ordering import CHANNEL, LOST, PRICE, SENDER, Desk, ScriptedProvider, desk, notes
+from tests.support.ordering import CHANNEL, LOST, PRICE, SENDER, Desk, ScriptedProvider, desk, notes
 
 READY = TaskFinished(url="https://cdn.example/1.mp4", expires_at=None)
 BODY = b'{"task": "tk-1"}'
@@ -161,7 +164,7 @@ async def test_a_clip_that_cost_more_than_was_counted_is_booked_and_told() -> No
         assert "counted with #1, and $1.14 more was charged." in explain(clip)
 
 
-@pytest.mark.parametrize("report", [TaskRunning(), TaskUnreadable(why="HTTP 500")])
+@pytest.mark.parametrize("report", [TaskRunning(), TaskUnreadable(why="HTTP 500"), TaskMissing()])
 async def test_what_its_provider_does_not_say_now_is_to_be_called_again(report: TaskReport) -> None:
     async with hall() as place:
         await place.watch(Wish.GIVE_UP)
@@ -173,13 +176,53 @@ async def test_what_its_provider_does_not_say_now_is_to_be_called_again(report: 
         assert len(await place.others()) == 1
 
 
+@pytest.mark.parametrize("wish", [Wish.GIVE_UP, Wish.ORDER_AGAIN])
+async def test_a_call_that_could_not_be_followed_before_somebody_pressed_is_to_come_again(wish: Wish) -> None:
+    """Written down, so that it is found as soon as it can be; and not answered for good, since after the press nobody
+    reads it again."""
+    async with hall() as place:
+        one = place.one
+        one.provider.report = TaskUnreadable(why="HTTP 500")
+        assert [await place.hear() for _ in range(2)] == [Heard.NOT_YET] * 2
+        assert [job.id for job in place.called] == [one.job_id], "to be looked at as soon as it can be"
+        await place.watch(wish)
+        assert await place.hear() is Heard.NOT_YET
+        one.provider.report = READY
+        assert [await place.hear() for _ in range(2)] == [Heard.TAKEN] * 2
+        (found,) = await place.others()
+        assert (await kept(one, found)).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("called", [TaskUnreadable(why="HTTP 500"), TaskRunning()])
+async def test_a_call_that_can_be_followed_is_answered_for_good_and_repeated_is_heard_all_the_same(
+    called: TaskReport,
+) -> None:
+    async with hall() as place:
+        one = place.one
+        one.provider.report = called
+        first = await place.hear()
+        one.provider.report = TaskRunning()
+        assert (first is Heard.TAKEN) is isinstance(called, TaskRunning)
+        assert await place.hear() is Heard.TAKEN
+        one.provider.report = TaskUnreadable(why="HTTP 500")
+        await place.watch(Wish.GIVE_UP)
+        one.provider.report = READY
+        assert await place.hear() is Heard.TAKEN, "the same call, after nobody could follow it at the press"
+        assert len(await place.others()) == 1
+
+
 @pytest.mark.parametrize(
-    "report", [TaskMissing(), TaskFailed(failure=Failure(kind=FailureKind.PROVIDER), charged=False)]
+    ("report", "later"),
+    [
+        (TaskMissing(), OUTPUT_LIFETIME),
+        (TaskFailed(failure=Failure(kind=FailureKind.PROVIDER), charged=False), timedelta(0)),
+    ],
 )
-async def test_what_is_no_clip_there_is_written_down_and_changes_nothing(report: TaskReport) -> None:
+async def test_what_is_no_clip_there_is_written_down_and_changes_nothing(report: TaskReport, later: timedelta) -> None:
     async with hall() as place:
         given_up = await place.watch(Wish.GIVE_UP)
         place.one.provider.report = report
+        place.one.clock.advance(later.total_seconds())
         assert await place.hear() is Heard.TAKEN
         assert (await place.others(), await place.one.job(), place.called) == ([], given_up, [])
         async with place.one.storage.read() as tx:
@@ -217,3 +260,52 @@ async def test_a_belated_clip_that_is_gone_before_it_was_fetched_is_not_said_to_
         gone = await place.one.rendering._write_off(found, FailureKind.LINK_EXPIRED)
         assert (gone.state, await place.spent()) == (State.FAILED, PRICE)
         assert "Nothing more was charged." in explain(gone)
+
+
+async def lost(place: Hall) -> Job:
+    """The order's task was found by a call, and is then not known to its provider any more."""
+    one = place.one
+    await place.hear()
+    await one.ordering.watch(await one.job(), await one.ask())
+    one.provider.report = TaskMissing()
+    for _ in range(2):
+        await one.rendering.poll(await one.job(), await one.ask())
+        one.clock.advance(TASK_GRACE.total_seconds())
+    return await one.job()
+
+
+async def test_a_task_that_was_lost_and_is_there_after_all_is_kept_and_offered_once() -> None:
+    async with hall() as place:
+        one = place.one
+        given_up = await lost(place)
+        assert given_up.failure == Failure(kind=FailureKind.TASK_LOST)
+        assert (given_up.state, given_up.task_id) == (State.FAILED, "tk-1")
+        again = [b'{"task": "tk-1", "time": %d}' % time for time in range(3)]
+        assert await place.hear(body=again[0]) is Heard.NOT_YET
+        one.provider.report = READY
+
+        assert [await place.hear(body=body) for body in again] == [Heard.TAKEN] * 3
+
+        (found,) = await place.others()
+        assert (found.state, found.task_id, place.called[-1].id) == (State.DOWNLOADING, None, found.id)
+        assert await one.job() == given_up
+        await one.claim()
+        one.provider.report = replace(READY, url="https://cdn.example/2.mp4")
+        renewed = await one.rendering._renew_link(await one.now(found))
+        assert isinstance(renewed, Job)
+        assert (renewed.output_url, one.provider.looked[-1]) == ("https://cdn.example/2.mp4", "tk-1")
+        clip = await kept(one, found)
+        assert (clip.state, await place.spent()) == (State.CANCELLED, PRICE)
+
+
+async def test_a_task_that_was_given_up_as_too_late_is_kept_when_it_ends_all_the_same() -> None:
+    async with hall() as place:
+        one = place.one
+        await place.hear()
+        await one.ordering.watch(await one.job(), await one.ask())
+        await one.rendering._write_off(await one.job(), FailureKind.COUNTED_AS_SPENT)
+        one.provider.report = READY
+        assert await place.hear(body=b'{"task": "tk-1", "status": "success"}') is Heard.TAKEN
+        (found,) = await place.others()
+        assert (await kept(one, found)).state is State.CANCELLED
+        assert await place.spent() == PRICE

@@ -163,6 +163,7 @@ def test_settling_tells_the_truth(cost: int, settled: int, released: int) -> Non
     assert committed([held, closed]) == cost
 
 
+@pytest.mark.row("F14")
 def test_a_job_stays_in_the_period_in_which_it_was_accepted() -> None:
     held = hold_entry(a_hold(at=utc("2026-11-30 23:59:00")), UTC)
     for closed in (settle_entry(held, 1, utc("2026-12-01 00:00:00")), release_entry(held, utc("2026-12-01 00:00:00"))):

@@ -81,6 +81,7 @@ async def test_a_call_is_written_down_once_and_is_a_reason_to_look(ear: Ear) -> 
     assert await ear.house.job(ear.job.id) == ear.job, "a call moves nothing by itself"
 
 
+@pytest.mark.row("F45")
 @pytest.mark.parametrize(
     ("provider", "token"),
     [
@@ -97,6 +98,7 @@ async def test_what_names_no_order_of_that_provider_is_unknown(ear: Ear, provide
     assert (await ear.evidence(), ear.called) == ([], [])
 
 
+@pytest.mark.row("F45")
 @pytest.mark.parametrize("token", [TOKEN, "f" * 32])
 async def test_who_cannot_sign_learns_nothing_about_tokens(ear: Ear, token: str) -> None:
     assert await ear.hear(b"forged", token=token) is Heard.NOT_GENUINE

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +311,7 @@ async def test_the_asker_is_told_by_the_commands_answer_url(chat: SlackChat) -> 
     assert b"/invite @Dailies" in asked.body
 
 
+@pytest.mark.row("F77")
 @pytest.mark.parametrize("answer", [answering(404, b"expired_url"), reset], ids=["used up", "reset"])
 async def test_when_the_answer_url_does_not_work_the_asker_is_told_ephemerally(
     chat: SlackChat, studio: Workspace, answer: Answer
@@ -466,3 +467,14 @@ async def test_a_winners_channel_without_us_refuses_and_a_final_that_is_gone_is_
         await chat.announce(winner(clip))
     with pytest.raises(MessageGone):
         await chat.announce(winner("1.000001", to=PRIVATE))
+
+
+@pytest.mark.row("F88", "F74")
+async def test_a_card_is_found_again_by_a_clock_that_is_an_hour_ahead_of_slacks(chat: SlackChat) -> None:
+    """Where it was not, it would be posted a second time."""
+    for root in (None, await chat.post_card(a_card(ask_in()))):
+        ask = replace(ask_in(id="a2", root_ts=root), created_at=datetime.now(UTC) + timedelta(hours=1))
+        assert await chat.find_card(ask) is None
+        posted = await chat.post_card(a_card(ask))
+        assert await chat.find_card(ask) == posted
+        await chat._client.chat_delete(channel=DAILIES, ts=posted)

@@ -154,6 +154,7 @@ def test_an_address_on_the_open_internet_is_public(address: str) -> None:
     assert is_public(address)
 
 
+@pytest.mark.row("F55")
 @pytest.mark.parametrize("address", PRIVATE)
 async def test_a_name_that_leads_inside_is_refused_without_a_connection(
     strict: GuardedFetcher,
@@ -167,6 +168,7 @@ async def test_a_name_that_leads_inside_is_refused_without_a_connection(
     assert (names, connections) == (["cdn.example"], [])
 
 
+@pytest.mark.row("F55")
 @pytest.mark.parametrize(("address", "connected"), [("8.8.8.8", "8.8.8.8"), ("2606:4700::1111", "[2606:4700::1111]")])
 async def test_the_connection_goes_to_the_checked_address_with_the_hosts_own_name(
     strict: GuardedFetcher,
@@ -284,6 +286,7 @@ async def test_a_clip_of_unannounced_length_comes_whole(fetcher: GuardedFetcher)
         assert await download(fetcher, server.origin) == b"hello"
 
 
+@pytest.mark.row("F54")
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 451])
 async def test_a_dead_link_is_expired(fetcher: GuardedFetcher, status: int) -> None:
     async with serving(answering(status, b"<Error>Request has expired</Error>")) as server:
@@ -299,6 +302,7 @@ async def test_any_other_status_may_pass(fetcher: GuardedFetcher, status: int) -
     assert type(caught.value) is FetchError
 
 
+@pytest.mark.row("F57")
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "GZIP", "identity, gzip"])
 async def test_a_compressed_body_is_not_taken(fetcher: GuardedFetcher, encoding: str) -> None:
     async with serving(answering(200, gzip.compress(CLIP), content_encoding=encoding)) as server:
@@ -321,6 +325,7 @@ BROKEN: dict[str, loopback.Answer] = {
 }
 
 
+@pytest.mark.row("F52")
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
 async def test_a_broken_download_is_an_error_and_never_a_short_clip(
     fetcher: GuardedFetcher, answer: loopback.Answer
@@ -360,6 +365,7 @@ def slow(clock: SettableClock) -> loopback.Answer:
     return answer
 
 
+@pytest.mark.row("F56")
 async def test_a_drip_is_given_up(fetcher: GuardedFetcher, clock: SettableClock) -> None:
     async with serving(slow(clock)) as server:
         with pytest.raises(FetchError, match="less than 20,000 bytes a second"):
@@ -377,12 +383,14 @@ async def test_a_slow_start_is_no_drip(fetcher: GuardedFetcher, clock: SettableC
         assert await download(fetcher, server.origin) == b"hello"
 
 
+@pytest.mark.row("F56")
 async def test_a_download_has_a_whole_deadline_however_fast(fetcher: GuardedFetcher, clock: SettableClock) -> None:
     async with serving(endless(b"HTTP/1.1 200 OK\r\n\r\n")) as server:
         with pytest.raises(FetchError, match="longer than 600 s"):
             await download(fetcher, server.origin, each=lambda chunk: clock.advance(len(chunk) / 40_000))
 
 
+@pytest.mark.row("F57")
 async def test_leaving_an_endless_body_closes_the_connection(fetcher: GuardedFetcher) -> None:
     async with serving(endless(b"HTTP/1.1 200 OK\r\n\r\n")) as server:
         async with fetcher.open(server.origin) as chunks:

@@ -286,6 +286,7 @@ async def test_one_inner_address_among_the_answers_is_enough(
     assert (names.asked, listener.accepted) == (["cdn.example"], 0)
 
 
+@pytest.mark.row("F55")
 async def test_a_second_answer_is_never_asked_for(
     listener: Loopback, outside: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -399,6 +400,7 @@ HOSTILE_HOPS = [
 ]
 
 
+@pytest.mark.row("F55")
 async def test_no_hostile_redirect_connects(listener: Loopback, outside: AsyncExitStack) -> None:
     """The first hop is one that the operator allowed, which allows nothing to where it leads."""
     hop = ""
@@ -504,6 +506,7 @@ async def test_a_length_that_is_none_is_an_error(outside: AsyncExitStack, length
         await download(made(outside, allowed=["127.0.0.1"]), server.origin, largest=len(PICTURE))
 
 
+@pytest.mark.row("F56")
 async def test_a_body_that_stalls_is_given_up(outside: AsyncExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
     async def half(writer: asyncio.StreamWriter, asked: Asked) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello")

@@ -114,6 +114,7 @@ async def test_an_upload_that_fails_is_tried_again_with_nothing_ordered(tmp_path
         assert await bench.money(job) == [(EntryKind.HOLD, "muapi")]
 
 
+@pytest.mark.row("F20")
 async def test_uploads_that_never_go_through_end_the_job_for_free(tmp_path: Path) -> None:
     async with workbench(tmp_path) as bench:
         bench.muapi.outcomes = [UploadFailed(why="502") for _ in range(10)]
@@ -135,11 +136,11 @@ async def test_a_file_that_a_provider_refuses_goes_to_another_once_or_ends_the_j
         assert (refused.state, refused.failure) == (State.FAILED, UNTAKEN)
 
         moved = await bench.submit(free)
-        assert (moved.state, moved.provider) == (State.QUEUED, "muapi")
+        assert (moved.wait_reason, moved.provider) == (WaitReason.PREPARING, "muapi")
         assert (await bench.ask(free)).notes == (
             f"HiAPI could not be given a file ({UNTAKEN.detail}). Made by Muapi at $0.36 a clip.",
         )
-        refused = await bench.submit(moved)
+        refused = await bench.submit(await bench.prepare(moved))
         assert (refused.state, refused.failure, bench.hiapi.recipes) == (State.FAILED, UNTAKEN, [])
         assert [kind for kind, _ in await bench.money(free)] == [EntryKind.HOLD, EntryKind.RELEASE] * 2
 
@@ -167,14 +168,14 @@ async def test_an_upload_without_credit_or_with_a_refused_key_pauses_the_provide
         assert (await bench.submit(later)).state is State.WAITING
         assert len(bench.hiapi.uploads) == 1, "what comes after is not offered at all"
         moved = await bench.submit(free)
-        assert (moved.state, moved.provider) == (State.QUEUED, "muapi")
+        assert (moved.wait_reason, moved.provider) == (WaitReason.PREPARING, "muapi")
         assert (await bench.ask(free)).notes[-1].startswith("HiAPI takes no orders now and charged nothing")
 
         bench.clock.advance(CREDIT_PROBE.total_seconds() + 1)
         await Deciding(bench=bench.bench, rerouting=Rerouting(bench=bench.bench)).decide(
             waiting, await bench.ask(named)
         )
-        assert (await bench.submit(named)).state is State.RENDERING
+        assert (await bench.submit(await bench.prepare(named))).state is State.RENDERING
         assert bench.bench.circuit.pause("hiapi") is None
 
 

@@ -80,10 +80,21 @@ async def test_a_whole_answer_is_handed_on(client: httpx.AsyncClient) -> None:
     assert asked.headers["authorization"] == "Bearer secret"
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520, 524])
+async def test_a_servers_own_failure_is_an_answer_and_no_proof_that_nothing_was_done(
+    client: httpx.AsyncClient, status: int
+) -> None:
+    outcome, server = await posted_to(answering(status, {"code": status}), client)
+    assert isinstance(outcome, _http.Answer)
+    assert (outcome.status, len(server.asked)) == (status, 1)
+
+
+@pytest.mark.row("F21")
 async def test_a_refused_connection_never_left(client: httpx.AsyncClient) -> None:
     assert await post(client, f"http://127.0.0.1:{unused_port()}/") == OrderNotSent(why="ConnectError")
 
 
+@pytest.mark.row("F21")
 async def test_a_host_without_an_address_never_left(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "no such host")
@@ -92,6 +103,7 @@ async def test_a_host_without_an_address_never_left(client: httpx.AsyncClient, m
     assert await post(client, "http://nobody.invalid/") == OrderNotSent(why="ConnectError")
 
 
+@pytest.mark.row("F21")
 async def test_without_tls_the_request_never_left(client: httpx.AsyncClient) -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     async with server:
@@ -127,6 +139,7 @@ async def test_everything_that_is_no_whole_answer_is_of_unknown_outcome(
     assert len(server.asked) == 1, "the request had arrived, and was not sent again"
 
 
+@pytest.mark.row("F33", "F34")
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     "answer",
@@ -154,6 +167,7 @@ async def test_the_largest_answer_is_still_read(client: httpx.AsyncClient) -> No
     assert len(outcome.body) == LARGEST_ANSWER
 
 
+@pytest.mark.row("F35")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(client: httpx.AsyncClient, status: int) -> None:
     """It would send key and body on to another host."""

@@ -150,6 +150,7 @@ async def test_over_a_cap_nothing_is_written_and_the_event_may_come_again(house:
     assert isinstance(await intake.draft(a_sender("e2"), "two", Changes()), Taken)
 
 
+@pytest.mark.row("F11")
 async def test_many_at_once_pass_a_cap_only_as_far_as_the_money_goes(house: House) -> None:
     intake = house.intake(caps=Caps(workspace_month_micro_usd=7 * DRAFT))
     sent = [intake.draft(a_sender(f"e{n}", person=f"U{n}"), "x", Changes()) for n in range(20)]
@@ -209,6 +210,7 @@ async def test_a_cheap_promotion_waits_for_twenty_seconds(house: House) -> None:
     assert taken.jobs[0].wait_reason is WaitReason.UNDO_WINDOW
 
 
+@pytest.mark.row("F79")
 async def test_two_people_at_once_make_one_final(house: House) -> None:
     await house.clip()
     intake = house.intake()

@@ -86,7 +86,7 @@ EVENTS: tuple[Event, ...] = (
     WrittenOff(failure=POLICY, cost_micro_usd=320_000),
     Hindered(due_at=DUE, trouble=Trouble.DOWNLOAD_FAILS),
     Unhindered(),
-    LinkRenewed(url=URL, expires_at=EXPIRES),
+    LinkRenewed(url=URL, expires_at=EXPIRES, due_at=DUE),
     Stored(key="clips/abc.mp4", sha256="abc", size=9),
     Kept(key="clips/abc.mp4", sha256="abc", size=9),
     DeliveryWished(),
@@ -239,7 +239,7 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
     (State.LATE, Stopped): STOPPED,
     (State.LATE, WrittenOff): WRITTEN_OFF,
     (State.DOWNLOADING, Hindered): HINDERED,
-    (State.DOWNLOADING, LinkRenewed): {"output_url": URL, "output_expires_at": EXPIRES, "due_at": NOW},
+    (State.DOWNLOADING, LinkRenewed): {"output_url": URL, "output_expires_at": EXPIRES, "due_at": DUE, "tries": 3},
     (State.DOWNLOADING, Stored): STORED,
     (State.DOWNLOADING, Kept): {**STORED, "state": State.CANCELLED, "finished_at": NOW},
     (State.DOWNLOADING, WrittenOff): {**WRITTEN_OFF, "cost_micro_usd": BEFORE},
@@ -367,12 +367,12 @@ def test_what_waits_for_its_files_takes_other_events_than_what_waits_for_people_
     ("recipe", "stands"),
     [
         (a_recipe(), (State.QUEUED, None)),
-        (READY, (State.QUEUED, None)),
+        (READY, (State.WAITING, WaitReason.PREPARING)),
         (TO_PREPARE, (State.WAITING, WaitReason.PREPARING)),
     ],
     ids=["no files", "all ours", "one in Slack"],
 )
-def test_files_that_are_not_ours_are_prepared_before_the_queue(
+def test_files_are_prepared_before_the_queue_also_those_that_were_for_another_provider(
     recipe: Recipe, stands: tuple[State, WaitReason | None]
 ) -> None:
     assert first_state(recipe) == stands

@@ -50,6 +50,7 @@ def test_small_frames_take_their_time_too() -> None:
         containers.check_frames(MOST_FILM_PIXELS / LEAST_FRAME_PIXELS + 1, 2, 2)
 
 
+@pytest.mark.row("F18")
 @pytest.mark.parametrize("rate", [24, 120], ids=["fine", "to be mended"])
 def test_a_header_that_tells_of_too_many_frames_is_enough(
     tmp_path: Path, bound: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, rate: int

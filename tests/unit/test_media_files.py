@@ -627,6 +627,7 @@ async def test_each_usable_file_gives_exactly_this(case: Case, room: ProcessMedi
     assert (again.mends, again.sha256) == ((), prepared.sha256)
 
 
+@pytest.mark.row("F18")
 @pytest.mark.parametrize("case", [case for case in CASES if case.refused], ids=lambda case: case.name)
 async def test_each_unusable_file_is_refused_with_exactly_this(
     case: Case, door: ProcessMediaRoom, tmp_path: Path

@@ -76,4 +76,4 @@ async def test_its_files_are_not_touched_before_its_window_is_over() -> None:
     taken = await house.intake().mention(a_sender("mention"), SAID, "a fox", Changes(media=(picture,)))
     assert isinstance(taken, Taken)
     (job,) = taken.jobs
-    assert (job.wait_reason, job.recipe.unprepared) == (WaitReason.UNDO_WINDOW, (picture,))
+    assert (job.wait_reason, job.recipe.media) == (WaitReason.UNDO_WINDOW, (picture,))

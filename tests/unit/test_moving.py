@@ -78,7 +78,7 @@ MONEY: list[tuple[Event, tuple[int, int, int]]] = [
     (Hindered(due_at=at(1), trouble=Trouble.NO_NEWS), HELD),
     (Progressed(progress="panda.heic"), HELD),
     (Prepared(recipe=a_recipe(seconds=9)), HELD),
-    (LinkRenewed(url="https://cdn.example/2.mp4", expires_at=at(9)), SETTLED),
+    (LinkRenewed(url="https://cdn.example/2.mp4", expires_at=at(9), due_at=at(1)), SETTLED),
     (Stored(key="clips/abc.mp4", sha256="abc", size=9), SETTLED),
     (Kept(key="clips/abc.mp4", sha256="abc", size=9), SETTLED),
     (DeliveryWished(), SETTLED),

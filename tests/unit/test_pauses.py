@@ -10,7 +10,7 @@ from bot.domain.patience import CREDIT_PROBE
 from bot.ports import OrderAccepted, OrderNotSent, OrderRefused
 from bot.services.circuit import DOUBTS, RUN
 from bot.services.moving import evidence_of
-from tests.unit.test_ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk
+from tests.support.ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk
 
 PROBE = CREDIT_PROBE.total_seconds()
 DOWN = Failure(kind=FailureKind.PROVIDER, detail="it answered HTTP 502")

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.budget import EntryKind
 from bot.domain.capabilities import Misfit
-from bot.domain.failure import FailureKind
+from bot.domain.failure import Failure, FailureKind
 from bot.domain.forms import Form
 from bot.domain.job import Job, State, WaitReason
 from bot.domain.lineage import Changes
@@ -173,13 +173,19 @@ async def test_takes_of_an_ask_share_a_refusal_too_and_another_ask_tries_anew(tm
         assert bench.outside.fetched[2:] == ["F2"] * 3
 
 
-async def test_no_more_refusals_are_remembered_than_can_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_is_remembered_of_files_than_can_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "_REMEMBERED", 2)
     async with workbench(tmp_path) as bench:
         bench.gave("F1", SMALL)
+        bench.room.busy = [MediaRoomTimeout(180) for _ in range(3)]
+        for where in ("F2", "F3", "F4"):
+            bench.gave(where, PANDA)
+            (job,) = await bench.asks(medium(f"slack:{where}"))
+            await bench.prepare(job)
         for _ in range(3):
             (job,) = await bench.asks(medium("slack:F1"), provider="hiapi")
             await bench.prepare(job)
+        assert [source for _, source, _ in bench.gathering._timeouts] == ["slack:F3", "slack:F4"]
         assert len(bench.gathering._refusals) == 2
 
 
@@ -201,7 +207,59 @@ async def test_a_variant_takes_over_what_is_kept(tmp_path: Path) -> None:
         varied = await bench.intake.variant(sender, (await bench.ask(job)).root_ts or "", 1, Changes(seconds=8), "8s")
         assert isinstance(varied, Taken)
         assert varied.jobs[0].recipe.media == ready.recipe.media
-        assert varied.jobs[0].recipe.unprepared == ()
+        (opened,) = await bench.undo_window_over(varied)
+        assert (await bench.prepare(opened)).state is State.QUEUED
+        assert bench.outside.fetched == ["F1"]
+        assert await bench.said(opened) == []
+        assert not any("panda.heic" in note for note in await notes(bench, opened)), "it was told of then"
+
+
+@pytest.mark.parametrize("rerouted", [False, True], ids=["by a reply", "by a pause"])
+async def test_what_was_kept_for_one_provider_is_prepared_again_for_another(tmp_path: Path, rerouted: bool) -> None:
+    """HiAPI takes the picture as it is, Muapi another form of it; from our own storage it is had without asking."""
+    wider = {"limits": WIDER}
+    async with workbench(tmp_path, hiapi=wider) as bench:
+        plan = Given(name="plan.bmp", content=b"a plan", form=Form.BMP, mends=("BMP made PNG",), fits_under=WIDER)
+        bench.gave("F1", plan)
+        (job,) = await bench.asks(medium("slack:F1"))
+        ready = await bench.prepare(job)
+        assert (ready.provider, await bench.kept(ready.recipe.media[0].url)) == ("hiapi", b"a plan")
+        assert await notes(bench, job) == ()
+        if rerouted:
+            moved = await bench.ordering.rerouting.instead(ready, Failure(kind=FailureKind.PROVIDER, detail="silent"))
+            assert moved is not None
+        else:
+            root = (await bench.ask(job)).root_ts or ""
+            varied = await bench.intake.variant(a_sender("v"), root, 1, Changes(), "", provider="muapi")
+            assert isinstance(varied, Taken)
+            (moved,) = await bench.undo_window_over(varied)
+        assert (moved.state, moved.wait_reason, moved.provider) == (State.WAITING, WaitReason.PREPARING, "muapi")
+
+        mended = await bench.prepare(moved)
+        assert (mended.state, await bench.kept(mended.recipe.media[0].url)) == (State.QUEUED, b"mended a plan")
+        assert "plan.bmp: BMP made PNG" in await notes(bench, mended)
+        assert bench.outside.fetched == ["F1"]
+
+
+async def test_what_is_kept_and_does_not_fit_there_is_refused_with_the_figure_and_the_limit(tmp_path: Path) -> None:
+    async with workbench(tmp_path, hiapi={"limits": WIDER}) as bench:
+        bench.gave("F1", replace(SMALL, only_under=WIDER))
+        (job,) = await bench.asks(medium("slack:F1"))
+        assert (await bench.prepare(job)).state is State.QUEUED
+        root = (await bench.ask(job)).root_ts or ""
+        refused = []
+        for gone in (False, True):
+            varied = await bench.intake.variant(a_sender(f"v{gone}"), root, 1, Changes(), "", provider="muapi")
+            assert isinstance(varied, Taken)
+            (opened,) = await bench.undo_window_over(varied)
+            if gone:
+                bench.clips._clips.clear()
+            refused.append(await bench.prepare(opened))
+        assert [job.failure.detail for job in refused if job.failure] == [
+            "mouse.png is 120×90 pixels; at least 300 are needed.",
+            "mouse.png is not on our storage any more.",
+        ]
+        assert bench.muapi.uploads == []
 
 
 async def test_nothing_is_fetched_before_the_card_stands_or_after_a_cancel(tmp_path: Path) -> None:
@@ -245,16 +303,21 @@ async def test_who_asked_can_stop_a_file_that_does_not_come(tmp_path: Path) -> N
 
 
 async def test_all_files_of_a_clip_have_one_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.services.preparing.LEAST_TRY", timedelta(milliseconds=50))
+    monkeypatch.setattr("bot.services.preparing.LEAST_TRY", timedelta(milliseconds=300))
     async with workbench(tmp_path) as bench:
         bench.gave("F1", PANDA)
         bench.outside.held = asyncio.Event()
-        (job,) = await bench.asks(medium("slack:F1"))
+        jobs, (again,) = await bench.asks(medium("slack:F1"), takes=3), await bench.asks(medium("slack:F1"))
         bench.clock.advance(TRIED_FOR.total_seconds())
-        refused = await asyncio.wait_for(bench.prepare(job), 5)
-        assert refused.failure is not None
-        assert refused.failure.detail == "panda.heic could not be fetched and checked within 15 minutes."
-        assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
+        for job in jobs:
+            refused = await asyncio.wait_for(bench.prepare(job), 5)
+            assert refused.failure is not None
+            assert refused.failure.detail == "panda.heic could not be fetched and checked within 15 minutes."
+            assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
+        assert bench.outside.fetched == ["F1"], "for the other takes it is not waited once more"
+        bench.outside.held.set()
+        monkeypatch.setattr("bot.services.preparing.LEAST_TRY", timedelta(minutes=1))
+        assert (await bench.prepare(again)).state is State.QUEUED
 
 
 async def test_after_a_long_stop_a_file_is_still_tried(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from bot.ports import Order, OrderAccepted, OrderOutcome
 from bot.services.bench import Later
 from bot.services.circuit import RUN
 from bot.services.policy import Policy
-from tests.unit.test_ordering import LOST, STARVED, Desk, desk
+from tests.support.ordering import LOST, STARVED, Desk, desk
 
 PROBE = CREDIT_PROBE.total_seconds()
 ROOMY = Policy(default_concurrency=100)

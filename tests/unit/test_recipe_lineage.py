@@ -249,8 +249,6 @@ def test_a_file_says_where_it_is(url: str, place: Place | None, within: str) -> 
     medium = Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url=url)
     assert (medium.place, medium.within) == (place, within)
     assert url not in repr(medium)
-    ours = place is Place.STORED
-    assert Recipe(prompt="x", media=(medium,)).unprepared == (() if ours else (medium,))
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,15 @@ from bot.domain.audit import Act
 from bot.domain.budget import EntryKind
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import EvidenceKind, Job, State
-from bot.ports import OrderAccepted, TaskFailed, TaskFinished, TaskReport, TaskRunning, TaskUnreadable
+from bot.domain.patience import KNOWN_TASK_GRACE, LOOKS_QUIET, TASK_GRACE
+from bot.ports import OrderAccepted, TaskFailed, TaskFinished, TaskMissing, TaskReport, TaskRunning, TaskUnreadable
 from bot.services.bench import Later
 from bot.services.circuit import Lane
 from bot.services.looking import Looking
 from tests.support.clock import SettableClock
+from tests.support.ordering import Desk, desk
 from tests.support.values import a_job, capabilities
 from tests.support.vendors import Declared
-from tests.unit.test_ordering import Desk, desk
 
 GAP = timedelta(seconds=1)
 STOPPED = Failure(kind=FailureKind.PROVIDER, detail="cancelled")
@@ -180,6 +181,56 @@ async def test_a_wait_that_a_status_request_was_told_of_is_kept_by_all() -> None
         assert await one.rendering.poll(await one.job(), await one.ask()) == Later(seconds=40.0)
         assert len(one.provider.looked) == looked
         assert one.rendering.bench.circuit.wait("hiapi", Lane.ORDERS) == 0
+
+
+async def test_nobody_waits_long_for_a_look_and_what_is_called_about_is_looked_at_all_the_same() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        await one.submit()
+        one.provider.report = TaskUnreadable(why="HTTP 429", retry_after_seconds=3600.0)
+        quiet = Later(seconds=LOOKS_QUIET.total_seconds())
+        assert await one.rendering.poll(await one.job(), await one.ask()) == quiet
+        assert one.rendering.bench.circuit.wait("hiapi", Lane.LOOKS) == quiet.seconds
+        one.rendering.called_about(await one.job())
+        for _ in range(2):
+            assert await one.rendering.poll(await one.job(), await one.ask()) == quiet
+        assert one.provider.looked == ["tk-1", "tk-1"], "once for the call"
+
+        one.rendering.called_about(await one.job())
+        one.provider.report = TaskFinished(url="https://cdn.example/1.mp4", expires_at=None)
+        await one.rendering.poll(await one.job(), await one.ask())
+        assert (await one.job()).state is State.DOWNLOADING
+
+
+async def missing_for(one: Desk, wait: timedelta) -> State:
+    """The state of the job whose task its provider does not know, for so long."""
+    one.provider.report = TaskMissing()
+    await one.rendering.poll(await one.job(), await one.ask())
+    one.clock.advance(wait.total_seconds())
+    await one.rendering.poll(await one.job(), await one.ask())
+    return (await one.job()).state
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_task_that_was_seen_is_waited_for_longer_than_one_that_never_was(restarted: bool) -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        await one.submit()
+        assert await missing_for(one, TASK_GRACE - timedelta(seconds=1)) is State.RENDERING
+        one.clock.advance(1)
+        assert await missing_for(one, timedelta()) is State.FAILED
+        assert await one.money() == [EntryKind.HOLD, EntryKind.SETTLE], "it was taken, and so it was charged"
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        await one.submit()
+        await one.rendering.poll(await one.job(), await one.ask())
+        if restarted:
+            # Who begins to look only now does not know: whoever looked before did not find it missing.
+            one.clock.advance(TASK_GRACE.total_seconds())
+            one.rendering._watches.clear()
+        assert await missing_for(one, KNOWN_TASK_GRACE - timedelta(seconds=1)) is State.RENDERING
+        one.clock.advance(1)
+        await one.rendering.poll(await one.job(), await one.ask())
+        job = await one.job()
+        assert job.failure is not None
+        assert (job.state, job.failure.kind) == (State.FAILED, FailureKind.TASK_LOST)
 
 
 async def test_a_task_that_another_process_looks_at_is_watched_no_longer() -> None:

@@ -14,9 +14,9 @@ from bot.services.answers import Taken
 from bot.services.policy import Policy
 from handlers.actions import PRESSES
 from handlers.blocks.card import card
+from tests.support.ordering import SENDER, STARVED, Desk, ScriptedProvider, desk, notes
 from tests.support.services import RATES
 from tests.support.values import a_card
-from tests.unit.test_ordering import SENDER, STARVED, Desk, ScriptedProvider, desk, notes
 
 BROKEN = OrderRefused(failure=Failure(kind=FailureKind.PROVIDER, detail="HTTP 500"))
 FIRST = Medium(role=MediaRole.FIRST, kind=MediaKind.IMAGE, url="https://example.com/first.png")

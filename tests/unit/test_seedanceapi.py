@@ -1,15 +1,12 @@
-"""seedanceapi.org: what is sent, what each answer means in either dialect, and that no answer makes the adapter raise.
+"""seedanceapi.org's own dialects: what is sent, and what its answers mean. What holds for every provider, the contract
+suite shows (``tests/contracts/test_providers.py``).
 
 The payloads lie in ``tests/fixtures/seedanceapi``, named by what they tell; ``live`` is what some of its clients read.
 """
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import timedelta
-from email.utils import format_datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,69 +20,29 @@ from bot.domain.recipe import MINI, STANDARD, MediaKind, MediaRole, Medium, Mode
 from bot.ports import (
     Order,
     OrderAccepted,
-    OrderNotSent,
-    OrderOutcome,
     OrderRefused,
     OrderThrottled,
     OrderUnknown,
-    Provider,
     TaskFailed,
     TaskFinished,
     TaskMissing,
-    TaskReport,
     TaskRunning,
     TaskUnreadable,
 )
-from bot.providers import _http
 from bot.providers.seedanceapi import (
-    SeedanceAPI,
     capabilities,
-    classify,
     decode_callback,
-    decode_order,
-    decode_task,
     encode,
     standard_capabilities,
 )
-from tests.support import loopback
-from tests.support.answers import BROKEN, JSON, UNREADABLE, objects_with, said
-from tests.support.clock import START, SettableClock
-from tests.support.loopback import answering, serving, silent, unused_port
+from tests.support.adapters import SEEDANCEAPI, WEB_PAGE, medium
+from tests.support.loopback import answering, serving
 from tests.support.values import a_recipe
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "seedanceapi"
-TASK = "sd2_5f0c7b1e9a2d4c6688aa01fe"
-CLIP = f"https://cdn.seedanceapi.example/videos/{TASK}.mp4"
-TIERS = (capabilities(), standard_capabilities())
+TASK, CLIP, TIERS = SEEDANCEAPI.task_id, SEEDANCEAPI.finished.url, SEEDANCEAPI.tiers
 MIXED = (capabilities(mixed_references=True), standard_capabilities(mixed_references=True))
-WEB_PAGE = b"<!doctype html><title>Just a moment...</title>"
-
-
-def fixture(name: str) -> bytes:
-    return (FIXTURES / f"{name}.json").read_bytes()
-
-
-def loaded(name: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(fixture(name))
-    return body
-
-
-def ordered(status: int, body: bytes | object = b"", **headers: str) -> OrderOutcome:
-    return decode_order(said(status, body, headers), START)
-
-
-def seen(status: int, body: bytes | object = b"", **headers: str) -> TaskReport:
-    return decode_task(said(status, body, headers), START)
-
-
-def task(**data: Any) -> dict[str, Any]:
-    """The answer about a task with these data."""
-    return {"code": 200, "message": "success", "data": {"task_id": TASK, **data}}
-
-
-def medium(role: MediaRole, name: str) -> Medium:
-    kinds = {"png": MediaKind.IMAGE, "mp4": MediaKind.VIDEO, "mp3": MediaKind.AUDIO}
-    return Medium(role=role, kind=kinds[name[-3:]], url=f"https://files.example/{name}")
+fixture, loaded, ordered, seen = SEEDANCEAPI.fixture, SEEDANCEAPI.loaded, SEEDANCEAPI.ordered, SEEDANCEAPI.seen
+task, vendor = SEEDANCEAPI.task, SEEDANCEAPI.at
 
 
 def references(*names: str) -> tuple[Medium, ...]:
@@ -173,14 +130,6 @@ def test_pictures_as_references_are_for_those_who_believe_in_them() -> None:
     assert (len(body["images"]), len(body["reference_video_urls"])) == (1, 1)
 
 
-@given(st.text())
-def test_the_same_recipe_gives_the_same_plain_bytes(prompt: str) -> None:
-    body = encode(a_recipe(prompt=prompt), "m")
-    assert body == encode(a_recipe(prompt=prompt), "m")
-    assert body.isascii()
-    assert json.loads(body)["prompt"] == prompt
-
-
 def lists_of(kind: str, most: int) -> st.SearchStrategy[tuple[Medium, ...]]:
     return st.lists(st.sampled_from("abcde"), max_size=most).map(lambda names: references(*(n + kind for n in names)))
 
@@ -222,56 +171,6 @@ def test_a_fitting_recipe_can_be_read_back_from_what_is_sent(recipe: Recipe) -> 
         media=media,
     )
     assert (read, body) == (recipe, {})
-
-
-OTHER_VALUES: dict[str, list[Any]] = {
-    "prompt": ["another", "@Image1", "x" * 2_001, ""],
-    "resolution": list(Resolution),
-    "seconds": [None, 3, 4, 5, 7, 10, 15, 16],
-    "ratio": list(Ratio),
-    "audio": [False],
-    "tier": ["fast", MINI, STANDARD],
-    "seed": [0, 7],
-    "negative": ["blur", ""],
-    "high_bitrate": [True],
-    "media": [
-        (FIRST,),
-        (LAST,),
-        (FIRST, LAST),
-        (FIRST, FIRST),
-        (FIRST, *references("a.png")),
-        references("a.png", "b.png", "c.png", "d.png"),
-        references(*("a.png",) * 5),
-        references(*("walk.mp4",) * 3),
-        references(*("walk.mp4",) * 4),
-        references("a.png", "walk.mp4"),
-        references("beat.mp3"),
-        references("a.png", *("beat.mp3",) * 3),
-        references("a.png", *("beat.mp3",) * 4),
-        (medium(MediaRole.EDIT, "walk.mp4"),),
-        (medium(MediaRole.EXTEND, "walk.mp4"),),
-    ],
-}
-
-
-def test_the_walk_below_knows_every_field_of_a_recipe() -> None:
-    assert set(OTHER_VALUES) == {field.name for field in fields(Recipe)}
-
-
-@pytest.mark.parametrize("can", TIERS, ids=lambda can: can.tier)
-@pytest.mark.parametrize("name", OTHER_VALUES)
-def test_whatever_is_asked_is_sent_or_refused(name: str, can: Capabilities) -> None:
-    """Each field by itself, on either tier: another value does not fit, or another request goes out."""
-    base = a_recipe(tier=can.tier, seconds=5)
-    assert fit(base, can) == ()
-    for value in OTHER_VALUES[name]:
-        recipe = replace(base, **{name: value})
-        if recipe == base:
-            continue
-        sent = b"" if fit(recipe, can) else encode(recipe, can.model)
-        assert sent != encode(base, can.model), f"{name}={value!r} was dropped"
-        if sent and name == "media":
-            assert all(one.url.encode() in sent for one in value), "every file goes along"
 
 
 @pytest.mark.parametrize("can", TIERS, ids=lambda can: can.tier)
@@ -330,8 +229,9 @@ def test_prices_are_the_documents_whole_credits(changes: dict[str, Any], credits
 # --- what became of an order -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202])
-@pytest.mark.parametrize("name", ["order_accepted", "order_accepted_live", "order_accepted_id_alone"])
+@pytest.mark.parametrize("name", ["order_accepted_live", "order_accepted_id_alone"])
 def test_an_order_with_an_id_is_accepted_in_either_dialect(status: int, name: str) -> None:
     assert ordered(status, fixture(name)) == OrderAccepted(task_id=TASK)
 
@@ -361,6 +261,7 @@ def test_credits_are_read_to_the_micro_dollar_or_not_at_all(taken: object, micro
     assert seen(200, body) == TaskFinished(url=CLIP, expires_at=None, cost_micro_usd=micro_usd)
 
 
+@pytest.mark.row("F29")
 def test_an_id_that_is_a_number_is_an_id() -> None:
     assert ordered(200, {"code": 200, "data": {"task_id": 42}}) == OrderAccepted(task_id="42")
     assert ordered(200, {"data": {"task_id": None}, "task_id": f" {TASK} "}) == OrderAccepted(task_id=TASK)
@@ -372,6 +273,7 @@ def test_a_task_that_has_a_name_may_be_charged_whatever_else_is_said() -> None:
     assert isinstance(ordered(200, {"code": 402, "message": "no", "id": "request-7"}), OrderRefused)
 
 
+@pytest.mark.row("F29")
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize(
     "body",
@@ -393,7 +295,6 @@ def test_a_task_that_has_a_name_may_be_charged_whatever_else_is_said() -> None:
         task(task_id=True),
         task(task_id=1.5),
         {"code": 200, "data": TASK},
-        *UNREADABLE,
     ],
 )
 def test_success_without_an_id_is_of_unknown_outcome(status: int, body: object) -> None:
@@ -433,23 +334,6 @@ def test_a_refused_order_costs_nothing_and_says_why(
     assert ordered(200 if inside else status, fixture(name)) == refused
 
 
-@pytest.mark.parametrize("body", UNREADABLE)
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, FailureKind.INVALID),
-        (401, FailureKind.KEY_REFUSED),
-        (402, FailureKind.OUT_OF_CREDIT),
-        (404, FailureKind.INVALID),
-        (409, FailureKind.INVALID),
-        (413, FailureKind.INVALID),
-        (422, FailureKind.INVALID),
-    ],
-)
-def test_a_refusal_without_words_is_a_refusal(status: int, kind: FailureKind, body: bytes) -> None:
-    assert ordered(status, body) == OrderRefused(failure=Failure(kind=kind))
-
-
 def test_a_403_that_is_a_web_page_says_nothing_of_the_key() -> None:
     outcome = ordered(403, WEB_PAGE)
     assert isinstance(outcome, OrderRefused)
@@ -459,35 +343,6 @@ def test_a_403_that_is_a_web_page_says_nothing_of_the_key() -> None:
 @pytest.mark.parametrize("words", [7.5, None, [], {"text": "no"}, True])
 def test_words_in_another_shape_are_none(words: object) -> None:
     assert ordered(400, {"code": words, "message": words}) == OrderRefused(failure=Failure(kind=FailureKind.INVALID))
-
-
-RETRY_AFTER = [
-    ("30", 30.0),
-    ("0", 0.0),
-    ("1.5", 1.5),
-    ("-5", None),
-    ("abc", None),
-    ("", None),
-    ("1e9", 1e9),
-    (format_datetime(START.replace(microsecond=0) + timedelta(seconds=12)), 12 - START.microsecond / 1e6),
-]
-
-
-@pytest.mark.parametrize(("header", "seconds"), RETRY_AFTER)
-def test_a_throttled_order_is_not_accepted(header: str, seconds: float | None) -> None:
-    throttled = OrderThrottled(retry_after_seconds=seconds)
-    assert ordered(429, fixture("order_throttled"), **{"Retry-After": header}) == throttled
-    assert ordered(200, fixture("order_throttled"), **{"retry-after": header}) == throttled
-    assert ordered(429, b"<html>") == OrderThrottled(retry_after_seconds=None)
-
-
-@pytest.mark.parametrize(
-    "body", [fixture("order_unavailable"), fixture("order_broken"), fixture("order_accepted"), *UNREADABLE]
-)
-@pytest.mark.parametrize("status", [301, 307, 308, 408, 500, 502, 503, 504, 520, 524])
-def test_everything_else_may_have_been_charged(status: int, body: bytes) -> None:
-    """Whatever a body says then: it may come from something that stands in between."""
-    assert ordered(status, body) == OrderUnknown(why=f"HTTP {status}")
 
 
 @pytest.mark.parametrize(
@@ -521,43 +376,18 @@ def test_a_code_that_is_none_changes_nothing(code: object) -> None:
     assert ordered(200, {"code": code, "data": {"task_id": TASK}}) == OrderAccepted(task_id=TASK)
 
 
-ORDERS = objects_with("code", "message", "data", "task_id", "id")
-
-
-@given(status=st.integers(100, 599), body=ORDERS, header=st.text(max_size=20))
-def test_no_answer_to_an_order_makes_the_decoder_stumble(status: int, body: bytes, header: str) -> None:
-    """And nothing but an id or a refusal is ever taken for knowledge about money."""
-    outcome = ordered(status, body, **{"Retry-After": header})
-    if status >= 500 or 300 <= status < 400 or status == 408:
-        assert isinstance(outcome, OrderUnknown)
-    assert not isinstance(outcome, OrderAccepted) or outcome.task_id
-
-
 # --- how a task is ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["task_in_progress", "task_in_progress_live", "order_accepted"])
-def test_the_known_word_is_running(name: str) -> None:
-    assert seen(200, fixture(name)) == TaskRunning()
-    assert seen(200, task(status=" in_progress ")) == TaskRunning()
-
-
-@pytest.mark.parametrize("word", ["pending", "queued", "succeeded", "fail", "error", "reviewing"])
-def test_an_unknown_word_is_running_and_odd(word: str) -> None:
-    assert seen(200, task(status=word, response=[CLIP])) == TaskRunning(odd=word)
+@pytest.mark.parametrize("word", SEEDANCEAPI.odd)
+def test_an_unknown_word_is_running_and_odd_in_the_other_dialect_too(word: str) -> None:
     assert seen(200, {"task_id": TASK, "status": word.upper()}) == TaskRunning(odd=word)
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        *UNREADABLE,
-        task(),
-        task(status=None),
-        task(status=""),
-        task(status={}),
         task(status=200),
-        {"data": []},
         {"data": [{"status": "SUCCESS"}]},
         {"code": 200, "status": 200},
     ],
@@ -566,7 +396,7 @@ def test_an_answer_without_a_status_is_no_news(body: object) -> None:
     assert seen(200, body) == TaskUnreadable(why="an answer without a status")
 
 
-@pytest.mark.parametrize("name", ["task_success", "task_success_live", "task_success_response_text"])
+@pytest.mark.parametrize("name", ["task_success_live", "task_success_response_text"])
 def test_success_is_finished_with_its_link_in_every_dialect(name: str) -> None:
     report = seen(200, fixture(name))
     assert report == TaskFinished(url=CLIP, expires_at=None)
@@ -593,8 +423,6 @@ def test_the_first_link_is_taken(response: object) -> None:
         ),
         task(status="SUCCESS", response={"url": CLIP}),
         task(status="SUCCESS", response=[[CLIP]]),
-        task(status="SUCCESS", response=["soon"]),
-        task(status="SUCCESS", response=["file:///etc/passwd"]),
         {"task_id": TASK, "status": "SUCCESS", "video_url": ""},
     ],
 )
@@ -620,36 +448,9 @@ def test_a_failed_task_says_of_which_class_and_is_not_charged(name: str, kind: F
     assert report == TaskFailed(failure=Failure(kind=kind, detail=detail), charged=False)
 
 
-@pytest.mark.parametrize("error", [None, 7.5, [], {}, {"message": None}, [None], True])
-def test_a_failure_in_another_shape_is_a_failure(error: object) -> None:
-    failed = TaskFailed(failure=Failure(kind=FailureKind.PROVIDER), charged=False)
-    assert seen(200, task(status="Failed", error_message=error)) == failed
-
-
 def test_the_words_of_a_failure_may_lie_deeper() -> None:
     report = seen(200, task(status="FAILED", error_message={"message": "content policy"}))
     assert report == TaskFailed(failure=Failure(kind=FailureKind.POLICY, detail="content policy"), charged=False)
-
-
-@pytest.mark.parametrize(
-    ("message", "kind"),
-    [
-        ("Content Moderation failed", FailureKind.POLICY),
-        ("https://files.example/face.png could not be downloaded", FailureKind.BAD_REFERENCE),
-        ("https://files.example/risk.png?policy=1: could not be downloaded", FailureKind.BAD_REFERENCE),
-        ("audio: https://files.example/content/audio.mp3 could not be downloaded", FailureKind.BAD_REFERENCE),
-        ("NSFW content detected", FailureKind.POLICY),
-        ("output may violate copyright", FailureKind.POLICY),
-        ("audio failed the audit", FailureKind.AUDIO_MODERATION),
-        ("likeness of a public figure", FailureKind.FACE),
-        ("image is too small", FailureKind.BAD_REFERENCE),
-        ("upstream timeout", FailureKind.TIMEOUT),
-        ("upstream interface error", FailureKind.PROVIDER),
-        ("", FailureKind.PROVIDER),
-    ],
-)
-def test_the_words_of_a_failure_tell_its_class(message: str, kind: FailureKind) -> None:
-    assert classify(message).kind is kind
 
 
 @pytest.mark.parametrize("status", [404, 200])
@@ -657,12 +458,21 @@ def test_an_unknown_task_is_missing(status: int) -> None:
     assert seen(status, fixture("task_unknown")) == TaskMissing()
 
 
-@pytest.mark.parametrize("status", [201, 204, 307, 400, 401, 403, 408, 422, 429, 500, 502, 503, 504, 520])
-@pytest.mark.parametrize("body", [fixture("task_success"), fixture("task_failed_policy"), WEB_PAGE])
-def test_every_other_status_is_no_news(status: int, body: bytes) -> None:
-    assert seen(status, body) == TaskUnreadable(why=f"HTTP {status}")
-    slowly = TaskUnreadable(why=f"HTTP {status}", retry_after_seconds=9.0)
-    assert seen(status, body, **{"Retry-After": "9"}) == slowly
+OTHERS_404 = [
+    b"",
+    b"<html><h1>404 Not Found</h1>",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"message": "no Route matched with those values"}',
+    fixture("task_success"),
+]
+"""What stands before the API answers so, or something that is not the API at all."""
+
+
+@pytest.mark.parametrize("body", OTHERS_404)
+def test_a_404_that_is_not_the_apis_own_is_no_news(body: bytes) -> None:
+    assert seen(404, body) == TaskUnreadable(why="HTTP 404")
 
 
 @pytest.mark.parametrize("code", [401, 402, 429, 500, "503"])
@@ -677,27 +487,15 @@ def test_what_is_said_of_the_task_goes_before_the_code(code: int) -> None:
     assert failed == TaskFailed(failure=Failure(kind=FailureKind.POLICY, detail="content policy"), charged=False)
 
 
-TASKS = st.fixed_dictionaries(
-    {"status": JSON | st.sampled_from(["SUCCESS", "FAILED", "IN_PROGRESS"])},
-    optional=dict.fromkeys(("response", "video_url", "error_message", "consumed_credits"), JSON),
-).map(lambda data: json.dumps({"code": 200, "data": data}).encode())
-
-
-@given(status=st.integers(100, 599), body=ORDERS | TASKS)
-def test_no_answer_about_a_task_makes_the_decoder_stumble(status: int, body: bytes) -> None:
-    report = seen(status, body)
-    assert isinstance(report, TaskUnreadable | TaskMissing) or status == 200
-
-
 # --- callbacks -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["callback", "task_failed_policy", "task_success_live"])
-def test_a_callback_names_its_task(name: str) -> None:
+@pytest.mark.parametrize("name", ["task_failed_policy", "task_success_live"])
+def test_a_callback_in_any_dialect_names_its_task(name: str) -> None:
     assert decode_callback(fixture(name)) == TASK
 
 
-@pytest.mark.parametrize("body", [*UNREADABLE, b"{}", b'{"data": {"task_id": null}}', b'{"task_id": ["a"]}'])
+@pytest.mark.parametrize("body", [b'{"data": {"task_id": null}}', b'{"task_id": ["a"]}'])
 def test_a_callback_without_a_task_tells_nothing(body: bytes) -> None:
     assert decode_callback(body) is None
 
@@ -705,25 +503,13 @@ def test_a_callback_without_a_task_tells_nothing(body: bytes) -> None:
 # --- over HTTP -------------------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def vendor(base_url: str, **choices: Any) -> AsyncIterator[SeedanceAPI]:
-    adapter = SeedanceAPI(key="made-up-key", clock=SettableClock(), base_url=base_url, **choices)
-    yield adapter
-    await adapter.close()
-
-
-@pytest.mark.parametrize("suffix", ["", "/", "/v2", "/v2/"])
-async def test_an_order_goes_out_once_with_its_bytes_and_no_key(suffix: str) -> None:
-    async with serving(answering(200, fixture("order_accepted"))) as server, vendor(server.origin + suffix) as adapter:
-        provider: Provider = adapter
-        order = provider.order(a_recipe(), "j1-1", "https://bot.example/x")
+async def test_an_order_asks_for_a_callback_in_its_body_under_our_name() -> None:
+    async with serving(answering(200, fixture("order_accepted"))) as server, vendor(server.origin) as adapter:
+        order = adapter.order(a_recipe(), "j1-1", "https://bot.example/x")
         assert order == Order(key="j1-1", body=encode(a_recipe(), "seedance-2-mini", "https://bot.example/x"))
-        assert await provider.submit(order) == OrderAccepted(task_id=TASK)
+        await adapter.submit(order)
     (asked,) = server.asked
-    assert (asked.method, asked.target, asked.body) == ("POST", "/v2/generate", order.body)
-    assert asked.headers["authorization"] == "Bearer made-up-key"
-    assert asked.headers["content-type"] == "application/json"
-    assert asked.headers["user-agent"] == "Dailies"
+    assert (asked.body, asked.headers["user-agent"]) == (order.body, "Dailies")
     assert not any("idempotency" in name for name in asked.headers)
 
 
@@ -740,35 +526,6 @@ async def test_models_and_the_name_given_to_the_front_are_the_operators() -> Non
             assert json.loads(order.body)["model"] == model
         await adapter.submit(order)
     assert server.asked[0].headers["user-agent"] == "Studio/1"
-
-
-async def test_every_order_has_a_fresh_connection_and_looks_share_one() -> None:
-    async with serving(answering(200, fixture("order_accepted"))) as server, vendor(server.origin) as adapter:
-        for _ in range(3):
-            await adapter.submit(adapter.order(a_recipe(), "j1-1"))
-        assert server.accepted == 3
-        for _ in range(3):
-            await adapter.look(TASK)
-        assert server.accepted == 4
-
-
-async def test_a_look_names_the_task_safely() -> None:
-    async with serving(answering(200, fixture("task_success"))) as server, vendor(server.origin) as adapter:
-        assert await adapter.look("a/../b?c#d&e=f") == TaskFinished(url=CLIP, expires_at=None)
-    (asked,) = server.asked
-    assert (asked.method, asked.target) == ("GET", "/v2/status?task_id=a%2F..%2Fb%3Fc%23d%26e%3Df")
-    assert asked.headers["authorization"] == "Bearer made-up-key"
-
-
-async def test_what_the_provider_has_not_is_not_asked_for() -> None:
-    """No list, no cancelling, no balance: nothing goes out. A callback is read, and proves nothing."""
-    async with serving(answering(200, fixture("task_success"))) as server, vendor(server.origin) as adapter:
-        assert await adapter.look_at_all([TASK]) == {}
-        assert await adapter.cancel(TASK) is False
-        assert await adapter.balance() is None
-        assert adapter.told({"x-signature": "forged"}, fixture("callback")) == TASK
-        assert adapter.told({}, b"<html>") is None
-    assert server.accepted == 0
 
 
 @pytest.mark.parametrize(
@@ -799,33 +556,3 @@ async def test_a_check_asks_for_a_task_that_nobody_has(status: int, body: object
     async with serving(answering(status, body)) as server, vendor(server.origin) as adapter:
         assert await adapter.check() == expected
     assert [(asked.method, asked.target) for asked in server.asked] == [("GET", "/v2/status?task_id=dailies-check")]
-
-
-async def test_a_key_in_the_providers_words_is_hidden() -> None:
-    body = {"code": 401, "message": "Invalid API key made-up-key"}
-    async with serving(answering(401, body)) as server, vendor(server.origin) as adapter:
-        outcome = await adapter.submit(adapter.order(a_recipe(), "j1-1"))
-        assert isinstance(outcome, OrderRefused)
-        assert outcome.failure.detail == "Invalid API key [hidden] (401)"
-        assert await adapter.check() == outcome.failure
-
-
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-async def test_nothing_makes_submit_or_look_raise(answer: loopback.Answer, monkeypatch: pytest.MonkeyPatch) -> None:
-    if answer is silent:
-        monkeypatch.setattr(_http, "SUBMIT_DEADLINE", timedelta(seconds=0.3))
-        monkeypatch.setattr(_http, "READ_DEADLINE_SECONDS", 0.3)
-    async with serving(answer) as server, vendor(server.origin) as adapter:
-        assert isinstance(await adapter.submit(adapter.order(a_recipe(), "j1-1")), OrderUnknown)
-        assert isinstance(await adapter.look(TASK), TaskUnreadable)
-    # On a busy machine the shortened deadline may pass before a request arrives.
-    assert answer is silent or [asked.method for asked in server.asked] == ["POST", "GET"]
-    assert len(server.asked) <= 2, "nothing is sent again by itself"
-
-
-async def test_a_vendor_that_is_away_was_sent_nothing() -> None:
-    async with vendor(f"http://127.0.0.1:{unused_port()}") as adapter:
-        assert await adapter.submit(adapter.order(a_recipe(), "j1-1")) == OrderNotSent(why="ConnectError")
-        assert await adapter.look(TASK) == TaskUnreadable(why="ConnectError")
-        away = Failure(kind=FailureKind.PROVIDER, detail="it cannot be reached (ConnectError)")
-        assert await adapter.check() == away

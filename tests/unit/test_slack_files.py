@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.access import Member
 from bot.domain.recipe import MediaKind
 from bot.fetch import GuardedFetcher
 from bot.ports import (
     Asker,
+    ChatError,
+    Directory,
     Download,
     FetchError,
     FileTooLarge,
@@ -24,15 +27,18 @@ from bot.ports import (
     Unavailable,
 )
 from bot.sandbox.server import Sandbox
+from handlers.directory import SlackDirectory
 from handlers.files import SlackFiles, hosts_behind
 from handlers.grammar.slack_text import file_behind
 from tests.sandbox.driver import Workspace
 from tests.support.clock import SettableClock
 from tests.support.loopback import Asked, Loopback, answering, serving, whole
+from tests.support.services import People
 
 PICTURE = bytes(range(256)) * 64
 LARGEST = 1_000_000
 API = "https://slack.com/api/"
+FILES = "https://files.slack.com/files-pri/T1-F1"
 Json = dict[str, Any]
 
 
@@ -70,11 +76,11 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         yield Rig(studio=studio, files=reaching(stack, env["SLACK_API_URL"], env["SLACK_BOT_TOKEN"]))
 
 
-def reaching(stack: AsyncExitStack, api_url: str, token: str) -> SlackFiles:
+def reaching(stack: AsyncExitStack, api_url: str, token: str, people: Directory | None = None) -> SlackFiles:
     fetcher = GuardedFetcher(clock=SettableClock(), allowed_hosts=hosts_behind(api_url))
     stack.push_async_callback(fetcher.close)
     client = AsyncWebClient(token=token, base_url=api_url, retry_handlers=[], timeout=5)
-    return SlackFiles(client=client, fetcher=fetcher, api_url=api_url)
+    return SlackFiles(client=client, fetcher=fetcher, directory=people or SlackDirectory(client), api_url=api_url)
 
 
 async def unavailable(call: Any) -> tuple[Unavailable, str]:
@@ -115,6 +121,7 @@ async def test_a_photograph_of_a_phone_has_its_type_a_little_later(rig: Rig) -> 
     assert (await rig.files.describe(file_id)).kind is MediaKind.IMAGE
 
 
+@pytest.mark.row("F17")
 async def test_a_file_of_another_organisation_is_known_by_its_id(rig: Rig) -> None:
     file_id = await rig.put("agency.png", user="olga")
     (message,) = await rig.studio.messages()
@@ -136,6 +143,7 @@ async def test_a_file_of_another_organisation_is_known_by_its_id(rig: Rig) -> No
 # --- what is not -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.row("F17")
 async def test_what_cannot_be_had_says_why_and_what_to_do(rig: Rig) -> None:
     studio, describe = rig.studio, rig.files.describe
     drive = await studio.post(
@@ -168,7 +176,9 @@ async def test_who_may_not_be_shown_a_file_is_not_told_its_name(rig: Rig) -> Non
     """Somebody else's, from their own conversation with the app or from a private channel that the app is in, cannot
     be told from one that the app itself does not see."""
     studio = rig.studio
-    users = {person["name"]: key for key, person in (await studio.state())["users"].items()}
+    state = await studio.state()
+    users = {person["name"]: key for key, person in state["users"].items()}
+    channels = {f"#{channel['name']}": key for key, channel in state["channels"].items()}
     maya, ben = users["maya"], users["ben"]
     board = await studio.post("/channel", action="create", name="board", private=True, members=["ben", "dailies"])
     await studio.say("ben", "for your eyes only", channel="dm", files=[("dm.png", PICTURE)])
@@ -185,6 +195,14 @@ async def test_who_may_not_be_shown_a_file_is_not_told_its_name(rig: Rig) -> Non
             assert (await rig.files.describe(file_id, there)).name == "board.png"
     anybody = Asker(people=frozenset({maya}), channel="C0")
     assert (await rig.files.describe(in_public, anybody)).name == "public.png"
+    for visitor in (users["gus"], users["olga"]):
+        # Guests and people of other organisations are in some channels and cannot open the others.
+        alone = Asker(people=frozenset({visitor}), channel="C0")
+        assert await unavailable(rig.files.describe(in_public, alone)) == nowhere
+        there = replace(alone, channel=channels["#dailies"])
+        from_the_cast = replace(alone, people=frozenset({visitor, maya}))
+        for asker in (there, from_the_cast):
+            assert (await rig.files.describe(in_public, asker)).name == "public.png"
     for action in ("hide", "delete"):
         await studio.post("/file", action=action, file=on_board)
         with pytest.raises(FileUnavailable) as caught:
@@ -223,6 +241,25 @@ async def test_a_file_is_shown_to_who_gave_it_and_to_who_stands_where_it_stands(
             assert found == ((reason or "a.png") if shown else Unavailable.NO_ACCESS)
 
 
+async def test_of_a_public_file_it_is_waited_for_slacks_word_on_who_asks() -> None:
+    """What nobody knows of a person is no yes, and no end of the ask either."""
+
+    class Silent(People):
+        async def member(self, person: str) -> Member | None:
+            raise ChatError("ratelimited", retry_after_seconds=7)
+
+    public = {"id": "F1", "name": "a.png", "url_private": f"{FILES}/a.png", "is_public": True, "user": "U2"}
+    asker = Asker(people=frozenset({"U1"}), channel="C1")
+    async with told_by([{"ok": True, "file": public}] * 2, Silent()) as (files, _):
+        with pytest.raises(FetchError, match=r"^Slack answered ratelimited\. Try again later\.$") as caught:
+            await files.describe("F1", asker)
+        assert (caught.value.lasting, caught.value.retry_after_seconds) == (False, 7)
+        assert (await files.describe("F1", replace(asker, people=frozenset({"U2"})))).name == "a.png"
+    async with told_by([{"ok": True, "file": public}], People(unknown=["U1"])) as (files, _):
+        assert (await unavailable(files.describe("F1", asker)))[0] is Unavailable.NO_ACCESS
+
+
+@pytest.mark.row("F16")
 async def test_a_login_page_is_no_file(rig: Rig) -> None:
     """However it comes: by a redirect, since the token lost its scope; as the answer itself; or as 404."""
     file = await rig.files.describe(await rig.put("mug.png"))
@@ -240,6 +277,7 @@ async def test_a_login_page_is_no_file(rig: Rig) -> None:
     assert await unavailable(rig.read(file)) == (Unavailable.GONE, "mug.png was deleted from Slack.")
 
 
+@pytest.mark.row("F18")
 async def test_what_is_too_large_is_not_begun_or_not_ended(rig: Rig) -> None:
     file = await rig.files.describe(await rig.put("film.mov"))
     with pytest.raises(FileTooLarge, match=r"^film\.mov has 16,384 bytes; at most 16,383 bytes can be taken\."):
@@ -292,14 +330,14 @@ async def test_a_token_that_slack_refuses_altogether_may_be_mended(rig: Rig) -> 
 
 
 @asynccontextmanager
-async def told_by(answers: list[Any]) -> AsyncIterator[tuple[SlackFiles, Loopback]]:
+async def told_by(answers: list[Any], people: Directory | None = None) -> AsyncIterator[tuple[SlackFiles, Loopback]]:
     """A Slack that says these things of files, one after the other."""
 
     async def answer(writer: asyncio.StreamWriter, _: Asked) -> None:
         writer.write(whole(200, answers.pop(0), content_type="application/json"))
 
     async with serving(answer) as server, AsyncExitStack() as stack:
-        yield reaching(stack, f"{server.origin}/api/", "xoxb-test"), server
+        yield reaching(stack, f"{server.origin}/api/", "xoxb-test", people or People()), server
 
 
 async def test_what_slack_says_is_doubted() -> None:
@@ -379,7 +417,7 @@ async def test_a_file_that_lies_elsewhere_gets_no_token_though_its_host_may_be_f
             stack.push_async_callback(fetcher.close)
             api_url = f"{slack.origin}/api/"
             client = AsyncWebClient(token="xoxb-test", base_url=api_url, retry_handlers=[])
-            files = SlackFiles(client=client, fetcher=fetcher, api_url=api_url)
+            files = SlackFiles(client=client, fetcher=fetcher, directory=People(), api_url=api_url)
             assert (await unavailable(files.describe("F1")))[0] is Unavailable.EXTERNAL
             made_up = SourceFile(id="F1", name="x", kind=None, size=None, url=url)
             with pytest.raises(FileUnavailable):
@@ -430,7 +468,7 @@ class Bytes:
 
 async def had(url: str, *onward: str) -> tuple[Hops, bytes | Unavailable]:
     hops = Hops(onward=list(onward))
-    files = SlackFiles(client=AsyncWebClient(token="xoxb-test"), fetcher=hops, api_url=API)
+    files = SlackFiles(client=AsyncWebClient(token="xoxb-test"), fetcher=hops, directory=People(), api_url=API)
     try:
         source = SourceFile(id="F1", name="x", kind=None, size=None, url=url)
         async with files.open(source, largest=LARGEST) as chunks:
@@ -526,7 +564,7 @@ async def test_nothing_is_waited_for_longer_than_a_call_may_take(rig: Rig) -> No
         timeout=1,
     )
     await rig.studio.fault("slack:files.info", "before", "hang", times=1)
-    files = SlackFiles(client=client, fetcher=Hops(onward=[]), api_url=client.base_url)
+    files = SlackFiles(client=client, fetcher=Hops(onward=[]), directory=People(), api_url=client.base_url)
     began = time.monotonic()
     with pytest.raises(FetchError) as caught:
         await files.describe(file_id)

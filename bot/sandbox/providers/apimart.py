@@ -40,7 +40,7 @@ from bot.sandbox.providers.apimart_input import (
     parse,
 )
 from bot.sandbox.providers.apimart_uploads import NoImage, Uploads
-from bot.sandbox.providers.face import CallingFace, as_json, recorded, shape_of
+from bot.sandbox.providers.face import CallingFace, as_json, recorded, shape_of, texts_in
 from bot.sandbox.providers.farm import Farm, Order, Task
 from bot.sandbox.providers.idempotency import Keys
 from bot.sandbox.providers.ledger import NoFunds
@@ -133,16 +133,10 @@ class Apimart(CallingFace):
         message, kind = _ERRORS.get(status, ("internal error", "server_error"))
         return _envelope(status, message, kind)
 
-    async def facts(self, request: web.Request) -> Mapping[str, object]:
-        """What a fault rule may match: of a creation the prompt, resolution and key, else the task's."""
-        task = self.farm.find(request.match_info.get("task_id", ""))
-        if task is not None:
-            return {"task_id": task.id, **task.order.facts()}
-        facts = {"key": request.headers.get(_KEY_HEADER, "")}
+    async def asked(self, request: web.Request) -> Mapping[str, object]:
+        """Its prompt, resolution, model and key."""
         body = as_json(await request.read()) if request.content_type == "application/json" else None
-        if isinstance(body, Mapping):
-            facts |= {name: str(body[name]) for name in ("prompt", "resolution", "model") if name in body}
-        return facts
+        return {"key": request.headers.get(_KEY_HEADER, ""), **texts_in(body, "prompt", "resolution", "model")}
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """``POST /v1/videos/generations``: charge once for each idempotency key and begin."""

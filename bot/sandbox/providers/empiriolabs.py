@@ -33,7 +33,7 @@ from bot.sandbox.providers.empiriolabs_input import (
     InvalidRequest,
     parse,
 )
-from bot.sandbox.providers.face import Face, as_json, recorded, shape_of
+from bot.sandbox.providers.face import Face, as_json, recorded, shape_of, texts_in
 from bot.sandbox.providers.farm import Farm, Order, Task
 from bot.sandbox.providers.ledger import NoFunds
 from bot.sandbox.providers.outcomes import Failure, Stage
@@ -106,14 +106,9 @@ class Empiriolabs(Face):
             return {"detail": message}
         return {"error": {"message": message, "type": kind, "code": code}}
 
-    async def facts(self, request: web.Request) -> Mapping[str, object]:
-        """What a fault rule may match: of a creation the prompt, resolution and model, else the task's."""
-        task = self.farm.find(request.match_info.get("task_id", ""))
-        if task is not None:
-            return {"task_id": task.id, **task.order.facts()}
-        body = as_json(await request.read())
-        given = body if isinstance(body, Mapping) else {}
-        return {name: str(given[name]) for name in ("prompt", "resolution", "model") if name in given}
+    async def asked(self, request: web.Request) -> Mapping[str, object]:
+        """Its prompt, resolution and model."""
+        return texts_in(as_json(await request.read()), "prompt", "resolution", "model")
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """``POST /v1/videos/generations``: every one that is taken is charged."""

@@ -50,10 +50,21 @@ class Face(ABC):
         """The body of an error that a fault makes it answer."""
 
     @abstractmethod
-    async def facts(self, request: web.Request) -> Mapping[str, object]:
-        """What a fault rule may match: of a creation the prompt, resolution and key, else the task's."""
+    async def asked(self, request: web.Request) -> Mapping[str, object]:
+        """What a fault rule may match of a creation: its prompt and resolution, and what else it says."""
+
+    def task_named(self, request: web.Request) -> str:
+        """The task that a request is about; empty where it names none."""
+        return request.match_info.get("task_id", "")
 
     # --- what they share ---------------------------------------------------------------------------------------------
+
+    async def facts(self, request: web.Request) -> Mapping[str, object]:
+        """What a fault rule may match: of a known task what was ordered, otherwise what is asked."""
+        task = self.farm.find(self.task_named(request))
+        if task is not None:
+            return {"task_id": task.id, **task.order.facts()}
+        return await self.asked(request)
 
     async def fetch(self, wanted: Iterable[tuple[str, str]]) -> Path | None:
         """Fetch and check all (address, kind) for real, and keep them; the first one where that is a picture, for the
@@ -149,6 +160,11 @@ def as_json(body: bytes) -> object:
         return json.loads(body)
     except ValueError:
         return None
+
+
+def texts_in(body: object, *names: str) -> dict[str, str]:
+    """The fields of these names that are there, as texts."""
+    return {name: str(body[name]) for name in names if name in body} if isinstance(body, Mapping) else {}
 
 
 def recorded(request: web.Request, body: bytes) -> dict[str, object]:

@@ -20,7 +20,7 @@ import aiohttp
 from aiohttp import web
 
 from bot.sandbox.providers import references
-from bot.sandbox.providers.face import CallingFace, as_json, recorded, shape_of
+from bot.sandbox.providers.face import CallingFace, as_json, recorded, shape_of, texts_in
 from bot.sandbox.providers.farm import Farm, Order, Task
 from bot.sandbox.providers.hiapi_input import MINI, STANDARD, HiapiRequest, InvalidRequest, parse
 from bot.sandbox.providers.idempotency import Keys
@@ -94,17 +94,11 @@ class Hiapi(CallingFace):
         message, error_code = _ERRORS.get(status, ("internal error", None))
         return _envelope(status, message, error_code=error_code)
 
-    async def facts(self, request: web.Request) -> Mapping[str, object]:
-        """What a fault rule may match: of a creation the prompt, resolution and key, else the task's."""
-        task = self.farm.find(request.match_info.get("task_id", ""))
-        if task is not None:
-            return {"task_id": task.id, **task.order.facts()}
+    async def asked(self, request: web.Request) -> Mapping[str, object]:
+        """Its prompt, resolution and key."""
         body = as_json(await request.read())
         given = body.get("input") if isinstance(body, Mapping) else None
-        facts = {"key": request.headers.get(_KEY_HEADER, "")}
-        if isinstance(given, Mapping):
-            facts |= {name: str(given[name]) for name in ("prompt", "resolution") if name in given}
-        return facts
+        return {"key": request.headers.get(_KEY_HEADER, ""), **texts_in(given, "prompt", "resolution")}
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """``POST /v1/tasks``: charge once for each idempotency key and begin."""

@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp import BodyPartReader, web
 
 from bot.sandbox.providers import references
-from bot.sandbox.providers.face import CallingFace, as_json, recorded, shape_of
+from bot.sandbox.providers.face import CallingFace, as_json, recorded, shape_of, texts_in
 from bot.sandbox.providers.farm import Farm, Order, Task
 from bot.sandbox.providers.ledger import NoFunds
 from bot.sandbox.providers.muapi_input import ENDPOINTS, MINI, STANDARD, VIP, MuapiRequest, Refused, parse
@@ -88,17 +88,12 @@ class Muapi(CallingFace):
         """The framework's envelope around an error."""
         return {"detail": _ERRORS.get(status, "Internal Server Error")}
 
-    async def facts(self, request: web.Request) -> Mapping[str, object]:
-        """What a fault rule may match: of a creation the endpoint, prompt and resolution, else the task's."""
-        task = self.farm.find(request.match_info.get("task_id", ""))
-        if task is not None:
-            return {"task_id": task.id, **task.order.facts()}
+    async def asked(self, request: web.Request) -> Mapping[str, object]:
+        """Its endpoint, prompt and resolution."""
         if "endpoint" not in request.match_info:
             return {}
-        given = as_json(await request.read())
-        body = given if isinstance(given, Mapping) else {}
-        facts = {name: str(body[name]) for name in ("prompt", "resolution") if name in body}
-        return {"endpoint": request.match_info["endpoint"], **facts}
+        body = as_json(await request.read())
+        return {"endpoint": request.match_info["endpoint"], **texts_in(body, "prompt", "resolution")}
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """``POST /{endpoint}``: every one that is taken is charged."""

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from bot.sandbox.providers import references
-from bot.sandbox.providers.face import CallingFace, Point, as_json, recorded, shape_of
+from bot.sandbox.providers.face import CallingFace, Point, as_json, recorded, shape_of, texts_in
 from bot.sandbox.providers.farm import Farm, Order, Task
 from bot.sandbox.providers.ledger import NoFunds
 from bot.sandbox.providers.outcomes import Stage
@@ -74,14 +74,13 @@ class Seedanceapi(CallingFace):
         """``{"code", "message"}``."""
         return _error_body(status)
 
-    async def facts(self, request: web.Request) -> Mapping[str, object]:
-        """What a fault rule may match: of a creation the prompt and resolution, else the task's."""
-        task = self.farm.find(request.query.get("task_id", ""))
-        if task is not None:
-            return {"task_id": task.id, **task.order.facts()}
-        body = as_json(await request.read())
-        given = body if isinstance(body, Mapping) else {}
-        return {name: str(given[name]) for name in ("prompt", "resolution", "model") if name in given}
+    async def asked(self, request: web.Request) -> Mapping[str, object]:
+        """Its prompt, resolution and model."""
+        return texts_in(as_json(await request.read()), "prompt", "resolution", "model")
+
+    def task_named(self, request: web.Request) -> str:
+        """It stands in the query."""
+        return request.query.get("task_id", "")
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """``POST /v2/generate``: validate, charge and begin; every refusal comes before the charge."""

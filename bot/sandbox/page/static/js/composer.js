@@ -5,27 +5,34 @@ import { act, control, told } from "./control.js";
 import { fill, h, icon, iconButton } from "./dom.js";
 import { pickEmoji } from "./picker.js";
 import { openMenu } from "./popup.js";
-import { attachSample, samplesButton } from "./samples.js";
+import { sampleFile, samplesButton } from "./samples.js";
 import { store } from "./store.js";
 
 const TALLEST = 220; // pixels
 
-/** @typedef {{channel: string, thread: string}} Target `thread` is empty in a channel */
+/** @typedef {{me: string, channel: string, thread: string}} Target who speaks and where; `thread` is empty in a channel */
 
-/** @type {Map<string, string>} what was typed and not sent, by person and place */
+/**
+ * What somebody has not sent yet. Files that were chosen and are on their way are `coming`: what is sent waits for them.
+ * @typedef {{target: Target, text: string, files: globalThis.File[], coming: Promise<void>}} Draft
+ */
+
+/** @type {Map<string, Draft>} by person and place */
 const drafts = new Map();
+
+/** @param {Target} target @returns {Draft} */
+function draftFor(target) {
+  const key = `${target.me}/${target.channel}/${target.thread}`;
+  const draft = drafts.get(key) ?? { target, text: "", files: [], coming: Promise.resolve() };
+  drafts.set(key, draft);
+  return draft;
+}
 
 export class Composer {
   /** @param {{id: string, onsent?: () => void}} options */
   constructor(options) {
     this.options = options;
-    /** @type {Target} */
-    this.target = { channel: "", thread: "" };
-    this.draftKey = "";
-    /** @type {globalThis.File[]} */
-    this.files = [];
-    /** @type {Promise<void>} files that were chosen and are on their way: what is sent waits for them */
-    this.coming = Promise.resolve();
+    this.draft = draftFor({ me: "", channel: "", thread: "" });
     this.input = h("textarea", {
       id: options.id,
       rows: 1,
@@ -60,10 +67,7 @@ export class Composer {
           "div",
           { class: "row" },
           iconButton("plus", "Attach files", () => this.picker.click()),
-          samplesButton(
-            (file) => this.attachOne(file),
-            (coming) => this.wait(coming),
-          ),
+          samplesButton((coming) => this.expect(coming)),
           iconButton("smile", "Insert an emoji", (event) => pickEmoji(/** @type {HTMLElement} */ (event.currentTarget), (name) => this.insert(`:${name}: `))),
           this.shortcutButton,
           h("span", { class: "grow" }),
@@ -74,31 +78,34 @@ export class Composer {
     );
   }
 
-  /** @param {Target} target @param {string} placeholder */
-  aim(target, placeholder) {
-    const key = `${store.me}/${target.channel}/${target.thread}`;
+  /** @param {{channel: string, thread: string}} place @param {string} placeholder */
+  aim(place, placeholder) {
+    const draft = draftFor({ me: store.me, ...place });
     this.input.placeholder = placeholder;
     this.input.setAttribute("aria-label", placeholder);
     this.shortcutButton.hidden = !store.settings.shortcuts.some((one) => one.type === "global");
-    if (key === this.draftKey) return;
-    this.draftKey = key;
-    this.target = target;
-    this.input.value = drafts.get(key) ?? "";
-    this.files = [];
+    if (draft === this.draft) return;
+    this.draft = draft;
+    this.show();
+  }
+
+  /** Shows the draft as it is. */
+  show() {
+    this.input.value = this.draft.text;
     this.showFiles();
     this.typed(false);
   }
 
   /** @param {boolean} [look] whether to suggest something */
   typed(look = true) {
-    drafts.set(this.draftKey, this.input.value);
+    this.draft.text = this.input.value;
     this.input.style.height = "auto";
     this.input.style.height = `${Math.min(this.input.scrollHeight, TALLEST)}px`;
     if (look) this.suggestions.look();
     const command = store.settings.commands.find((one) => this.input.value.startsWith(`${one.command} `));
     this.hint.hidden = !command;
     if (command) fill(this.hint, h("strong", {}, command.command), ` ${command.usage_hint || command.description}`);
-    this.sendButton.classList.toggle("ready", Boolean(this.input.value.trim()) || this.files.length > 0);
+    this.sendButton.classList.toggle("ready", Boolean(this.input.value.trim()) || this.draft.files.length > 0);
   }
 
   /** @param {string} text replaces everything; nothing is sent */
@@ -116,37 +123,39 @@ export class Composer {
     this.input.focus();
   }
 
-  /** @param {globalThis.File[]} files */
-  attach(files) {
-    this.files.push(...files);
+  /** @param {globalThis.File[]} files @param {Draft} [draft] what they go with */
+  attach(files, draft = this.draft) {
+    draft.files.push(...files);
+    if (draft !== this.draft) return;
     this.showFiles();
     this.typed(false);
   }
 
-  /** @param {globalThis.File} file chosen by one click: what is typed next goes with it */
-  attachOne(file) {
-    this.attach([file]);
-    this.input.focus();
-  }
-
-  /** @param {Promise<void>} coming */
-  wait(coming) {
-    this.coming = Promise.all([this.coming, coming]).then(() => {});
+  /** @param {Promise<globalThis.File | null>} coming chosen by one click: it goes with what is sent from here, wherever the person is by then */
+  expect(coming) {
+    const { draft } = this;
+    const attached = coming.then((file) => {
+      if (!file) return;
+      this.attach([file], draft);
+      if (draft === this.draft) this.input.focus();
+    });
+    draft.coming = Promise.all([draft.coming, attached]).then(() => {});
   }
 
   /** @param {string} text @param {string} sample the name of a sample file; nothing is sent */
   putWithSample(text, sample) {
     this.put(text);
-    if (!this.files.some((file) => file.name === sample)) this.wait(attachSample(sample, (file) => this.attachOne(file)));
+    if (!this.draft.files.some((file) => file.name === sample)) this.expect(sampleFile(sample));
   }
 
   showFiles() {
-    this.attached.hidden = this.files.length === 0;
+    const { draft } = this;
+    this.attached.hidden = draft.files.length === 0;
     const remove = (/** @type {globalThis.File} */ file) => {
-      this.files = this.files.filter((one) => one !== file);
+      draft.files = draft.files.filter((one) => one !== file);
       this.showFiles();
     };
-    fill(this.attached, this.files.map((file) => h("li", {}, icon("file"), h("span", {}, file.name), iconButton("close", `Remove ${file.name}`, () => remove(file)))));
+    fill(this.attached, draft.files.map((file) => h("li", {}, icon("file"), h("span", {}, file.name), iconButton("close", `Remove ${file.name}`, () => remove(file)))));
   }
 
   /** @param {KeyboardEvent} event */
@@ -159,21 +168,23 @@ export class Composer {
   }
 
   async send() {
-    await this.coming;
-    const text = this.input.value.trim();
-    const { files, target } = this;
+    const { draft } = this;
+    await draft.coming;
+    const { files, target } = draft;
+    const text = draft.text.trim();
     if (!text && files.length === 0) return;
-    this.put("");
-    this.files = [];
-    this.showFiles();
-    this.typed(false);
+    Object.assign(draft, { text: "", files: [] });
+    if (draft === this.draft) {
+      this.show();
+      this.input.focus();
+    }
     const isCommand = /^\/[\w-]/.test(text) && files.length === 0;
     const answer = isCommand ? await command(target, text) : await message(target, text, files);
     if (answer) this.options.onsent?.();
-    else if (!this.input.value && this.target === target) {
+    else if (!draft.text) {
       // Refused: what was typed comes back.
-      this.put(text);
-      this.attach(files);
+      Object.assign(draft, { text, files: [...files, ...draft.files] });
+      if (draft === this.draft) this.show();
     }
   }
 
@@ -186,23 +197,24 @@ export class Composer {
   }
 }
 
+/** @param {Target} target @returns {Record<string, string>} how the control API is told of it */
+function said({ me, channel, thread }) {
+  return thread ? { user: me, channel, thread_ts: thread } : { user: me, channel };
+}
+
 /** @param {Target} target @param {string} line */
 async function command(target, line) {
   const [, name, text] = /^(\S+)\s*([\s\S]*)$/.exec(line) ?? ["", line, ""];
-  const place = target.thread ? { channel: target.channel, thread_ts: target.thread } : { channel: target.channel };
-  const answer = await act("/slash", { ...place, command: name, text });
+  const answer = await act("/slash", { ...said(target), command: name, text });
   // Of a timeout nobody knows whether the app took it: what was typed is not offered again.
   return answer?.error && answer.error !== "operation_timeout" ? null : answer;
 }
 
 /** @param {Target} target @param {string} text @param {globalThis.File[]} files */
 async function message(target, text, files) {
-  if (files.length === 0) return act("/message", { channel: target.channel, text, ...(target.thread ? { thread_ts: target.thread } : {}) });
+  if (files.length === 0) return act("/message", { ...said(target), text });
   const form = new FormData();
-  form.append("user", store.me);
-  form.append("channel", target.channel);
-  form.append("text", text);
-  if (target.thread) form.append("thread_ts", target.thread);
+  for (const [field, value] of Object.entries({ ...said(target), text })) form.append(field, value);
   for (const file of files) form.append("files", file, file.name);
   return told(() => control("POST", "/message", form));
 }

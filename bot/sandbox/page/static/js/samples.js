@@ -11,23 +11,22 @@ let listing = null;
 
 /**
  * A button that opens the menu.
- * @param {(file: globalThis.File) => void} attach
- * @param {(coming: Promise<void>) => void} wait told of a file that was chosen and is not there yet
+ * @param {(coming: Promise<globalThis.File | null>) => void} attach told of a file as soon as it is chosen
  */
-export function samplesButton(attach, wait) {
+export function samplesButton(attach) {
   const open = async (/** @type {MouseEvent} */ event) => {
     const anchor = /** @type {HTMLElement} */ (event.currentTarget);
     const samples = await offered();
     if (!samples) return;
-    const choices = samples.map((one) => ({ label: one.label, detail: one.detail, choose: () => wait(take(one, attach)) }));
+    const choices = samples.map((one) => ({ label: one.label, detail: one.detail, choose: () => attach(take(one)) }));
     openMenu(anchor, choices, "Sample files");
   };
   return iconButton("picture", "Attach a sample file", (event) => void open(event), { "aria-haspopup": "menu", "aria-expanded": "false" });
 }
 
-/** @param {string} name @param {(file: globalThis.File) => void} attach */
-export async function attachSample(name, attach) {
-  await take({ name, label: name, detail: "" }, attach);
+/** @param {string} name @returns {Promise<globalThis.File | null>} as it is made; null when it cannot be */
+export async function sampleFile(name) {
+  return take({ name, label: name, detail: "" });
 }
 
 /** @returns {Promise<Sample[] | null>} null when the sandbox does not answer, which the person is told */
@@ -42,13 +41,14 @@ async function offered() {
   }
 }
 
-/** @param {Sample} sample @param {(file: globalThis.File) => void} attach */
-async function take(sample, attach) {
+/** @param {Sample} sample @returns {Promise<globalThis.File | null>} null when it cannot be had, which the person is told */
+async function take(sample) {
   try {
     const content = await (await ask(`/page/sample/${encodeURIComponent(sample.name)}`)).blob();
-    attach(new File([content], sample.name, { type: content.type }));
+    return new File([content], sample.name, { type: content.type });
   } catch {
     toast(`${sample.label} could not be made. Is the demo still running?`);
+    return null;
   }
 }
 

@@ -1,0 +1,182 @@
+"""The n-th failure: a bot whose environment fails on order, and whole lives that must end well all the same.
+
+    failing = Failing.around(rig)
+    await failing.start()
+    await failing.arm(Failure("commit", 7))
+    await failing.live()                    # an ask, its draft, a :rocket:, the final; and every promise is checked
+    assert failing.struck()
+
+What fails is outside the product; see ``tests.faults.failing_bot``.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tests.faults.failing_bot import Failure
+from tests.faults.rig import LONGEST_WAY_SECONDS, PATIENCE_SECONDS, Rig
+from tests.sandbox.driver import Json, NeverHappened, Refused, channel_in
+from tests.support.history import Card, cards_of, standing
+
+ASKED_AGAIN_AFTER_SECONDS = 2.0
+"""So long a person waits who asked and sees nothing: Slack has sent its event again by then."""
+
+PRESSED_AGAIN_AFTER_SECONDS = 6.0
+"""The same for a button: a card is drawn anew every three seconds at most."""
+
+UNCERTAIN = "uncertain"
+
+SURPRISES = ("step.failed", "door.failed", "runner.failed")
+"""Events of the log that stand for an error that nobody had thought of."""
+
+
+@dataclass
+class Failing:
+    """A bot, and what fails around it. Its lives follow one another, each in a channel of its own."""
+
+    rig: Rig
+    plan: Path
+    report: Path
+    spent: int = 0
+    """Micro-dollars that the provider has charged for the lives so far."""
+    lives: int = 0
+    _seen: int = 0
+    """Bytes of the report that belong to plans before this one."""
+
+    @classmethod
+    def around(cls, rig: Rig) -> "Failing":
+        """Around the rig's bot, which is not started yet."""
+        bot = rig.bot
+        plan, report = bot.place / "plan.json", bot.place / "report.jsonl"
+        report.touch()
+        bot.program = ("-m", "tests.faults.failing_bot", "run")
+        bot.environment |= {"FAILING_PLAN": str(plan), "FAILING_REPORT": str(report), "PROMOTE_UNDO_SECONDS": "0.2"}
+        return cls(rig=rig, plan=plan, report=report)
+
+    async def start(self, **settings: str) -> None:
+        """Start the bot, around which nothing fails yet, and wait until Slack reaches it."""
+        self._write(())
+        # A socket of the bot before, not yet closed, would be taken for one of this one.
+        await self.rig.studio.wait_until(lambda state: not state["sockets"], what="no socket is open")
+        await self.rig.start(**settings)
+
+    async def arm(self, *failures: Failure) -> None:
+        """From now on these fail and nothing else; operations are counted anew."""
+        self._write(failures)
+        os.kill(self.rig.bot.pid, signal.SIGUSR1)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._said():
+            assert self.rig.bot.running(), self.rig.bot.log()
+            assert time.monotonic() < deadline, "the plan was not read"
+            await asyncio.sleep(0.01)
+
+    def _write(self, failures: tuple[Failure, ...]) -> None:
+        self._seen = self.report.stat().st_size
+        self.plan.write_text(json.dumps([asdict(one) for one in failures]), encoding="utf-8")
+
+    def _said(self) -> list[Json]:
+        """The report since the plan was written."""
+        return [json.loads(line) for line in self.report.read_bytes()[self._seen :].splitlines()]
+
+    def struck(self) -> list[str]:
+        """The operations that failed by this plan."""
+        return [f"{one['kind']} {one['number']}: {one['what']}" for one in self._said() if "kind" in one]
+
+    # --- a life ------------------------------------------------------------------------------------------------------
+
+    async def live(self) -> None:
+        """A person asks for one take, somebody wants it in full, and it comes; asked again where nothing was taken, and
+        ordered again where nobody knows whether it was. Then every promise is checked, and our books against the
+        provider's."""
+        rig = await self._elsewhere()
+        try:
+            await self._insist(rig, "draft", lambda: rig.ask("--takes 1"))
+            (clip,), uncertain = await self._clips(rig, 1)
+            await self._insist(rig, "promotion", lambda: self._react(rig, clip))
+            _, again = await self._clips(rig, 2)
+            await rig.ended(asks=2)
+            history = await rig.check(clips=2, charges=2 + uncertain + again, asks=2)
+            self.spent += sum(int(charge["micro_usd"]) for charge in history.paid)
+            await rig.books_balance(history, settled=self.spent)
+            surprises = [event for event in SURPRISES if event in rig.bot.log()]
+            assert not surprises, surprises
+            assert rig.bot.running(), "the bot ended"
+        except AssertionError as error:
+            error.add_note(f"failed: {self.struck()}; the log ends: {rig.bot.log()[-6000:]}")
+            raise
+
+    async def _clips(self, rig: Rig, count: int) -> tuple[list[Json], int]:
+        """Wait until so many clips stand, and order again whatever is uncertain meanwhile. The clips' messages, and how
+        many orders were uncertain."""
+        uncertain = 0
+        while True:
+            clips, doubted = await rig._until(
+                lambda state: _looked(standing(state, rig.channel), count),
+                within=LONGEST_WAY_SECONDS,
+                what="clips stand",
+            )
+            if not doubted:
+                return clips, uncertain
+            uncertain += 1
+            await self._order_again(rig, doubted[0])
+
+    async def _order_again(self, rig: Rig, doubted: Card) -> None:
+        """Press until it is taken: then the card does not say any more that nobody knows."""
+        deadline = time.monotonic() + LONGEST_WAY_SECONDS
+        while True:
+            with contextlib.suppress(Refused):
+                await rig.studio.click("maya", doubted.ts, "clip.order_again", channel=rig.channel)
+            with contextlib.suppress(NeverHappened):
+                await rig.card_where(
+                    lambda card: card.ts == doubted.ts and UNCERTAIN not in card.rows.values(),
+                    within=PRESSED_AGAIN_AFTER_SECONDS,
+                    what="the order is taken again",
+                )
+                return
+            if time.monotonic() > deadline:
+                raise NeverHappened("the order is taken again", LONGEST_WAY_SECONDS)
+
+    async def _elsewhere(self) -> Rig:
+        """The same bot in a new channel, so that nothing of another life is counted."""
+        self.lives += 1
+        rig = self.rig
+        name = f"{rig.channel.removeprefix('#')}-{self.lives}"
+        members = ["maya", "ben", "chloe", (await rig.studio.state())["bot"]["user_id"]]
+        await rig.studio.post("/channel", action="create", name=name, members=members)
+        return replace(rig, channel=f"#{name}", marker=f"{rig.marker}{self.lives}x")
+
+    async def _insist(self, rig: Rig, kind: str, act: Callable[[], Awaitable[object]]) -> None:
+        """Act until it is taken. Whoever does not know looks before acting again: two asks would rightly be two."""
+        channel = channel_in(await rig.studio.state(), rig.channel)["id"]
+        deadline = time.monotonic() + LONGEST_WAY_SECONDS
+        while True:
+            await act()
+            patience = time.monotonic() + ASKED_AGAIN_AFTER_SECONDS
+            while time.monotonic() < patience:
+                if rig.bot.rows("select 1 from asks where channel = ? and kind = ?", channel, kind):
+                    return
+                await asyncio.sleep(0.05)
+            if time.monotonic() > deadline:
+                raise NeverHappened(f"the {kind} is taken", LONGEST_WAY_SECONDS)
+
+    async def _react(self, rig: Rig, clip: Json) -> None:
+        """React, anew where it was done before."""
+        with contextlib.suppress(Refused):
+            await rig.studio.react("ben", clip, "rocket", channel=rig.channel, remove=True)
+        await rig.studio.react("ben", clip, "rocket", channel=rig.channel)
+
+
+def _looked(messages: Sequence[Json], count: int) -> tuple[list[Json], list[Card]] | None:
+    """The messages with clips when so many stand, or else the cards on which an order is uncertain; None when there is
+    nothing to do but wait."""
+    doubted = [card for card in cards_of(messages) if UNCERTAIN in card.rows.values()]
+    clips = [message for message in messages if message.get("files")]
+    if doubted:
+        return clips, doubted
+    return (clips, []) if len(clips) >= count else None

@@ -1,0 +1,45 @@
+"""The storm's summary adds up what scripts say of themselves, and names those that failed and the seed."""
+
+import json
+from types import SimpleNamespace
+from typing import Literal, cast
+
+import pytest
+
+from tests.support.storm import PROPERTY, Storm
+from tests.support.verdict import Column
+
+Outcome = Literal["passed", "failed"]
+
+
+def _report(
+    name: str, outcome: Outcome, *, when: Literal["setup", "call"] = "call", **broken: int
+) -> pytest.TestReport:
+    columns = {one.value: broken.get(one.name.lower(), 0) for one in Column}
+    figures = {"restarts": 2, "moved": 1, "idle": 0, "seconds": 4.0, "progress": [0.5], "columns": columns}
+    said = {"family": "kills", "name": name, "figures": figures}
+    return pytest.TestReport(
+        nodeid=name,
+        location=("test_x.py", 1, name),
+        keywords={},
+        outcome=outcome,
+        longrepr=None,
+        when=when,
+        user_properties=[(PROPERTY, json.dumps(said))],
+    )
+
+
+def test_figures_are_added_up_and_failures_named() -> None:
+    storm = Storm(cast("pytest.Config", SimpleNamespace(getoption={"seed": 42}.__getitem__)))
+    storm.pytest_runtest_logreport(_report("one", "passed"))
+    storm.pytest_runtest_logreport(_report("one", "passed", when="setup"))
+    storm.pytest_runtest_logreport(_report("two", "failed", double_charges=3))
+    text = storm.markdown()
+    assert storm.pytest_report_header() == "storm: --seed 42"
+    assert "SEED=42" in text
+    row = next(line for line in text.splitlines() if line.startswith("| kills "))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[:6] == ["kills", "2", "4", "2", "0", "3"]
+    assert cells[-3:] == ["1", "4.0", "0.50 s / 0.50 s"]
+    assert "- failed, kills: two" in text
+    assert "failed, kills: one" not in text

@@ -1,0 +1,192 @@
+"""Shows that the suite catches deliberately broken builds: ``python -m tests.seeded_bugs [name …]``.
+
+Each bug is put into a copy of the tree, and the same tests run over every copy, fastest first, until one fails: nothing
+tells them which bug is in. A test that then passes by itself has caught nothing but a busy machine, and is left out of
+another try. Without names the tree without a bug comes first, since tests that fail there catch nothing either.
+The last thing printed is a Markdown table; the exit code is 0 when every bug was caught.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.seeded_bugs.catalogue import FOLDER, ROOT, seeded_bugs
+
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "simulation": ("tests/simulation",),
+    "unit": ("tests/unit",),
+    "contracts": ("tests/contracts",),
+    "faults": ("tests/faults",),
+    "scenarios": ("tests/scenarios",),
+}
+"""What ``make test`` runs, but for what stands around the code: folders of tests by a name, in the order of their time.
+One that the tree does not have is passed over."""
+
+AROUND_THE_CODE = ("tests/unit/test_project.py",)
+"""Locks, images and documents: a copy without its environment is no checkout."""
+
+NO_BUG = "(no bug)"
+MOST_UNSTEADY = 5
+"""So many tests that fail once and pass by themselves are left out before the machine is too busy to say anything."""
+
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (?P<test>.+?)(?: - .*)?$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What became of one broken build. ``step`` is the one that ended it, with the test that failed in it; both are
+    None when everything passed. ``over`` says that the time was over before."""
+
+    name: str
+    promise: str
+    seconds: float
+    step: str | None = None
+    test: str | None = None
+    over: bool = False
+
+    @property
+    def caught(self) -> bool:
+        """Whether a test failed."""
+        return self.test is not None
+
+    @property
+    def line(self) -> str:
+        """A row of the table."""
+        how = f"{self.step}: `{self.test}`" if self.caught else "NOT CAUGHT" + (" in time" if self.over else "")
+        return f"| {self.name.replace('_', ' ')} | {self.promise} | {how} | {self.seconds:.0f} s |"
+
+
+def copy_tree(to: Path, files: Mapping[str, str]) -> None:
+    """The files of the checkout as they are now, with these in place of their own; without the bugs themselves."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    for path in filter(None, listed.stdout.split("\0")):
+        source, target = ROOT / path, to / path
+        if source.is_file() and not source.is_relative_to(FOLDER):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    for path, text in files.items():
+        (to / path).write_text(text, encoding="utf-8")
+
+
+async def first_failure(tree: Path, folders: Sequence[str], *, workers: int, within: float) -> str | None:
+    """The first test of these folders that fails, and fails by itself too; None when all pass. Raises TimeoutError."""
+    async with asyncio.timeout(within):
+        options = [f"--ignore={path}" for path in AROUND_THE_CODE]
+        for _ in range(1 + MOST_UNSTEADY):
+            code, said = await run_tests(tree, [*options, *folders], workers=workers)
+            if not code:
+                return None
+            if (failed := _FAILED.search(said)) is None:
+                return f"exit code {code}: {said[-300:]}"
+            alone, _ = await run_tests(tree, [failed["test"]], workers=0)
+            if alone:
+                return failed["test"]
+            options.append(f"--deselect={failed['test']}")
+    return None
+
+
+async def run_tests(tree: Path, arguments: Sequence[str], *, workers: int) -> tuple[int, str]:
+    """Run them until the first fails; pytest's exit code and what it said. They end when we are cancelled."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "pytest", "-x", "-q", "-n", str(workers), "-p", "no:cacheprovider"),
+        *arguments,
+        cwd=tree,
+        # Also what the tests start finds the copy, wherever Dailies is installed.
+        env={**os.environ, "PYTHONPATH": str(tree)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    try:
+        said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+    return process.returncode or 0, said.decode(errors="replace")
+
+
+async def judge(name: str, promise: str, files: Mapping[str, str], *, workers: int, limit: float) -> Verdict:
+    """Build it, and let the tests have a go at it for at most so many seconds."""
+    began = time.monotonic()
+
+    def verdict(step: str | None = None, test: str | None = None, *, over: bool = False) -> Verdict:
+        took = time.monotonic() - began
+        return Verdict(name=name, promise=promise, seconds=took, step=step, test=test, over=over)
+
+    with tempfile.TemporaryDirectory(prefix="dailies-bug-") as folder:
+        tree = Path(folder)
+        await asyncio.to_thread(copy_tree, tree, files)
+        for step, folders in STEPS.items():
+            present = [path for path in folders if (tree / path).is_dir()]
+            if not present:
+                continue
+            try:
+                left = limit - (time.monotonic() - began)
+                test = await first_failure(tree, present, workers=workers, within=left)
+            except TimeoutError:
+                return verdict(step, over=True)
+            if test is not None:
+                return verdict(step, test)
+    return verdict()
+
+
+async def main() -> int:
+    """Judge the named bugs, or all; the exit code."""
+    options = _options()
+    bugs = seeded_bugs(tuple(options.names))
+    turns = asyncio.Semaphore(options.at_once)
+
+    async def one(name: str, promise: str, files: Mapping[str, str]) -> Verdict:
+        async with turns:
+            verdict = await judge(name, promise, files, workers=options.workers, limit=options.limit)
+        _say(verdict.line)
+        return verdict
+
+    if not options.names:
+        sound = await one(NO_BUG, "Nothing is broken.", {})
+        if sound.caught or sound.over:
+            _say("The tree without a bug does not pass: nothing can be said about those with one.")
+            return 2
+    verdicts = await asyncio.gather(*(one(bug.name, bug.promise, bug.applied(ROOT)) for bug in bugs))
+    caught = sum(verdict.caught for verdict in verdicts)
+    _say("", "| bug | promise | caught by | after |", "|---|---|---|---|", *(one.line for one in verdicts))
+    _say("", f"Caught {caught} of {len(verdicts)}.")
+    return 0 if caught == len(verdicts) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.seeded_bugs", description="Does the suite catch them?")
+    parser.add_argument("names", nargs="*", help="files of this folder without .patch; all of them when left out")
+    parser.add_argument("--at-once", type=int, default=2, help="so many broken builds beside one another")
+    parser.add_argument("--workers", type=int, default=2, help="of pytest, for each")
+    parser.add_argument("--limit", type=float, default=1800.0, help="seconds for each")
+    return parser.parse_args()
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
