@@ -178,7 +178,7 @@ class Player:
                 acts.result()
                 return verdict
             if now > self._deadline and (self._death is not None or acts.done()):
-                return verdict
+                return await self._judged()
             await self._news()
 
     def _quiet_seconds(self) -> float:
@@ -282,7 +282,11 @@ class Player:
         cards = await self._cards()
         if Allowed.SLOW not in self.script.allowed and any(not card.ended for card in cards):
             return Verdict(broken=((Column.SILENT_ENDS, f"still at work: {[card.text for card in cards]}"),))
-        ours = {card.ts for card in cards}
+        return await self._judged()
+
+    async def _judged(self) -> Verdict:
+        """Everything that is broken, whether it may still be mended or not."""
+        ours = {card.ts for card in await self._cards()}
         calls = await self._calls("chat.update")
         told = [call["arguments"] for call in calls if call["ok"] and call["arguments"].get("ts") in ours]
         said = [(str(call["ts"]), str(call.get("text"))) for call in told]
