@@ -75,6 +75,9 @@ storm: $(VENV)/.dev ## the long rest of the fault matrix; its sums land in out/s
 seeded-bugs: $(VENV)/.dev ## break a copy of the tree in each known way, and see the tests catch it (an hour or so)
 	$(BIN)/python -m tests.seeded_bugs
 
+naive: $(VENV)/.dev ## the storm's scripts with a bot without any care, its figures beside ours (SEED=…, EACH=…)
+	$(BIN)/python -m tests.naive.compare $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH))
+
 lock: $(VENV)/.dev ## rewrite the locks after a change in pyproject.toml (UPGRADE=1 raises versions)
 	$(BIN)/uv pip compile $(LOCK) --group build pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile $(LOCK) --group dev --constraint requirements.lock pyproject.toml \

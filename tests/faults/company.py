@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.sandbox.slack.settings import BOT_SCOPES
-from tests.faults.player import Player
+from tests.faults.player import PATIENCE, Player
 from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Rig, Sandbox, running_sandbox
 from tests.faults.scripts import Played, Script
 from tests.sandbox.driver import Workspace
@@ -55,11 +55,12 @@ CASES = 25
 @dataclass
 class Company:
     """The sandbox and the bot that play the next script. ``program`` is what of Python's is run as the bot; whether it
-    keeps books like ours is ``ours``."""
+    keeps books like ours is ``ours``; ``patience`` is how many seconds after the last fault it is waited for."""
 
     place: Path
     program: tuple[str, ...] = ("-m", "bot", "run")
     ours: bool = True
+    patience: float = PATIENCE
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _sandbox: Sandbox | None = None
     _people: Workspace | None = None
@@ -71,7 +72,7 @@ class Company:
     async def play(self, script: Script) -> Played:
         """Let the script happen, and judge it."""
         rig = await self._case(script)
-        player = Player(rig, script)
+        player = Player(rig, script, patience=self.patience)
         try:
             played = await player.run()
         except BaseException:
@@ -209,10 +210,14 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def company_at(
-    place: Path, program: tuple[str, ...] = ("-m", "bot", "run"), *, ours: bool = True
+    place: Path,
+    program: tuple[str, ...] = ("-m", "bot", "run"),
+    *,
+    ours: bool = True,
+    patience: float = PATIENCE,
 ) -> AsyncIterator[Company]:
     """A company for the block."""
-    company = Company(place=place, program=program, ours=ours)
+    company = Company(place=place, program=program, ours=ours, patience=patience)
     try:
         yield company
     finally:

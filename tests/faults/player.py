@@ -20,6 +20,8 @@ PROMISE_SECONDS = 60.0
 SHARE_SECONDS = 25.0
 """A share that Slack dropped is given so long to appear before it is sent again, and then once more the promise."""
 
+PATIENCE = PROMISE_SECONDS + SHARE_SECONDS
+
 _QUIET_SECONDS = 0.7
 """A case that has ended and stays so has called whatever it was going to call."""
 
@@ -43,8 +45,9 @@ async def play(rig: Rig, script: Script) -> Played:
 class Player:
     """One performance of a script."""
 
-    def __init__(self, rig: Rig, script: Script) -> None:
+    def __init__(self, rig: Rig, script: Script, *, patience: float = PATIENCE) -> None:
         self.rig = rig
+        self._patience = patience
         self.script = script
         self.began = time.monotonic()
         self._since = time.time() - 0.01
@@ -122,7 +125,7 @@ class Player:
 
     async def _ask(self) -> None:
         await self.ask(self.script.options)
-        self._deadline = time.monotonic() + self.script.heal_after + PROMISE_SECONDS + SHARE_SECONDS
+        self._deadline = time.monotonic() + self.script.heal_after + self._patience
 
     async def _act(self) -> None:
         for act in self.script.acts:
@@ -175,7 +178,7 @@ class Player:
                 acts.result()
                 return verdict
             if now > self._deadline and (self._death is not None or acts.done()):
-                return verdict
+                return await self._judged()
             await self._news()
 
     def _quiet_seconds(self) -> float:
@@ -192,7 +195,7 @@ class Player:
         if self._death is not None and await self._fired(self._death):
             self._struck += 1
             await self._next_death()
-        self._deadline = time.monotonic() + self.script.heal_after + PROMISE_SECONDS + SHARE_SECONDS
+        self._deadline = time.monotonic() + self.script.heal_after + self._patience
         self._restarts += 1
         before = await self._effects()
         await self.rig.bot.start()
@@ -279,7 +282,11 @@ class Player:
         cards = await self._cards()
         if Allowed.SLOW not in self.script.allowed and any(not card.ended for card in cards):
             return Verdict(broken=((Column.SILENT_ENDS, f"still at work: {[card.text for card in cards]}"),))
-        ours = {card.ts for card in cards}
+        return await self._judged()
+
+    async def _judged(self) -> Verdict:
+        """Everything that is broken, whether it may still be mended or not."""
+        ours = {card.ts for card in await self._cards()}
         calls = await self._calls("chat.update")
         told = [call["arguments"] for call in calls if call["ok"] and call["arguments"].get("ts") in ours]
         said = [(str(call["ts"]), str(call.get("text"))) for call in told]

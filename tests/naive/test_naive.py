@@ -1,0 +1,47 @@
+"""The judgement bites: what passes with Dailies is found broken with a bot as it is written on a first day."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.company import Company, company_at
+from tests.faults.scripts import Fault, Script
+from tests.naive.compare import NAIVE
+from tests.support.verdict import Column
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def naive(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
+    """The naive bot, which has said within a few seconds all that it will ever say."""
+    async with company_at(tmp_path_factory.mktemp("naive"), NAIVE, ours=False, patience=6.0) as playing:
+        yield playing
+
+
+async def test_where_nothing_goes_wrong_it_does_as_well(naive: Company) -> None:
+    played = await naive.play(Script(name="nothing", family="kills", provider="muapi"))
+    assert played.verdict.clean, played.verdict.broken
+
+
+@pytest.mark.parametrize(
+    ("fault", "column"),
+    [
+        (Fault("create", "amid", "status", {"status": 502}), Column.DOUBLE_CHARGES),
+        (Fault("download", "before", "status", {"status": 503}), Column.LOST_CLIPS),
+        (Fault("slack:chat.postMessage", "amid", "reset"), Column.DOUBLE_POSTS),
+        (Fault("get", "amid"), Column.SILENT_ENDS),
+    ],
+    ids=["502 after billing", "503 at the download", "a card's answer lost", "killed"],
+)
+async def test_what_goes_wrong_once_breaks_a_promise(naive: Company, fault: Fault, column: Column) -> None:
+    death = fault.kind == "kill"
+    script = Script(
+        name=fault.name,
+        family="kills",
+        provider="muapi",
+        deaths=(fault,) if death else (),
+        faults=() if death else (fault,),
+    )
+    assert (await naive.play(script)).verdict.count(column) > 0
