@@ -158,9 +158,9 @@ class Rendering:
     # --- DOWNLOADING -------------------------------------------------------------------------------------------------
 
     async def fetch(self, job: Job, _: Ask) -> StepResult:
-        """Bring the clip to our storage, whole, before anything is shown."""
-        expires = job.output_expires_at
-        if job.output_url is None or (expires is not None and self.bench.clock.now() >= expires):
+        """Bring the clip to our storage, whole, before anything is shown. That a link is dead only who keeps the clip
+        can say: our clock may be wrong."""
+        if job.output_url is None:
             return await self._renew_link(job)
         try:
             clip = await self._download(job, job.output_url)
@@ -170,9 +170,9 @@ class Rendering:
             due = self.bench.clock.now() + LARGE_CLIP_GAP
             return await self._move(job, Hindered(due_at=due, trouble=Trouble.TOO_LARGE), detail=str(error))
         except NotAnMP4 as error:
-            return await self._hindered(job, Trouble.NOT_A_CLIP, str(error))
+            return await self._hindered(job, Trouble.NOT_A_CLIP, str(error), *await self._renewed_if_over(job))
         except FetchError as error:
-            return await self._hindered(job, Trouble.DOWNLOAD_FAILS, str(error))
+            return await self._hindered(job, Trouble.DOWNLOAD_FAILS, str(error), *await self._renewed_if_over(job))
         except ClipsUnavailable as error:
             return await self._hindered(job, Trouble.STORE_FULL, str(error))
         return await self._store(job, clip)
@@ -201,14 +201,22 @@ class Rendering:
         """The link is dead: a fresh look at the task may give a living one. Dead for good only when the output's own
         time is over."""
         report = await self.bench.look(job.provider, job.task_id or "")
-        if isinstance(report, TaskFinished) and report.url != job.output_url:
-            return await self._move(job, LinkRenewed(url=report.url, expires_at=self._expiry(job, report)))
+        if (renewed := self._fresh_link(job, report)) is not None:
+            return await self._move(job, renewed)
         if self.bench.clock.now() >= self._end_of_output(job):
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
         if isinstance(report, TaskMissing | TaskFailed) and job.tries >= 3:
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
         trouble = Trouble.DOWNLOAD_FAILS if self.bench.has(job.provider) else Trouble.PROVIDER_ABSENT
         return await self._hindered(job, trouble, "the link is dead, and no fresh one came yet")
+
+    async def _renewed_if_over(self, job: Job) -> tuple[LinkRenewed, ...]:
+        """A fresh link, if the provider has one, instead of one whose time is over: not every host says so properly."""
+        expires = job.output_expires_at
+        if expires is None or self.bench.clock.now() < expires:
+            return ()
+        renewed = self._fresh_link(job, await self.bench.look(job.provider, job.task_id or ""))
+        return () if renewed is None else (renewed,)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -221,6 +229,11 @@ class Rendering:
             await tell_of_cost(tx, moved, event.cost_micro_usd, policy)
         self.bench.moves.announce(job, moved)
         return moved
+
+    def _fresh_link(self, job: Job, report: TaskReport) -> LinkRenewed | None:
+        if not isinstance(report, TaskFinished) or report.url == job.output_url:
+            return None
+        return LinkRenewed(url=report.url, expires_at=self._expiry(job, report))
 
     def _expiry(self, job: Job, report: TaskFinished) -> datetime:
         return report.expires_at or self.bench.clock.now() + self._lifetime(job)
@@ -246,13 +259,14 @@ class Rendering:
         event = WrittenOff(failure=Failure(kind=kind, detail=detail), cost_micro_usd=job.price_micro_usd)
         return await self._move(job, event, detail=kind.value)
 
-    async def _hindered(self, job: Job, trouble: Trouble, detail: str) -> Job:
+    async def _hindered(self, job: Job, trouble: Trouble, detail: str, *before: Event) -> Job:
         wait = backoff(job.tries + 1, self.bench.clock.chance(), ceiling=_FETCH_CEILING_SECONDS)
         log.warning("clip.not_fetched", job=job.id, trouble=trouble.value, detail=detail, tries=job.tries + 1)
-        return await self._move(job, Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble), detail=detail)
+        hindered = Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble)
+        return await self._move(job, *before, hindered, detail=detail)
 
-    async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
-        return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
+    async def _move(self, job: Job, *events: Event, detail: str = "") -> Job:
+        return await self.bench.moves.move(job, self.bench.ownership, *events, detail=detail)
 
 
 async def _scanned(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
