@@ -15,6 +15,7 @@ from bot.ports import (
     Balance,
     Card,
     ChatError,
+    ChatForbidden,
     ChatRefused,
     ChatUnauthorized,
     ChatUnknown,
@@ -115,7 +116,7 @@ class Cards:
         may then stand twice: said in docs/architecture.md. Raises ChatRefused when that one is unknown too."""
         try:
             return await self.bench.chat.find_card(ask)
-        except (ChatRefused, ChatUnauthorized, MessageGone) as error:
+        except (ChatRefused, ChatForbidden, MessageGone) as error:
             log.warning("card.cannot_read_back", ask=ask.id, error=error.code)
             blind = self._blind[ask.id] = self._blind.get(ask.id, 0) + 1
             if blind > 1:
@@ -139,8 +140,11 @@ class Cards:
         notice = Notice.NO_CARD if error.code == _UNREADABLE else Notice.NOT_IN_CHANNEL
         try:
             await self.bench.chat.tell(card.ask, notice)
-        except ChatError as untold:
+        except ChatRefused as untold:
             log.warning("notice.not_told", ask=card.ask.id, error=untold.code)
+        except ChatError as untold:
+            # It is all that the asker ever hears of it: told once too often is better than never.
+            return self._again(card.ask, untold, first=5.0)
         return await self._settle(card.ask)
 
     async def _end(self, card: Card, error: ChatRefused) -> None:

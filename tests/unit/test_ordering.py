@@ -24,6 +24,7 @@ from bot.domain.recipe import Recipe, Resolution
 from bot.ports import (
     Card,
     ChatError,
+    ChatForbidden,
     ChatRefused,
     ChatUnauthorized,
     ChatUnknown,
@@ -117,8 +118,14 @@ class RecordingChat:
     names: list[tuple[str, ...]] = field(default_factory=list)
     no_card: ChatError | None = None
     """Why Slack takes no card."""
+    blind: ChatError | None = field(default_factory=lambda: ChatForbidden("missing_scope"))
+    """Why it does not say whether a card stands; None where it says that none does."""
+    deaf: list[ChatError] = field(default_factory=list)
+    """Why nobody is told, one time after the other."""
 
     async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
+        if self.deaf:
+            raise self.deaf.pop(0)
         self.told.append((ask.id, notice))
 
     async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -131,7 +138,9 @@ class RecordingChat:
         return f"3.{card.ask.id}"
 
     async def find_card(self, ask: Ask) -> str | None:
-        raise ChatUnauthorized("missing_scope")
+        if self.blind is not None:
+            raise self.blind
+        return None
 
 
 @dataclass
@@ -565,6 +574,45 @@ async def test_an_ask_whose_card_stands_nowhere_is_over_with_its_question(
         booked = await one.entries()
         fresh = [(EntryKind.HOLD, "U1"), (EntryKind.RELEASE, "U1")] if gate is None else []
         assert sorted(booked) == sorted([*before, *fresh])
+
+
+async def test_a_token_that_is_revoked_for_a_while_ends_no_ask() -> None:
+    """Of a post of unknown outcome it keeps us from knowing more, and that is no reason to post blindly."""
+    async with desk() as one:
+        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
+        assert isinstance(taken, Taken)
+        await one.claim()
+        cards = Cards(bench=one.ordering.bench, rerouting=one.ordering.rerouting, posted=lambda jobs: None)
+        one.chat.no_card, one.chat.blind = ChatUnknown("timeout"), ChatUnauthorized("token_revoked")
+        for _ in range(4):
+            assert await cards.step("T1", taken.ask.id) is not None
+        one.chat.no_card = None
+        await cards.step("T1", taken.ask.id)
+        async with one.storage.read() as tx:
+            ask = await tx.jobs.ask("T1", taken.ask.id)
+        assert ((await one.now(taken.jobs[0])).state, ask.card_ts) == (State.QUEUED, None)
+
+
+@pytest.mark.parametrize(
+    ("troubles", "told"),
+    [
+        ([ChatError("ratelimited"), ChatUnknown("timeout"), ChatUnauthorized("token_revoked")], True),
+        ([ChatRefused("user_not_found")], False),
+    ],
+)
+async def test_who_has_no_card_is_told_as_soon_as_they_can_be(troubles: list[ChatError], told: bool) -> None:
+    async with desk() as one:
+        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
+        assert isinstance(taken, Taken)
+        await one.claim()
+        cards = Cards(bench=one.ordering.bench, rerouting=one.ordering.rerouting, posted=lambda jobs: None)
+        one.chat.no_card, one.chat.blind, one.chat.deaf = ChatRefused("is_archived"), None, list(troubles)
+        steps = 1
+        while await cards.step("T1", taken.ask.id) is not None:
+            steps += 1
+        assert one.chat.told == ([(taken.ask.id, Notice.NOT_IN_CHANNEL)] if told else [])
+        assert steps == len(troubles) + told
+        assert await one.stale(*taken.jobs) == []
 
 
 async def test_who_has_nothing_left_does_not_keep_others_from_paying() -> None:
