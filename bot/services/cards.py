@@ -93,6 +93,8 @@ class Cards:
             posted = await self._read_back(ask) if ask.card_posting else None
         except ChatRefused as error:
             return await self._refused(card, error)
+        # One that is found shows what was so when it was sent, by us or by whoever was here before.
+        shows = ask.version if posted is None else 0
         if posted is None:
             async with self.bench.storage.begin() as tx:
                 await tx.jobs.card_intended(ask.workspace, ask.id)
@@ -106,10 +108,10 @@ class Cards:
             except ChatRefused as error:
                 return await self._refused(card, error)
         async with self.bench.storage.begin() as tx:
-            await tx.jobs.card_posted(ask.workspace, ask.id, posted, ask.version)
+            await tx.jobs.card_posted(ask.workspace, ask.id, posted, shows)
         self.posted(card.jobs)
         self._done(ask)
-        return None
+        return None if shows else Later(seconds=0.0)
 
     async def _read_back(self, ask: Ask) -> str | None:
         """Whether the card stands already. Where Slack does not let us read, the post is repeated once, and the card

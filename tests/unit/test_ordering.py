@@ -120,6 +120,10 @@ class RecordingChat:
     """Why Slack takes no card."""
     blind: ChatError | None = field(default_factory=lambda: ChatForbidden("missing_scope"))
     """Why it does not say whether a card stands; None where it says that none does."""
+    standing: str | None = None
+    """The card that is found."""
+    drawn: list[Card] = field(default_factory=list)
+    """What cards were changed to."""
     deaf: list[ChatError] = field(default_factory=list)
     """Why nobody is told, one time after the other."""
 
@@ -140,7 +144,10 @@ class RecordingChat:
     async def find_card(self, ask: Ask) -> str | None:
         if self.blind is not None:
             raise self.blind
-        return None
+        return self.standing
+
+    async def update_card(self, card: Card) -> None:
+        self.drawn.append(card)
 
 
 @dataclass
@@ -591,6 +598,24 @@ async def test_a_token_that_is_revoked_for_a_while_ends_no_ask() -> None:
         async with one.storage.read() as tx:
             ask = await tx.jobs.ask("T1", taken.ask.id)
         assert ((await one.now(taken.jobs[0])).state, ask.card_ts) == (State.QUEUED, None)
+
+
+async def test_a_card_that_is_found_shows_what_was_when_it_was_sent_and_is_drawn_again() -> None:
+    """Its post was never answered, and somebody took the ask back before it was found."""
+    async with desk() as one:
+        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
+        assert isinstance(taken, Taken)
+        await one.claim()
+        cards = Cards(bench=one.ordering.bench, rerouting=one.ordering.rerouting, posted=lambda jobs: None)
+        one.chat.no_card = ChatUnknown("timeout")
+        await cards.step("T1", taken.ask.id)
+        await one.presses.cancel(replace(SENDER, key="press"), taken.ask.id)
+
+        one.chat.blind, one.chat.standing = None, "3.0"
+        assert await cards.step("T1", taken.ask.id) == Later(seconds=0.0)
+        assert await cards.step("T1", taken.ask.id) is None
+        assert [(card.ask.card_ts, card.jobs[0].cancel_by) for card in one.chat.drawn] == [("3.0", "U1")]
+        assert await one.stale(*taken.jobs) == []
 
 
 @pytest.mark.parametrize(
