@@ -310,6 +310,9 @@ class Runner:
             self._places.leave(job)
             self._let_go(job)
             return None
+        if job.state is not State.QUEUED:
+            # Its last move may have been written by a commit in doubt, after which nobody was told of it.
+            self._places.leave(job)
         if (action := next_action(job)) is not None:
             result = await self._absence.step(job, ask) or await self._steps[action](job, ask)
         elif job.wish is Wish.DELIVER_AGAIN and job.state is State.CANCELLED:
