@@ -1,7 +1,7 @@
 """The card of an ask: posted before anything is ordered, then redrawn whenever it shows something old."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -87,8 +87,6 @@ class Cards:
 
     async def _post(self, card: Card) -> Later | None:
         ask = card.ask
-        if all(job.finished for job in card.jobs) and not ask.card_posting:
-            return await self._settle(ask)
         try:
             posted = await self._read_back(ask) if ask.card_posting else None
         except ChatRefused as error:
@@ -117,7 +115,11 @@ class Cards:
         """Whether the card stands already. Where Slack does not let us read, the post is repeated once, and the card
         may then stand twice: said in docs/architecture.md. Raises ChatRefused when that one is unknown too."""
         try:
-            return await self.bench.chat.find_card(ask)
+            found = await self.bench.chat.find_card(ask)
+            if found is None and ask.root_ts is not None:
+                # It may have been sent before another ask's card became the root of the thread.
+                found = await self.bench.chat.find_card(replace(ask, root_ts=None))
+            return found
         except (ChatRefused, ChatForbidden, MessageGone) as error:
             log.warning("card.cannot_read_back", ask=ask.id, error=error.code)
             blind = self._blind[ask.id] = self._blind.get(ask.id, 0) + 1

@@ -13,7 +13,7 @@ from bot.domain.failure import FailureKind
 from bot.domain.job import EvidenceKind, Job, State, Wish
 from bot.domain.patience import LATE_GAP
 from bot.domain.trouble import Trouble
-from bot.ports import OrderAccepted, OrderOutcome, OrderRefused, OrderUnknown, TaskFinished
+from bot.ports import LinkExpired, OrderAccepted, OrderOutcome, OrderRefused, OrderUnknown, TaskFinished
 from bot.providers.hiapi import capabilities
 from bot.services.absence import Absence
 from bot.services.bench import Later
@@ -25,8 +25,10 @@ from bot.services.rendering import Rendering
 from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
 from tests.unit.test_ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk, notes
+from tests.unit.test_rendering import Host
 
 LIFETIME = capabilities().output_lifetime
+DEAD = "https://cdn.example/1.mp4"
 
 
 @dataclass
@@ -43,7 +45,13 @@ class Start:
         router = Router(
             self.others, self.one.ordering.bench.router._prices, known=self.known, healthy=self.circuit.healthy
         )
-        bench = replace(self.one.ordering.bench, providers=self.others, router=router, circuit=self.circuit)
+        bench = replace(
+            self.one.ordering.bench,
+            providers=self.others,
+            router=router,
+            circuit=self.circuit,
+            fetcher=Host(**{DEAD: LinkExpired("gone", status=410)}),
+        )
         rerouting = Rerouting(bench=bench)
         self.absence = Absence(bench=bench, rerouting=rerouting)
         balances = self.one.ordering.balances
@@ -199,7 +207,7 @@ async def test_a_render_that_nobody_can_look_at_is_late_in_time_and_given_up_whe
 async def test_a_clip_behind_a_dead_link_waits_for_its_provider_and_not_for_ever() -> None:
     async with started_without(TAKEN) as start:
         one = start.one
-        one.provider.report = TaskFinished(url="https://cdn.example/1.mp4", expires_at=one.clock.now())
+        one.provider.report = TaskFinished(url=DEAD, expires_at=one.clock.now())
         await one.rendering.poll(await one.job(), await one.ask())
         await start.step()
         assert ((await one.job()).state, (await one.job()).trouble) == (State.DOWNLOADING, Trouble.PROVIDER_ABSENT)

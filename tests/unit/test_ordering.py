@@ -121,7 +121,9 @@ class RecordingChat:
     blind: ChatError | None = field(default_factory=lambda: ChatForbidden("missing_scope"))
     """Why it does not say whether a card stands; None where it says that none does."""
     standing: str | None = None
-    """The card that is found."""
+    """The card that is found, when it is looked for in the right place."""
+    below: str | None = None
+    """The root of the thread where it stands; None for the channel itself."""
     drawn: list[Card] = field(default_factory=list)
     """What cards were changed to."""
     deaf: list[ChatError] = field(default_factory=list)
@@ -144,7 +146,7 @@ class RecordingChat:
     async def find_card(self, ask: Ask) -> str | None:
         if self.blind is not None:
             raise self.blind
-        return self.standing
+        return self.standing if ask.root_ts == self.below else None
 
     async def update_card(self, card: Card) -> None:
         self.drawn.append(card)
@@ -598,6 +600,35 @@ async def test_a_token_that_is_revoked_for_a_while_ends_no_ask() -> None:
         async with one.storage.read() as tx:
             ask = await tx.jobs.ask("T1", taken.ask.id)
         assert ((await one.now(taken.jobs[0])).state, ask.card_ts) == (State.QUEUED, None)
+
+
+async def test_an_ask_that_ended_before_its_card_stood_has_one_all_the_same() -> None:
+    """Nobody could confirm it while we were down for longer than its offer was good."""
+    async with desk(policy=Policy(confirm_above_micro_usd=1)) as one:
+        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
+        assert isinstance(taken, Taken)
+        await one.claim()
+        one.clock.advance(700)
+        await one.deciding.decide(await one.now(taken.jobs[0]), taken.ask)
+        assert (await one.now(taken.jobs[0])).state is State.CANCELLED
+
+        cards = Cards(bench=one.ordering.bench, rerouting=one.ordering.rerouting, posted=lambda jobs: None)
+        await cards.step("T1", taken.ask.id)
+        async with one.storage.read() as tx:
+            assert (await tx.jobs.ask("T1", taken.ask.id)).card_ts == f"3.{taken.ask.id}"
+
+
+async def test_a_card_that_was_sent_before_its_thread_had_a_root_is_found_in_the_channel() -> None:
+    async with desk() as one:
+        taken = await one.intake.mention(replace(SENDER, key="mention"), "5.0", "a whale", Changes())
+        assert isinstance(taken, Taken)
+        await one.claim()
+        cards = Cards(bench=one.ordering.bench, rerouting=one.ordering.rerouting, posted=lambda jobs: None)
+        one.chat.no_card, one.chat.blind, one.chat.standing = ChatUnknown("timeout"), None, "3.0"
+        for _ in range(2):
+            await cards.step("T1", taken.ask.id)
+        async with one.storage.read() as tx:
+            assert (await tx.jobs.ask("T1", taken.ask.id)).card_ts == "3.0"
 
 
 async def test_a_card_that_is_found_shows_what_was_when_it_was_sent_and_is_drawn_again() -> None:
