@@ -20,6 +20,7 @@ from bot.domain.recipe import MediaKind
 from bot.ports import (
     Asker,
     ChatError,
+    ChatForbidden,
     Directory,
     Download,
     Fetcher,
@@ -43,9 +44,6 @@ _EDGE_DOMAINS = ("slack-edge.com",)
 _PATH = r"(?:[/?][!-\[\]-~]*)?"
 _LINK = re.compile(rf"https://(?P<host>[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::443)?{_PATH}", re.ASCII | re.IGNORECASE)
 """Narrower than a link may be: the host must be beyond doubt, whoever else reads it."""
-
-_LOST_FOR_GOOD = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
-"""The token is good and may not do this: unlike a revoked one, which every call waits for to be mended."""
 
 _NOT_SEEN = frozenset({"file_not_found", "not_visible", "files_not_found"})
 """Slack's word for a file that is not there is its word for one that we may not see."""
@@ -197,7 +195,7 @@ def _from_answer(error: ChatError) -> FetchError:
     """What it means for a file that Slack did not say what is known of it."""
     if error.code in _GONE:
         return FileUnavailable(Unavailable.GONE, name="", code=error.code)
-    if error.code in _NOT_SEEN or error.code in _LOST_FOR_GOOD:
+    if error.code in _NOT_SEEN or isinstance(error, ChatForbidden):
         return FileUnavailable(Unavailable.NO_ACCESS, name="", code=error.code)
     return FetchError(str(error), "Try again later.", retry_after_seconds=error.retry_after_seconds)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import aiohttp
 from slack_sdk.errors import SlackApiError
 
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone, ThreadGone
+from bot.ports import ChatError, ChatForbidden, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone, ThreadGone
 
 REFUSING = frozenset(
     {
@@ -47,14 +47,13 @@ UNAUTHORIZED = frozenset(
         "account_inactive",
         "token_revoked",
         "token_expired",
-        "missing_scope",
-        "no_permission",
-        "access_denied",
-        "not_allowed_token_type",
         "org_login_required",
         "team_access_not_granted",
     }
 )
+
+FORBIDDEN = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
+"""The token is good, and not for this call."""
 
 GONE = frozenset(
     {"message_not_found", "file_not_found", "file_deleted", "files_not_found", "no_item_specified", "bad_timestamp"}
@@ -90,6 +89,8 @@ def _from_answer(error: SlackApiError) -> ChatError:
     code = str(body.get("error", "")) if isinstance(body, dict) else ""
     if status == 429 or code == "ratelimited":
         return ChatError("ratelimited", _seconds(getattr(response, "headers", {}) or {}))
+    if code in FORBIDDEN:
+        return ChatForbidden(code)
     if code in UNAUTHORIZED:
         return ChatUnauthorized(code)
     if code == THREAD_GONE:

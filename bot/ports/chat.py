@@ -38,6 +38,10 @@ class ChatUnauthorized(ChatError):
     """Slack refuses our token or a scope is missing: every call will fail until somebody mends it."""
 
 
+class ChatForbidden(ChatUnauthorized):
+    """A scope is missing for this call: others may go through all the same."""
+
+
 class MessageGone(ChatError):
     """The message or file that was to be changed is not there."""
 

@@ -8,7 +8,7 @@ import structlog
 
 from bot.domain.announcement import ADMINS, Announcement, Topic
 from bot.domain.patience import CARD_READ_BACK_WAIT, NEWS_VALID, backoff
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone
+from bot.ports import ChatError, ChatForbidden, ChatRefused, ChatUnknown, MessageGone
 from bot.services.bench import Bench, Later
 from bot.services.news import tell_winner_untold
 
@@ -68,7 +68,7 @@ class Announcing:
         second time."""
         try:
             ts = await self.bench.chat.find_announcement(news) if news.posting else None
-        except (ChatRefused, ChatUnauthorized) as error:
+        except (ChatRefused, ChatForbidden) as error:
             await self._give_up(news, f"it cannot be read back: {error.code}")
             return None
         if ts is None:

@@ -1,7 +1,7 @@
 """The card of an ask: posted before anything is ordered, then redrawn whenever it shows something old."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import structlog
@@ -15,6 +15,7 @@ from bot.ports import (
     Balance,
     Card,
     ChatError,
+    ChatForbidden,
     ChatRefused,
     ChatUnauthorized,
     ChatUnknown,
@@ -86,12 +87,12 @@ class Cards:
 
     async def _post(self, card: Card) -> Later | None:
         ask = card.ask
-        if all(job.finished for job in card.jobs) and not ask.card_posting:
-            return await self._settle(ask)
         try:
             posted = await self._read_back(ask) if ask.card_posting else None
         except ChatRefused as error:
             return await self._refused(card, error)
+        # One that is found shows what was so when it was sent, by us or by whoever was here before.
+        shows = ask.version if posted is None else 0
         if posted is None:
             async with self.bench.storage.begin() as tx:
                 await tx.jobs.card_intended(ask.workspace, ask.id)
@@ -105,17 +106,21 @@ class Cards:
             except ChatRefused as error:
                 return await self._refused(card, error)
         async with self.bench.storage.begin() as tx:
-            await tx.jobs.card_posted(ask.workspace, ask.id, posted, ask.version)
+            await tx.jobs.card_posted(ask.workspace, ask.id, posted, shows)
         self.posted(card.jobs)
         self._done(ask)
-        return None
+        return None if shows else Later(seconds=0.0)
 
     async def _read_back(self, ask: Ask) -> str | None:
         """Whether the card stands already. Where Slack does not let us read, the post is repeated once, and the card
         may then stand twice: said in docs/architecture.md. Raises ChatRefused when that one is unknown too."""
         try:
-            return await self.bench.chat.find_card(ask)
-        except (ChatRefused, ChatUnauthorized, MessageGone) as error:
+            found = await self.bench.chat.find_card(ask)
+            if found is None and ask.root_ts is not None:
+                # It may have been sent before another ask's card became the root of the thread.
+                found = await self.bench.chat.find_card(replace(ask, root_ts=None))
+            return found
+        except (ChatRefused, ChatForbidden, MessageGone) as error:
             log.warning("card.cannot_read_back", ask=ask.id, error=error.code)
             blind = self._blind[ask.id] = self._blind.get(ask.id, 0) + 1
             if blind > 1:
@@ -139,8 +144,11 @@ class Cards:
         notice = Notice.NO_CARD if error.code == _UNREADABLE else Notice.NOT_IN_CHANNEL
         try:
             await self.bench.chat.tell(card.ask, notice)
-        except ChatError as untold:
+        except ChatRefused as untold:
             log.warning("notice.not_told", ask=card.ask.id, error=untold.code)
+        except ChatError as untold:
+            # It is all that the asker ever hears of it: told once too often is better than never.
+            return self._again(card.ask, untold, first=5.0)
         return await self._settle(card.ask)
 
     async def _end(self, card: Card, error: ChatRefused) -> None:

@@ -12,7 +12,19 @@ from bot.domain.job import IN_FLIGHT, Ask, Job, State, Wish
 from bot.domain.lifecycle import Action, next_action
 from bot.domain.patience import backoff
 from bot.domain.trouble import Trouble
-from bot.ports import Chat, Clips, Clock, Directory, Fenced, Fetcher, Links, Provider, Storage, StorageError
+from bot.ports import (
+    Chat,
+    Clips,
+    Clock,
+    CommitUnknown,
+    Directory,
+    Fenced,
+    Fetcher,
+    Links,
+    Provider,
+    Storage,
+    StorageError,
+)
 from bot.services.absence import Absence
 from bot.services.agenda import Agenda, Key, Line
 from bot.services.announcing import Announcing
@@ -98,6 +110,7 @@ class Runner:
         self._turned = asyncio.Event()
         """A step has ended: a place in its line is free."""
         self._stopping = False
+        self._claimed_unseen = False
         self._tasks: dict[asyncio.Task[None], tuple[Key, Line]] = {}
         self._faults: dict[Key, int] = {}
         bench = Bench(
@@ -189,7 +202,15 @@ class Runner:
     async def _take_over_safely(self) -> None:
         """What cannot be read now is read at the next tick."""
         try:
+            if self._claimed_unseen:
+                await self._lease.register()
+                self._claimed_unseen = False
             await self._take_over()
+        except CommitUnknown as error:
+            # What was claimed may be ours without our knowing what it is, and nobody else's: under a new epoch it is
+            # claimed anew.
+            self._claimed_unseen = True
+            log.warning("runner.claim_in_doubt", error=str(error))
         except StorageError as error:
             log.warning("runner.storage_away", error=str(error))
         except Exception:
@@ -289,6 +310,9 @@ class Runner:
             self._places.leave(job)
             self._let_go(job)
             return None
+        if job.state is not State.QUEUED:
+            # Its last move may have been written by a commit in doubt, after which nobody was told of it.
+            self._places.leave(job)
         if (action := next_action(job)) is not None:
             result = await self._absence.step(job, ask) or await self._steps[action](job, ask)
         elif job.wish is Wish.DELIVER_AGAIN and job.state is State.CANCELLED:

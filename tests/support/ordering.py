@@ -17,7 +17,7 @@ from bot.domain.recipe import Recipe
 from bot.ports import (
     Card,
     ChatError,
-    ChatUnauthorized,
+    ChatForbidden,
     Order,
     OrderAccepted,
     OrderOutcome,
@@ -98,8 +98,20 @@ class RecordingChat:
     names: list[tuple[str, ...]] = field(default_factory=list)
     no_card: ChatError | None = None
     """Why Slack takes no card."""
+    blind: ChatError | None = field(default_factory=lambda: ChatForbidden("missing_scope"))
+    """Why it does not say whether a card stands; None where it says that none does."""
+    standing: str | None = None
+    """The card that is found, when it is looked for in the right place."""
+    below: str | None = None
+    """The root of the thread where it stands; None for the channel itself."""
+    drawn: list[Card] = field(default_factory=list)
+    """What cards were changed to."""
+    deaf: list[ChatError] = field(default_factory=list)
+    """Why nobody is told, one time after the other."""
 
     async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
+        if self.deaf:
+            raise self.deaf.pop(0)
         self.told.append((ask.id, notice))
 
     async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -112,7 +124,13 @@ class RecordingChat:
         return f"3.{card.ask.id}"
 
     async def find_card(self, ask: Ask) -> str | None:
-        raise ChatUnauthorized("missing_scope")
+        if self.blind is not None:
+            raise self.blind
+        return self.standing if ask.root_ts == self.below else None
+
+    async def update_card(self, card: Card) -> None:
+        """Remembered."""
+        self.drawn.append(card)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from bot.domain.lineage import Method
 from bot.domain.patience import NEWS_VALID
 from bot.domain.preferences import WHOLE_WORKSPACE, PreferencesVersion
 from bot.domain.pricing import PriceTable
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone, Share
+from bot.ports import ChatError, ChatForbidden, ChatRefused, ChatUnknown, MessageGone, Share
 from bot.services.announcing import Announcing
 from bot.services.bench import Bench, Later
 from bot.services.circuit import Circuit
@@ -184,7 +184,7 @@ async def test_a_post_of_unknown_outcome_is_looked_for_before_it_is_sent_again(r
     assert (await room.read()).posted_ts == ("9.9" if stands else "9.1")
 
 
-@pytest.mark.parametrize("blind", [ChatUnauthorized("missing_scope"), ChatRefused("not_in_channel")])
+@pytest.mark.parametrize("blind", [ChatForbidden("missing_scope"), ChatRefused("not_in_channel")])
 async def test_what_may_stand_and_cannot_be_looked_for_is_not_posted_twice(room: Newsroom, blind: ChatError) -> None:
     await room.add(replace(WINNER, posting=True))
     room.slack.blind = blind

@@ -13,11 +13,24 @@ from bot.domain.budget import EntryKind
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import EvidenceKind, Job, State
 from bot.domain.patience import KNOWN_TASK_GRACE, LOOKS_QUIET, TASK_GRACE
-from bot.ports import OrderAccepted, TaskFailed, TaskFinished, TaskMissing, TaskReport, TaskRunning, TaskUnreadable
+from bot.domain.trouble import Trouble
+from bot.ports import (
+    FetchError,
+    LinkExpired,
+    OrderAccepted,
+    TaskFailed,
+    TaskFinished,
+    TaskMissing,
+    TaskReport,
+    TaskRunning,
+    TaskUnreadable,
+)
 from bot.services.bench import Later
 from bot.services.circuit import Lane
 from bot.services.looking import Looking
+from bot.services.rendering import Rendering
 from tests.support.clock import SettableClock
+from tests.support.links import WHOLE, Behind
 from tests.support.ordering import Desk, desk
 from tests.support.values import a_job, capabilities
 from tests.support.vendors import Declared
@@ -247,3 +260,47 @@ async def test_a_task_that_another_process_looks_at_is_watched_no_longer() -> No
         await looking.look(task("another"), GAP)
         assert len(provider.lists) == 1, "the other is alone"
         assert rendering._watches == {}
+
+
+# --- the clip itself -------------------------------------------------------------------------------------------------
+
+
+async def rendered(one: Desk, host: Behind, *, lived: timedelta = timedelta(hours=1)) -> Rendering:
+    """The clip is ready behind the link "first", whose time is over by our clock."""
+    await one.submit()
+    now = one.clock.now()
+    one.provider.report = TaskFinished(url="first", expires_at=now + lived)
+    await one.rendering.poll(await one.job(), await one.ask())
+    one.clock.step(now + 2 * lived)
+    return replace(one.rendering, bench=replace(one.rendering.bench, fetcher=host))
+
+
+@pytest.mark.row("F88")
+@pytest.mark.parametrize("lived", [timedelta(hours=1), timedelta(days=3650)], ids=["an hour", "ten years"])
+async def test_a_clock_that_is_ahead_keeps_no_living_link_from_being_followed(lived: timedelta) -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        host = Behind(WHOLE)
+        fetching = await rendered(one, host, lived=lived)
+        await fetching.fetch(await one.job(), await one.ask())
+        assert ((await one.job()).state, host.opened) == (State.DELIVERING, ["first"])
+
+
+@pytest.mark.parametrize("refusal", [LinkExpired("gone", status=410), FetchError("HTTP 500"), b"<html>gone</html>"])
+async def test_a_link_whose_time_is_over_is_renewed_however_its_host_says_so(refusal: bytes | FetchError) -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        host = Behind(refusal, WHOLE)
+        fetching = await rendered(one, host)
+        one.provider.report = TaskFinished(url="second", expires_at=None)
+        for _ in range(2):
+            await fetching.fetch(await one.job(), await one.ask())
+        assert ((await one.job()).state, host.opened) == (State.DELIVERING, ["first", "second"])
+
+
+async def test_a_fresh_link_is_not_asked_for_while_the_one_there_is_should_live() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        host = Behind(FetchError("HTTP 500"))
+        fetching = await rendered(one, host)
+        one.clock.step(one.clock.now() - timedelta(hours=2))
+        looked = len(one.provider.looked)
+        await fetching.fetch(await one.job(), await one.ask())
+        assert ((await one.job()).trouble, len(one.provider.looked)) == (Trouble.DOWNLOAD_FAILS, looked)

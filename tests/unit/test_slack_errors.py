@@ -12,8 +12,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone, ThreadGone
-from handlers.slack_errors import AMBIGUOUS, GONE, REFUSING, UNAUTHORIZED, translated
+from bot.ports import ChatError, ChatForbidden, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone, ThreadGone
+from handlers.slack_errors import AMBIGUOUS, FORBIDDEN, GONE, REFUSING, UNAUTHORIZED, translated
 
 HERE = [
     "not_in_channel",
@@ -27,7 +27,8 @@ HERE = [
     "cant_update_message",
     "edit_window_closed",
 ]
-TOKEN = ["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope"]
+TOKEN = ["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"]
+SCOPE = ["missing_scope", "no_permission", "not_allowed_token_type"]
 ABSENT = ["message_not_found", "file_not_found", "file_deleted"]
 PERHAPS = ["internal_error", "fatal_error", "request_timeout", "service_unavailable"]
 
@@ -58,6 +59,7 @@ def translation(error: BaseException) -> ChatError:
     [
         *((code, ChatRefused) for code in HERE),
         *((code, ChatUnauthorized) for code in TOKEN),
+        *((code, ChatForbidden) for code in SCOPE),
         *((code, MessageGone) for code in ABSENT),
         *((code, ChatUnknown) for code in PERHAPS),
         ("thread_not_found", ThreadGone),
@@ -72,7 +74,7 @@ def test_slacks_word_tells_the_class(code: str, kind: type[ChatError], status: i
 
 
 def test_no_word_has_two_meanings() -> None:
-    words = [*REFUSING, *UNAUTHORIZED, *GONE, *AMBIGUOUS, "thread_not_found"]
+    words = [*REFUSING, *UNAUTHORIZED, *FORBIDDEN, *GONE, *AMBIGUOUS, "thread_not_found"]
     assert len(words) == len(set(words))
 
 

@@ -1,0 +1,144 @@
+"""What outlives every process of the bot: time, chance, what goes wrong when, and the record of all that was called."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from tests.simulation.loop import VirtualLoop
+
+BEGINNING = datetime(2026, 11, 20, 9, 30, 15, 123456, tzinfo=UTC)
+"""When every life begins: an ordinary Friday."""
+
+STORAGE, CLIPS, FETCH, SLACK = "storage", "clips", "fetch", "slack"
+"""What can go wrong beside the providers, which go by their names."""
+
+_RATES = (0.0, 0.0, 0.02, 0.05, 0.15, 0.4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """From one moment to another, in virtual seconds."""
+
+    begin: float
+    end: float
+
+    def overlap(self, begin: float, end: float) -> float:
+        """How long of that time lies within."""
+        return max(0.0, min(self.end, end) - max(self.begin, begin))
+
+
+@dataclass
+class Weather:
+    """How often each thing goes wrong, and when it does so all the time; nothing does after ``heals_at``."""
+
+    chances: random.Random
+    heals_at: float
+    rates: dict[str, float] = field(default_factory=dict)
+    outages: dict[str, list[Span]] = field(default_factory=dict)
+
+    def forecast(self, fronts: Sequence[str]) -> None:
+        """Draw what will be."""
+        for front in fronts:
+            self.rates[front] = self.chances.choice(_RATES)
+            self.outages[front] = []
+            while self.chances.random() < 0.25:
+                begin = self.chances.uniform(0, self.heals_at)
+                end = min(self.heals_at, begin + self.chances.choice((3.0, 30.0, 180.0, 600.0)))
+                self.outages[front].append(Span(begin=begin, end=end))
+
+    def out(self, front: str, now: float) -> bool:
+        """Whether it does not work at all now."""
+        return any(span.begin <= now < span.end for span in self.outages.get(front, ()))
+
+    def bad(self, front: str, now: float) -> bool:
+        """Whether this very call goes wrong."""
+        if now >= self.heals_at:
+            return False
+        return self.out(front, now) or self.chances.random() < self.rates.get(front, 0.0)
+
+
+class Trace:
+    """All that was called, in order: the same seed gives the same lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, at: float, what: str) -> None:
+        self.lines.append(f"{at:.6f} {what}")
+
+    def digest(self) -> str:
+        """One word for all of it."""
+        return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()
+
+
+class World:
+    """One seed's world. Whatever happens by chance has a stream of its own, so that one more draw in one place changes
+    nothing in another."""
+
+    def __init__(self, seed: int, loop: VirtualLoop, *, heals_at: float) -> None:
+        self.seed, self.loop = seed, loop
+        self.trace = Trace()
+        self.weather = Weather(chances=self.stream("weather"), heals_at=heals_at)
+        self.wall_offset = timedelta()
+        """How far the wall clock of the bot's machine is from the true time."""
+        self.up: list[Span] = []
+        """When a process of the bot was running."""
+
+    def stream(self, name: str) -> random.Random:
+        """Chance for one purpose."""
+        return random.Random(f"{self.seed}/{name}")
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the life began."""
+        return self.loop.time()
+
+    @property
+    def healed(self) -> bool:
+        """Whether nothing goes wrong any more."""
+        return self.now >= self.weather.heals_at
+
+    def moment(self, at: float | None = None) -> datetime:
+        """The true time, as everybody but the bot's machine has it."""
+        return BEGINNING + timedelta(seconds=self.now if at is None else at)
+
+    def note(self, what: str) -> None:
+        """Write down what was called."""
+        self.trace.note(self.now, what)
+
+    def reachable(self, begin: float, end: float, *fronts: str) -> float:
+        """For how long of that time a process ran and none of those was out."""
+        total = 0.0
+        for span in self.up:
+            total += span.overlap(begin, end)
+            for front in fronts:
+                for outage in self.weather.outages.get(front, ()):
+                    total -= Span(begin=max(begin, span.begin), end=min(end, span.end)).overlap(
+                        outage.begin, outage.end
+                    )
+        return total
+
+
+class WorldClock:
+    """``bot.ports.Clock`` of one process: the machine's wall clock may be wrong, and randomness follows the seed."""
+
+    def __init__(self, world: World, chances: random.Random) -> None:
+        self._world, self._chances = world, chances
+
+    def now(self) -> datetime:
+        return self._world.moment() + self._world.wall_offset
+
+    def monotonic(self) -> float:
+        return 1000.0 + self._world.loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def random_bits(self, count: int) -> int:
+        return self._chances.getrandbits(count)
+
+    def chance(self) -> float:
+        return self._chances.random()
