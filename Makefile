@@ -13,6 +13,7 @@ PROMPT ?= a red panda surfing
 OUT ?= out
 # Scenarios wait for servers more than they compute: four keep two cores busy.
 WORKERS ?= 4
+SEEDS ?= 10000
 
 # Universal: for every platform and supported Python; versions that still fit stay.
 LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
@@ -20,7 +21,7 @@ LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header $
 # `make test` is a fixed sequence that ends with pytest's summary, with -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types contracts migrations-check manifest-check browser unit storm \
+.PHONY: help setup test lint format types contracts migrations-check manifest-check browser unit storm simulate \
 	demo demo-headless lock image clean
 
 help: ## this list
@@ -71,6 +72,9 @@ unit: $(VENV)/.dev browser ## pytest alone (WORKERS=…)
 
 storm: $(VENV)/.dev ## the long rest of the fault matrix: kill -9 and faults at every call (WORKERS=…)
 	$(BIN)/pytest -n $(WORKERS) -m storm
+
+simulate: $(VENV)/.dev ## whole lives under a virtual clock, over all cores; a seed is one life and replays (SEEDS=…)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 lock: $(VENV)/.dev ## rewrite the locks after a change in pyproject.toml (UPGRADE=1 raises versions)
 	$(BIN)/uv pip compile $(LOCK) --group build pyproject.toml --output-file requirements.lock
