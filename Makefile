@@ -13,6 +13,7 @@ PROMPT ?= a red panda surfing
 OUT ?= out
 # Scenarios wait for servers more than they compute: four keep two cores busy.
 WORKERS ?= 4
+SEEDS ?= 10000
 
 # Universal: for every platform and supported Python; versions that still fit stay.
 LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
@@ -20,8 +21,8 @@ LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header $
 # `make test` is a fixed sequence that ends with pytest's summary, with -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format types contracts migrations-check manifest-check browser unit storm seeded-bugs \
-	demo demo-headless lock image clean
+.PHONY: help setup test lint format types contracts migrations-check manifest-check browser unit storm simulate naive \
+	seeded-bugs demo demo-headless lock image clean
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +78,9 @@ seeded-bugs: $(VENV)/.dev ## break a copy of the tree in each known way, and see
 
 naive: $(VENV)/.dev ## the storm's scripts with a bot without any care, its figures beside ours (SEED=…, EACH=…)
 	$(BIN)/python -m tests.naive.compare $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH))
+
+simulate: $(VENV)/.dev ## whole lives under a virtual clock, over all cores; a seed is one life and replays (SEEDS=…)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 lock: $(VENV)/.dev ## rewrite the locks after a change in pyproject.toml (UPGRADE=1 raises versions)
 	$(BIN)/uv pip compile $(LOCK) --group build pyproject.toml --output-file requirements.lock

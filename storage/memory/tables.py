@@ -49,7 +49,7 @@ class Tables:
 
     def copy(self) -> "Tables":
         """Another one with the same values."""
-        return Tables(**{one.name: getattr(self, one.name).copy() for one in fields(self)})
+        return Tables(**{name: getattr(self, name).copy() for name in _COLLECTIONS})
 
     def valid(self, owner: str | None, epoch: int, now: datetime) -> bool:
         """Whether that owner's lease is valid at ``now`` under that epoch."""
@@ -67,6 +67,9 @@ class Tables:
         if row.owner is None:
             return True
         return not owned_by(ownership, row) and not self.valid(row.owner, row.epoch, now)
+
+
+_COLLECTIONS = tuple(one.name for one in fields(Tables))
 
 
 def owned_by(ownership: Ownership, row: Ask | Job | Announcement) -> bool:

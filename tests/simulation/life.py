@@ -27,7 +27,7 @@ from tests.simulation.world import CLIPS, FETCH, SLACK, STORAGE, Span, World
 NAMES = {Kind.KEYS: "alpha", Kind.CALLS: "bravo", Kind.NEITHER: "charlie", Kind.LIST: "delta"}
 AFTERMATH = 3 * 3600.0
 """So long after everything is healed a life may take to become quiet."""
-HEALS_AT = 150.0, 300.0, 700.0
+HEALS_AT = 120.0, 240.0, 480.0
 """When everything works again, by seed."""
 _QUIET_FOR = 90.0
 _STARTS_AFTER = (*(1.0,) * 8, 3.0, 3.0, 20.0, 20.0, 300.0)

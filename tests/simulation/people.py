@@ -25,6 +25,9 @@ PEOPLE = ADMIN, "U1", "U2", "U3", GUEST
 REDELIVERED = 5.0, 60.0, 300.0
 """Slack tells an event again after so long, when it was not taken."""
 
+_DRAFTS, _GESTURES = 1.0, 4
+"""Of each clip that is to come of it so many takes are asked for and so many gestures made: much is refused."""
+
 Deed = Callable[[Core], Awaitable[object]]
 
 
@@ -59,11 +62,11 @@ class People:
         """Decide when who does something."""
         until = self.world.weather.heals_at
         drafts = 0
-        while drafts < self._jobs * 0.6:
+        while drafts < self._jobs * _DRAFTS:
             takes = self._chances.choices((1, 2, 3, 4), weights=(5, 3, 1, 1))[0]
             drafts += takes
             self._at(self._chances.uniform(0, until * 0.6), self._ask, takes)
-        for _ in range(self._jobs * 2):
+        for _ in range(self._jobs * _GESTURES):
             self._at(self._chances.uniform(until * 0.05, until), self._gesture)
 
     def _at(self, when: float, what: Callable[..., None], *arguments: Any) -> None:
@@ -132,7 +135,7 @@ class People:
         self._asks += 1
         word, chances = f"ask-{self._asks:03}", self._chances
         channel, final = chances.choice(CHANNELS), chances.random() < 0.1
-        sender = self._sender(channel, chances.choice(PEOPLE))
+        sender = self._sender(channel, chances.choices(PEOPLE, weights=(4, 4, 4, 4, 1))[0])
         provider = chances.choice(self._providers) if chances.random() < 0.3 else None
         self.wanted.clips[word] += takes
         prompt, changes = f"{word} a red panda", Changes(takes=takes)

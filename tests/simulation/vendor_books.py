@@ -47,7 +47,7 @@ class End(StrEnum):
 ENDS = {End.CLIP: 80, End.REFUNDED: 7, End.CHARGED: 5, End.SLOW: 4, End.LOST: 4}
 """How often tasks end so."""
 _SECONDS = 2.0, 8.0, 20.0, 45.0, 90.0
-_SLOW = 600.0, 3600.0
+_SLOW = 300.0, 1800.0
 OUTPUT_LIFETIME = timedelta(hours=24)
 CALLBACK_DELAYS = (0.5, 30.0, 300.0)
 """A call that is not answered well is made again after so long."""

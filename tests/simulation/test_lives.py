@@ -1,0 +1,117 @@
+"""Lives under the virtual clock: every promise is kept in each, a seed replays, and a broken wiring is found."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.announcement import Announcement
+from bot.domain.job import Ask
+from bot.ports import Order, OrderOutcome, OrderUnknown, Share
+from tests.simulation.__main__ import outcomes
+from tests.simulation.chat import WorkspaceChat
+from tests.simulation.core import House
+from tests.simulation.life import live
+from tests.simulation.vendor import Vendor
+
+JOBS = 10
+SEEDS_EACH = 40
+STORM_SEEDS = int(os.environ.get("SEEDS", "10000"))
+MOST_SEEDS = 60
+"""A wiring that is broken is found within so many lives."""
+
+
+@pytest.mark.row("F90")
+@pytest.mark.parametrize("first", range(1, 161, SEEDS_EACH))
+def test_every_promise_is_kept_in_every_life(first: int) -> None:
+    broken = {seed: live(seed, jobs=JOBS).broken for seed in range(first, first + SEEDS_EACH)}
+    assert {seed: sentences for seed, sentences in broken.items() if sentences} == {}
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(7200)
+def test_every_promise_is_kept_in_ten_thousand_lives() -> None:
+    broken = {one.seed: one.broken for one in outcomes(range(1, STORM_SEEDS + 1), 20, os.cpu_count() or 1)}
+    assert len(broken) == STORM_SEEDS
+    assert {seed: sentences for seed, sentences in broken.items() if sentences} == {}
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "4711"])
+def test_a_seed_replays_in_any_process(hash_seed: str) -> None:
+    """With another order of sets, and after other lives."""
+    seed = 7
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", "--jobs", str(JOBS), "--seed", str(seed), "--trace"],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    lived = live(seed, jobs=JOBS)
+    assert told.splitlines()[:-1] == list(lived.lines)
+    assert lived.digest in told
+    assert live(seed, jobs=JOBS) == lived
+
+
+# --- wirings that break a promise ------------------------------------------------------------------------------------
+
+
+class Repeats(Vendor):
+    """Sends an order again that was not answered properly: as most clients do by themselves."""
+
+    async def submit(self, order: Order) -> OrderOutcome:
+        outcome = await super().submit(order)
+        return await super().submit(order) if isinstance(outcome, OrderUnknown) else outcome
+
+
+class Forgets(WorkspaceChat):
+    """Never finds what it posted."""
+
+    async def find_card(self, ask: Ask) -> str | None:
+        return None
+
+    async def find_announcement(self, announcement: Announcement) -> str | None:
+        return None
+
+
+class Believes(WorkspaceChat):
+    """Takes Slack's *ok* for a message that stands."""
+
+    async def find_share(self, file_id: str, channel: str) -> Share | None:
+        return Share(message_ts=f"of {file_id}", public=True)
+
+
+class Lingers(WorkspaceChat):
+    """Leaves a file where it is before it is sent again."""
+
+    async def delete_file(self, file_id: str) -> None:
+        return None
+
+
+def repeating(house: House) -> House:
+    return replace(house, vendor=Repeats)
+
+
+def forgetting(house: House) -> House:
+    return replace(house, chat=Forgets)
+
+
+def believing(house: House) -> House:
+    return replace(house, chat=Believes)
+
+
+def lingering(house: House) -> House:
+    return replace(house, chat=Lingers)
+
+
+@pytest.mark.parametrize(
+    ("change", "promise"), [(repeating, "I1"), (forgetting, "I3"), (believing, "I9"), (lingering, "I3")]
+)
+def test_a_wiring_that_breaks_a_promise_is_found(change: Callable[[House], House], promise: str) -> None:
+    for seed in range(1, MOST_SEEDS + 1):
+        if any(sentence.startswith(promise) for sentence in live(seed, jobs=JOBS, change=change).broken):
+            return
+    pytest.fail(f"nothing of it was seen in {MOST_SEEDS} lives")
