@@ -163,9 +163,12 @@ def full_disk(rig: Rig) -> Iterator[None]:
     """The system refuses the bot every write past the present end of its write-ahead log."""
     kind, pid = resource.RLIMIT_FSIZE, rig.bot.pid
     journal = rig.bot.database.with_name(f"{rig.bot.database.name}-wal")
-    with suppress(ProcessLookupError):  # another fault may have killed it; whoever is started next has room
+    try:
         room = resource.prlimit(pid, kind)
         resource.prlimit(pid, kind, (journal.stat().st_size if journal.exists() else 0, room[1]))
+    except ProcessLookupError:
+        yield  # another fault has killed it; whoever is started next has room
+        return
     try:
         yield
     finally:
