@@ -1,5 +1,5 @@
-"""Orders that were given up, or ordered again, and that the provider had taken after all, and tasks that it knew no
-more and that are there again: their clips are paid for, and are kept.
+"""Orders that were given up, or ordered again, and that the provider had taken after all; tasks that it knew no more
+and that are there again, or that it had called failed and that have a clip: it is paid for, and is kept.
 
 Such a clip becomes a job of its own beside the one that it was ordered for, which may have another clip by now. Nothing
 is held for it: its order was counted as spent when nobody knew, and only what it cost beyond that is booked. It is
@@ -33,15 +33,11 @@ from bot.services.policies import Policies
 log = structlog.get_logger(__name__)
 
 
-_GIVEN_UP = frozenset({FailureKind.COUNTED_AS_SPENT, FailureKind.TASK_LOST})
-"""How orders end that were counted as spent, and that may have a clip for all that is known."""
-
-
 def nobody_waits(job: Job, attempt: Attempt) -> bool:
-    """Whether the order is none that its job is still about: it was ordered again since, or given up, without a task
-    or with one."""
-    given_up = job.failure is not None and job.failure.kind in _GIVEN_UP
-    return attempt.number < job.attempt or (job.state is State.FAILED and given_up)
+    """Whether the order is none that its job is still about: it was ordered again since, given up before its task was
+    known, or has ended without a clip, as far as its provider said then."""
+    unknown = job.failure is not None and job.failure.kind is FailureKind.COUNTED_AS_SPENT
+    return attempt.number < job.attempt or (job.state is State.FAILED and (unknown or job.task_id is not None))
 
 
 class NotYet(Exception):

@@ -309,3 +309,29 @@ async def test_a_task_that_was_given_up_as_too_late_is_kept_when_it_ends_all_the
         (found,) = await place.others()
         assert (await kept(one, found)).state is State.CANCELLED
         assert await place.spent() == PRICE
+
+
+@pytest.mark.row("F48")
+async def test_a_render_that_had_failed_and_has_a_clip_after_all_is_offered_and_booked_once() -> None:
+    """Its hold was released, since a failed render is free: what a clip costs is spent when there is one."""
+    async with hall() as place:
+        one = place.one
+        await place.hear()
+        await one.ordering.watch(await one.job(), await one.ask())
+        one.provider.report = TaskFailed(failure=Failure(kind=FailureKind.PROVIDER), charged=False)
+        await one.rendering.poll(await one.job(), await one.ask())
+        failed = await one.job()
+        assert (failed.state, await place.spent()) == (State.FAILED, 0)
+        assert await place.hear(body=b'{"task": "tk-1", "status": "failed"}') is Heard.TAKEN
+        assert await place.others() == []
+        one.provider.report = READY
+
+        calls = [b'{"task": "tk-1", "time": %d}' % time for time in range(3)]
+        assert [await place.hear(body=body) for body in calls] == [Heard.TAKEN] * 3
+
+        (found,) = await place.others()
+        assert await one.job() == failed
+        clip = await kept(one, found)
+        assert (clip.state, await place.spent()) == (State.CANCELLED, PRICE)
+        assert "*Deliver again* posts it for free." in explain(clip)
+        assert "$0.57 more was charged" in explain(clip)
