@@ -6,7 +6,8 @@ a post would stand twice. What may be repeated is decided by the services, after
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -34,8 +35,10 @@ NEWS_EVENT = "dailies_news"
 _PEOPLE = ("U", "W")
 """How the ids of people begin; channels begin with C, G or D."""
 
-_READ_BACK_PAGES = 3
-_CLOCKS_APART_SECONDS = 86_400
+_READ_BACK_PAGES = 10
+_READ_BACK_PAGE = 200
+_JITTER = timedelta(seconds=60)
+_CLOCKS_APART = timedelta(days=1)
 """What was posted is dated by Slack's clock, and when it was asked for by ours, which may be ahead by that much.
 Looking only behind a card that stands would post it a second time."""
 _SEND_TIMEOUT_SECONDS = 60.0
@@ -76,11 +79,25 @@ class SlackChat:
         return await self._find("ask", ask.id, channel=ask.channel, root_ts=ask.root_ts, since=ask.created_at)
 
     async def _find(self, name: str, value: str, *, channel: str, root_ts: str | None, since: datetime) -> str | None:
-        """The ts of the message in whose metadata this name has that value."""
-        oldest = f"{since.timestamp() - _CLOCKS_APART_SECONDS:.6f}"
+        """The ts of the message in whose metadata this name has that value. What was posted just then is looked for
+        first; a day that lies before it comes after, so that a busy channel does not hide the one behind the other."""
+        begin = since - _JITTER
+        look = partial(self._found, name, value, channel=channel, root_ts=root_ts)
+        return await look(oldest=begin, latest=None) or await look(oldest=begin - _CLOCKS_APART, latest=begin)
+
+    async def _found(
+        self,
+        name: str,
+        value: str,
+        *,
+        channel: str,
+        root_ts: str | None,
+        oldest: datetime,
+        latest: datetime | None,
+    ) -> str | None:
         cursor = ""
         for _ in range(_READ_BACK_PAGES):
-            answer = await self._history(channel, root_ts, oldest, cursor)
+            answer = await self._history(channel, root_ts, oldest, latest, cursor)
             for message in answer.get("messages") or []:
                 payload = (message.get("metadata") or {}).get("event_payload") or {}
                 # A deleted root with replies stays as a tombstone: nobody can read or edit a card there.
@@ -88,14 +105,18 @@ class SlackChat:
                     return str(message["ts"])
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                return None
+                break
         return None
 
-    async def _history(self, channel: str, root_ts: str | None, oldest: str, cursor: str) -> Mapping[str, Any]:
+    async def _history(
+        self, channel: str, root_ts: str | None, oldest: datetime, latest: datetime | None, cursor: str
+    ) -> Mapping[str, Any]:
+        """A page of it. Without ``latest`` Slack begins with what is closest to ``oldest``."""
         common: dict[str, Any] = {
             "channel": channel,
-            "oldest": oldest,
-            "limit": 200,
+            "oldest": f"{oldest.timestamp():.6f}",
+            "latest": None if latest is None else f"{latest.timestamp():.6f}",
+            "limit": _READ_BACK_PAGE,
             "include_all_metadata": True,
             "cursor": cursor or None,
         }

@@ -38,6 +38,15 @@ async def test_history_between_two_moments_leaves_the_moments_out_unless_inclusi
     assert [message["ts"] for message in whole["messages"]] == [third, second, first]
 
 
+async def test_history_from_a_moment_on_begins_with_what_is_closest_to_it(
+    studio: Workspace, web: AsyncWebClient
+) -> None:
+    first, *others = [await studio.say("maya", str(number)) for number in range(4)]
+    pages = await web.conversations_history(channel=DAILIES, oldest=first, limit=2)
+    seen = [[message["ts"] for message in page["messages"]] async for page in pages]
+    assert seen == [[others[1], others[0]], [others[2]]]
+
+
 async def test_a_thread_reads_parent_first_and_says_how_many_replied(studio: Workspace, web: AsyncWebClient) -> None:
     parent = await studio.say("maya", "parent")
     replies = [await studio.say("ben", f"reply {number}", thread=parent) for number in range(3)]

@@ -114,6 +114,19 @@ async def test_a_card_is_found_behind_many_other_messages(chat: SlackChat, clien
     assert await chat.find_card(ask_in()) == posted
 
 
+async def test_a_card_is_found_however_much_was_said_in_the_day_before(
+    chat: SlackChat, studio: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.chat._READ_BACK_PAGE", 2)
+    monkeypatch.setattr("handlers.chat._READ_BACK_PAGES", 2)
+    monkeypatch.setattr("handlers.chat._JITTER", timedelta(0))
+    for number in range(8):
+        await studio.say("maya", f"chat {number}")
+    ask = replace(ask_in(), created_at=datetime.now(UTC))
+    posted = await chat.post_card(a_card(ask))
+    assert await chat.find_card(ask) == posted
+
+
 async def test_a_post_whose_answer_was_lost_is_found_and_not_lost(chat: SlackChat, studio: Workspace) -> None:
     await studio.fault("slack:chat.postMessage", "amid", "reset")
     with pytest.raises(ChatUnknown):

@@ -24,6 +24,8 @@ async def _info(backend: Backend, call: Call) -> Json:
 
 
 async def _history(backend: Backend, call: Call) -> Json:
+    """Newest first. With ``oldest`` and no ``latest`` the pages begin at the oldest end, as Slack's page of the method
+    says."""
     channel = joined_channel(backend, call.text("channel"))
     need_scope(backend, channel, "history")
     messages = [
@@ -32,9 +34,12 @@ async def _history(backend: Backend, call: Call) -> Json:
         if not message.deleted and (not message.is_reply or message.broadcast)
     ]
     chosen = _between(messages, call)
-    chosen.reverse()
+    forward = bool(call.text("oldest")) and not call.text("latest")
+    if not forward:
+        chosen.reverse()
     shown, following = page(chosen, call, default=100, most=999)
-    return _messages(backend, call, shown, following) | {"pin_count": 0}
+    newest_first = sorted(shown, key=lambda message: float(message.ts), reverse=True)
+    return _messages(backend, call, newest_first, following) | {"pin_count": 0}
 
 
 async def _replies(backend: Backend, call: Call) -> Json:
