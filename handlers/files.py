@@ -21,6 +21,7 @@ from bot.ports import (
     Asker,
     ChatError,
     ChatForbidden,
+    ChatRefused,
     Directory,
     Download,
     Fetcher,
@@ -195,7 +196,7 @@ def _from_answer(error: ChatError) -> FetchError:
     """What it means for a file that Slack did not say what is known of it."""
     if error.code in _GONE:
         return FileUnavailable(Unavailable.GONE, name="", code=error.code)
-    if error.code in _NOT_SEEN or isinstance(error, ChatForbidden):
+    if error.code in _NOT_SEEN or isinstance(error, ChatForbidden | ChatRefused):
         return FileUnavailable(Unavailable.NO_ACCESS, name="", code=error.code)
     return FetchError(str(error), "Try again later.", retry_after_seconds=error.retry_after_seconds)
 

@@ -26,6 +26,8 @@ REFUSING = frozenset(
         "storage_limit_reached",
         "team_not_found",
         "user_not_in_channel",
+        "no_permission",
+        "access_denied",
         "messages_tab_disabled",
         "invalid_channel",
         "cannot_reply_to_message",
@@ -52,7 +54,7 @@ UNAUTHORIZED = frozenset(
     }
 )
 
-FORBIDDEN = frozenset({"missing_scope", "no_permission", "access_denied", "not_allowed_token_type"})
+FORBIDDEN = frozenset({"missing_scope", "not_allowed_token_type"})
 """The token is good, and not for this call."""
 
 GONE = frozenset(

@@ -45,6 +45,11 @@ class Bench:
         """Under which this process moves jobs now."""
         return self.lease.ownership
 
+    async def prove(self, job: Job) -> None:
+        """Return when the job is ours at this moment, under the epoch in which it was read; raise Fenced otherwise.
+        Right before an effect that cannot be taken back."""
+        await self.lease.fresh(Ownership(owner=job.owner or "", epoch=job.epoch))
+
     def has(self, provider: str) -> bool:
         """Whether the provider is set up: the one of a job from before may not be any more."""
         return provider in self.providers

@@ -91,7 +91,7 @@ class Delivering:
         key, size = job.clip_key or "", job.clip_bytes or 0
         slot = await self.bench.chat.reserve(post, size)
         await self.bench.chat.send(slot, size, self.bench.clips.open(key))
-        await self.bench.lease.fresh(self.bench.ownership)
+        await self.bench.prove(job)
         intended = await self._intend(job, slot.file_id)
         if intended.state is State.CANCELLED:
             await self._forget_file(slot.file_id)

@@ -264,7 +264,7 @@ class Ordering:
 
     async def _post(self, job: Job, attempt: Attempt) -> OrderOutcome:
         try:
-            await self.bench.lease.fresh(self.bench.ownership)
+            await self.bench.prove(job)
         except StorageBusy:
             return OrderNotSent(why=_DATABASE_AWAY)
         order = Order(key=attempt.key, body=attempt.body, path=attempt.path)

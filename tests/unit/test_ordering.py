@@ -16,6 +16,7 @@ from bot.ports import (
     ChatError,
     ChatRefused,
     ChatUnknown,
+    Fenced,
     OrderAccepted,
     OrderInFlight,
     OrderNotSent,
@@ -317,4 +318,19 @@ async def test_an_uncertain_order_of_which_nobody_speaks_is_counted_as_spent_in_
         async with one.storage.read() as tx:
             entries = await tx.ledger.entries()
         assert sum(entry.settled_micro_usd for entry in entries) == job.price_micro_usd
+        assert len(one.provider.orders) == 1
+
+
+async def test_an_order_that_was_intended_under_an_older_lease_is_not_sent() -> None:
+    """Between the intention and the order this process began a new epoch: whoever claims the job decides now."""
+    async with desk(TAKEN) as one:
+        await one.submit()
+        async with one.storage.read() as tx:
+            attempt = await tx.jobs.attempt("T1", one.job_id, 1)
+        assert attempt is not None
+        job = await one.job()
+        await one.lease.register()
+
+        with pytest.raises(Fenced):
+            await one.ordering._post(job, attempt)
         assert len(one.provider.orders) == 1

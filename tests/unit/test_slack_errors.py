@@ -26,9 +26,11 @@ HERE = [
     "invalid_blocks",
     "cant_update_message",
     "edit_window_closed",
+    "no_permission",
+    "access_denied",
 ]
 TOKEN = ["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"]
-SCOPE = ["missing_scope", "no_permission", "not_allowed_token_type"]
+SCOPE = ["missing_scope", "not_allowed_token_type"]
 ABSENT = ["message_not_found", "file_not_found", "file_deleted"]
 PERHAPS = ["internal_error", "fatal_error", "request_timeout", "service_unavailable"]
 
