@@ -155,7 +155,6 @@ class Life:
                 self.people.core = None
                 self.world.up.append(Span(begin=began, end=self.world.now))
                 process.end()
-            self._deaths -= 1
             if not self._over():
                 await asyncio.sleep(self.chances.choice(_STARTS_AFTER))
 
@@ -164,7 +163,7 @@ class Life:
         starting = process.start(start(process, self.house), "start")
         await asyncio.wait({starting})
         if starting.cancelled() or not process.alive:
-            self.kills += 1
+            self._died()
             return
         try:
             core: Core = starting.result()
@@ -172,7 +171,7 @@ class Life:
             return
         self.people.core = core
         how = self.chances.random()
-        limit = self.chances.uniform(1, 200) if how < 0.4 and self._deaths > 0 else None
+        limit = self.chances.uniform(1, 150) if self._deaths > 0 and not self.world.healed else None
         ended = asyncio.ensure_future(process.ended.wait())
         over = asyncio.ensure_future(self._until_quiet())
         done, _ = await asyncio.wait({ended, over}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
@@ -180,11 +179,14 @@ class Life:
         ended.cancel()
         if over in done:
             return
-        if not done and how < 0.1:
+        self._died()
+        if not done and how < 0.2:
             await self._stop(core)
-            return
-        self.kills += 1
         process.kill("any moment")
+
+    def _died(self) -> None:
+        self.kills += 1
+        self._deaths -= 1
 
     async def _stop(self, core: Core) -> None:
         """As on SIGTERM: what takes longer than it may is killed."""
