@@ -16,7 +16,7 @@ from tests.simulation.callers import Callers
 from tests.simulation.check import Check
 from tests.simulation.core import Core, House, start
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.people import CHANNELS, People
+from tests.simulation.people import CHANNELS, Crowd, People
 from tests.simulation.process import POINTS, Doom, Process, adopting
 from tests.simulation.slack_books import LAST_WORDS, SlackBooks
 from tests.simulation.storage import Disk
@@ -63,7 +63,8 @@ class Life:
             NAMES[kind]: VendorBooks(self.world, NAMES[kind], kind, self._prices()) for kind in self._kinds()
         }
         self.world.weather.forecast((*self.vendors, SLACK, STORAGE, CLIPS, FETCH))
-        self.people = People(self.world, self.slack, jobs, tuple(self.vendors))
+        self.people = People(self.world, self.slack, tuple(self.vendors))
+        self.crowd = Crowd(self.people, jobs)
         self.policy = self._policy()
         self.check = Check(self.world, self.vendors, self.slack, self.people.wanted, self.policy)
         self.disk = Disk()
@@ -142,7 +143,7 @@ class Life:
 
     async def run(self) -> None:
         """Live until it is quiet, or nobody waits any longer."""
-        self.people.plan()
+        self.crowd.plan()
         self._plan_troubles()
         number = 0
         while not self._over():
