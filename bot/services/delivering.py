@@ -2,7 +2,7 @@
 is read back until it stands there, and one that Slack dropped is deleted before it is sent again."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -49,6 +49,9 @@ class Delivering:
 
     bench: Bench
     promote: Promote
+    _looked_since: dict[str, float] = field(default_factory=dict)
+    """Since when this process has waited for each file to stand, on the monotonic clock: the other one may be set while
+    a share is on its way, and a share that is given up too soon stands twice."""
 
     async def see_reactions(self, job: Job, _: Ask) -> StepResult:
         """Somebody reacted before we knew the clip's message: act on who stands behind a reaction now."""
@@ -112,12 +115,14 @@ class Delivering:
             if current.cancel_by:
                 event = Kept(key=job.clip_key or "", sha256=job.clip_sha256 or "", size=job.clip_bytes or 0)
             moved = await self.bench.moves.write(tx, job, self.bench.ownership, event, detail=file_id)
+        self._looked_since[file_id] = self.bench.clock.monotonic()
         self.bench.moves.announce(job, moved)
         return moved
 
     async def _not_shared(self, job: Job, ask: Ask, file_id: str, error: ChatError) -> Job:
         """Slack said no: nothing of the file stands or can appear. The next try begins with a new one."""
         log.warning("share.refused", job=job.id, error=error.code)
+        self._looked_since.pop(file_id, None)
         await self._forget_file(file_id)
         if isinstance(error, ThreadGone):
             return await self._await_new_root(job, ask)
@@ -128,9 +133,15 @@ class Delivering:
         return await self._move(job, unshared, detail=error.code)
 
     async def _verify(self, job: Job, file_id: str) -> StepResult:
-        now = self.bench.clock.now()
-        # A clock that was set back meanwhile would have us wait, and look every moment, until it is as late again.
-        waited = abs(now - (job.shared_at or now))
+        result = await self._look(job, file_id)
+        if isinstance(result, Job):
+            self._looked_since.pop(file_id, None)
+        return result
+
+    async def _look(self, job: Job, file_id: str) -> StepResult:
+        """See whether the file stands, and wait for it no longer than it can take."""
+        now, monotonic = self.bench.clock.now(), self.bench.clock.monotonic()
+        waited = timedelta(seconds=monotonic - self._looked_since.setdefault(file_id, monotonic))
         try:
             share = await self.bench.chat.find_share(file_id, job.channel)
         except MessageGone:

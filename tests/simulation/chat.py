@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 ADMIN = "U0"
 GUEST = "U9"
+TROUBLES = "away", "limited", "away", "unknown", "unknown, done", "unknown, done late"
+"""What can become of a call."""
 _LANDS = 0.5
 """Of calls that are cut off by a kill so many arrive."""
 
@@ -144,8 +146,8 @@ class WorkspaceChat:
         self._process.gate("any", f"slack {what}")
         await self._process.wait(self._chances.uniform(0.02, 0.4))
         self._see_token()
-        if self._bad():
-            raise self._refusal()
+        if trouble := self.trouble():
+            raise self._refusal(trouble)
 
     async def _change(self, what: str, change: Callable[[], T]) -> T:
         """A call that people may see: when it goes wrong it may have been done all the same."""
@@ -157,17 +159,28 @@ class WorkspaceChat:
                 self._land(change)
             raise
         self._see_token()
-        if not self._bad():
+        trouble = self.trouble()
+        if not trouble:
             done = change()
             self._process.gate(f"{what}.done")
             await self._process.wait(self._chances.uniform(0.02, 0.2))
             return done
-        if self._chances.random() < 0.5:
-            raise self._refusal()
-        if self._chances.random() < 0.6:
-            # Done, and perhaps only a moment after the connection broke.
-            self._world.loop.call_later(self._chances.choice((0.0, 0.3, 1.5)), self._land, change)
-        raise ChatUnknown("connection_broke")
+        if trouble == "unknown, done":
+            self._land(change)
+        elif trouble == "unknown, done late":
+            # The connection broke, and a moment later Slack does it.
+            self._world.loop.call_later(self._chances.uniform(0.0, 1.5), self._land, change)
+        raise self._refusal(trouble)
+
+    def trouble(self) -> str:
+        """What goes wrong with the next call; empty when nothing does."""
+        bad = self._world.weather.bad(SLACK, self._world.now)
+        return self._chances.choice(TROUBLES) if bad else ""
+
+    def _refusal(self, trouble: str) -> ChatError:
+        if trouble == "limited":
+            return ChatError("ratelimited", retry_after_seconds=self._chances.choice((1.0, 10.0, 30.0)))
+        return ChatUnknown("connection_broke") if trouble.startswith("unknown") else ChatError("internal_error")
 
     def _land(self, change: Callable[[], object]) -> None:
         """What nobody hears the answer of."""
@@ -175,14 +188,6 @@ class WorkspaceChat:
             change()
         except ChatError as error:
             self._world.note(f"slack unheard {error.code}")
-
-    def _refusal(self) -> ChatError:
-        if self._chances.random() < 0.3:
-            return ChatError("ratelimited", retry_after_seconds=self._chances.choice((1.0, 10.0, 30.0)))
-        return ChatError("internal_error")
-
-    def _bad(self) -> bool:
-        return self._world.weather.bad(SLACK, self._world.now)
 
     @property
     def _revoked(self) -> bool:

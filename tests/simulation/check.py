@@ -58,22 +58,23 @@ class Check:
             if limit is not None and total > limit:
                 self._over.add(f"I5: {total} is held and spent of the {limit} of {scope} {subject} in {period}")
 
-    # --- at the end ------------------------------------------------------------------------------------------------
-
-    def broken(self, tables: Tables) -> list[str]:
-        """Every promise that was not kept, a sentence each."""
-        rows = {job.id: shown[-1] for job_id, shown in self.slack.shown.items() for job in shown[-1:]}
+    def now(self, tables: Tables) -> list[str]:
+        """What must hold at every moment: money, cards, clips and the ledger."""
         return [
             *sorted(self._over),
             *self._charged_once(),
             *self._charged_as_asked(),
             *self._stand_once(),
-            *self._not_lost(rows),
-            *self._not_silent(),
-            *self._true(rows),
             *self._final_once(),
             *unsound(tables.ledger.values(), tables.jobs.values()),
         ]
+
+    # --- at the end ------------------------------------------------------------------------------------------------
+
+    def broken(self, tables: Tables) -> list[str]:
+        """Every promise that was not kept, a sentence each."""
+        rows = {job.id: shown[-1] for job_id, shown in self.slack.shown.items() for job in shown[-1:]}
+        return [*self.now(tables), *self._not_lost(rows), *self._not_silent(), *self._true(rows)]
 
     def _charged_once(self) -> Iterator[str]:
         """I1: one charge a clip beyond *Order again*."""
@@ -148,12 +149,13 @@ class Check:
         told = {ask_id for ask_id, _ in self.slack.notices}
         for ask_id in sorted(self.wanted.acknowledged | {ask_id for ask_id in last if ask_id}):
             card = standing.get(ask_id)
+            if card is None and ask_id in told:
+                continue
             if card is None and ask_id in last:
                 # A person deleted it.
                 card = last[ask_id].card
             if card is None:
-                if ask_id not in told:
-                    yield f"I4: ask {ask_id} has no card, and nobody was told"
+                yield f"I4: ask {ask_id} has no card, and nobody was told"
                 continue
             for job in card.jobs:
                 if not settled(job):

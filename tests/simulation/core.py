@@ -47,6 +47,7 @@ class House:
     vendor: Callable[[Process, VendorBooks], Provider] = Vendor
     """How a process reaches a provider; a test puts a broken one here."""
     chat: Callable[[Process, SlackBooks], WorkspaceChat] = WorkspaceChat
+    storage: Callable[[Process, Disk, Callable[[Tables], None]], ProcessStorage] = ProcessStorage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ async def start(process: Process, house: House) -> Core:
     world = process.world
     clock = WorldClock(world, world.stream(f"clock/{process.number}"))
     policy = house.policy
-    storage: Storage = ProcessStorage(process, house.disk, house.committed)
+    storage: Storage = house.storage(process, house.disk, house.committed)
     providers = {name: house.vendor(process, books) for name, books in house.vendors.items()}
     chat = house.chat(process, house.slack)
     circuit = Circuit(clock)

@@ -16,7 +16,7 @@ from tests.simulation.callers import Callers
 from tests.simulation.check import Check
 from tests.simulation.core import Core, House, start
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.people import CHANNELS, People
+from tests.simulation.people import CHANNELS, Crowd, People
 from tests.simulation.process import POINTS, Doom, Process, adopting
 from tests.simulation.slack_books import LAST_WORDS, SlackBooks
 from tests.simulation.storage import Disk
@@ -63,7 +63,8 @@ class Life:
             NAMES[kind]: VendorBooks(self.world, NAMES[kind], kind, self._prices()) for kind in self._kinds()
         }
         self.world.weather.forecast((*self.vendors, SLACK, STORAGE, CLIPS, FETCH))
-        self.people = People(self.world, self.slack, jobs, tuple(self.vendors))
+        self.people = People(self.world, self.slack, tuple(self.vendors))
+        self.crowd = Crowd(self.people, jobs)
         self.policy = self._policy()
         self.check = Check(self.world, self.vendors, self.slack, self.people.wanted, self.policy)
         self.disk = Disk()
@@ -142,7 +143,7 @@ class Life:
 
     async def run(self) -> None:
         """Live until it is quiet, or nobody waits any longer."""
-        self.people.plan()
+        self.crowd.plan()
         self._plan_troubles()
         number = 0
         while not self._over():
@@ -155,7 +156,6 @@ class Life:
                 self.people.core = None
                 self.world.up.append(Span(begin=began, end=self.world.now))
                 process.end()
-            self._deaths -= 1
             if not self._over():
                 await asyncio.sleep(self.chances.choice(_STARTS_AFTER))
 
@@ -164,7 +164,7 @@ class Life:
         starting = process.start(start(process, self.house), "start")
         await asyncio.wait({starting})
         if starting.cancelled() or not process.alive:
-            self.kills += 1
+            self._died()
             return
         try:
             core: Core = starting.result()
@@ -172,7 +172,7 @@ class Life:
             return
         self.people.core = core
         how = self.chances.random()
-        limit = self.chances.uniform(1, 200) if how < 0.4 and self._deaths > 0 else None
+        limit = self.chances.uniform(1, 150) if self._deaths > 0 and not self.world.healed else None
         ended = asyncio.ensure_future(process.ended.wait())
         over = asyncio.ensure_future(self._until_quiet())
         done, _ = await asyncio.wait({ended, over}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
@@ -180,11 +180,14 @@ class Life:
         ended.cancel()
         if over in done:
             return
-        if not done and how < 0.1:
+        self._died()
+        if not done and how < 0.2:
             await self._stop(core)
-            return
-        self.kills += 1
         process.kill("any moment")
+
+    def _died(self) -> None:
+        self.kills += 1
+        self._deaths -= 1
 
     async def _stop(self, core: Core) -> None:
         """As on SIGTERM: what takes longer than it may is killed."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.domain.budget import OverCap
-from bot.domain.job import Decision, Gate, Job, State
+from bot.domain.job import Ask, Decision, Gate, Job, State
 from bot.domain.lineage import Changes
 from bot.domain.pricing import NoPrice
 from bot.ports import Card, StorageError
@@ -31,6 +31,16 @@ _DRAFTS, _GESTURES = 1.0, 4
 Deed = Callable[[Core], Awaitable[object]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """Something that somebody sends to the bot, under a key of its own."""
+
+    name: str
+    deed: Deed
+    event: bool = False
+    """Slack tells it again when it is not taken."""
+
+
 @dataclass
 class Wanted:
     """What people asked for, as far as anybody but the bot knows."""
@@ -50,221 +60,251 @@ class Wanted:
 class People:
     """Everybody in the workspace. ``core`` is the running process, if there is one."""
 
-    def __init__(self, world: World, slack: SlackBooks, jobs: int, providers: tuple[str, ...]) -> None:
-        self.world, self.slack, self._providers = world, slack, providers
+    def __init__(self, world: World, slack: SlackBooks, providers: tuple[str, ...], *, repeats: float = 0.15) -> None:
+        self.world, self.slack, self.providers = world, slack, providers
         self.core: Core | None = None
         self.wanted = Wanted()
+        self.said: list[Said] = []
+        """All that was ever sent to the bot, to be sent again."""
+        self._repeats = repeats
         self._chances = world.stream("people")
-        self._asks = self._events = 0
-        self._jobs = jobs
-
-    def plan(self) -> None:
-        """Decide when who does something."""
-        until = self.world.weather.heals_at
-        drafts = 0
-        while drafts < self._jobs * _DRAFTS:
-            takes = self._chances.choices((1, 2, 3, 4), weights=(5, 3, 1, 1))[0]
-            drafts += takes
-            self._at(self._chances.uniform(0, until * 0.6), self._ask, takes)
-        for _ in range(self._jobs * _GESTURES):
-            self._at(self._chances.uniform(until * 0.05, until), self._gesture)
-
-    def _at(self, when: float, what: Callable[..., None], *arguments: Any) -> None:
-        self.world.loop.call_at(when, what, *arguments)
+        self._asks = 0
 
     # --- how anything reaches the bot ------------------------------------------------------------------------------
 
-    def _deliver(self, name: str, deed: Deed, *, event: bool, tries: int = 0) -> None:
+    def say(self, said: Said) -> None:
+        """Send it, and sometimes the very same again."""
+        self.said.append(said)
+        self.deliver(said)
+        while self._chances.random() < self._repeats:
+            self._at(self.world.now + self._chances.choice((0.0, 0.1, 3.0, 60.0)), self.deliver, said)
+
+    def deliver(self, said: Said, tries: int = 0) -> None:
         """One request of Slack's. An event that is not taken comes again, a command or a press does not."""
         core = self.core
         if core is None or not core.process.alive:
-            if event and tries < len(REDELIVERED):
-                self._at(
-                    self.world.now + REDELIVERED[tries],
-                    lambda: self._deliver(name, deed, event=True, tries=tries + 1),
-                )
+            self._redeliver(said, tries)
             return
-        task = core.process.start(self._answered(name, deed, core), name)
-        if event:
+        task = core.process.start(self._answered(said, core), said.name)
+        task.add_done_callback(lambda done: self._look_back(done, said, tries))
 
-            def look_back(done: asyncio.Task[bool]) -> None:
-                taken = not done.cancelled() and done.result()
-                if not taken and tries < len(REDELIVERED):
-                    self._at(
-                        self.world.now + REDELIVERED[tries],
-                        lambda: self._deliver(name, deed, event=True, tries=tries + 1),
-                    )
+    def _look_back(self, done: asyncio.Task[bool], said: Said, tries: int) -> None:
+        if done.cancelled() or not done.result():
+            self._redeliver(said, tries)
 
-            task.add_done_callback(look_back)
+    def _redeliver(self, said: Said, tries: int) -> None:
+        if said.event and tries < len(REDELIVERED):
+            self._at(self.world.now + REDELIVERED[tries], self.deliver, said, tries + 1)
 
-    async def _answered(self, name: str, deed: Deed, core: Core) -> bool:
+    async def _answered(self, said: Said, core: Core) -> bool:
         """Whether it was answered, which a refusal is too."""
         try:
-            answer = await deed(core)
+            answer = await said.deed(core)
         except (Refusal, OverCap, NoPrice) as error:
-            self.world.note(f"{name}: {type(error).__name__}")
+            self.world.note(f"{said.name}: {type(error).__name__}")
             return True
         except StorageError as error:
-            self.world.note(f"{name}: {type(error).__name__}")
+            self.world.note(f"{said.name}: {type(error).__name__}")
             return False
-        core.process.gate("any", f"{name}: {type(answer).__name__}")
+        core.process.gate("any", f"{said.name}: {type(answer).__name__}")
         if isinstance(answer, Taken):
             self.wanted.acknowledged.add(answer.ask.id)
         return True
 
-    def _sender(self, channel: str, person: str | None = None) -> Sender:
-        self._events += 1
-        return Sender(
-            workspace=WORKSPACE,
-            channel=channel,
-            person=person or self._chances.choice(PEOPLE[:4]),
-            key=f"event:{self._events}",
-            at=self.world.moment(),
-        )
+    def _sender(self, channel: str, person: str) -> Sender:
+        key = f"event:{len(self.said)}"
+        return Sender(workspace=WORKSPACE, channel=channel, person=person, key=key, at=self.world.moment())
 
-    def _twice(self, name: str, deed: Deed, *, event: bool) -> None:
-        """Deliver it, and sometimes the very same again."""
-        self._deliver(name, deed, event=event)
-        while self._chances.random() < 0.15:
-            later = self.world.now + self._chances.choice((0.0, 0.1, 3.0, 60.0))
-            self._at(later, lambda: self._deliver(name, deed, event=event))
+    def _at(self, when: float, what: Callable[..., None], *arguments: Any) -> None:
+        self.world.loop.call_at(when, what, *arguments)
 
-    # --- asks ------------------------------------------------------------------------------------------------------
-
-    def _ask(self, takes: int) -> None:
+    def _word(self) -> str:
         self._asks += 1
-        word, chances = f"ask-{self._asks:03}", self._chances
-        channel, final = chances.choice(CHANNELS), chances.random() < 0.1
-        sender = self._sender(channel, chances.choices(PEOPLE, weights=(4, 4, 4, 4, 1))[0])
-        provider = chances.choice(self._providers) if chances.random() < 0.3 else None
+        return f"ask-{self._asks:03}"
+
+    # --- what they do ----------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        takes: int,
+        channel: str,
+        person: str,
+        *,
+        provider: str | None = None,
+        final: bool = False,
+        mention: bool = False,
+    ) -> None:
+        """Ask for clips, by a command or by naming the app in a message."""
+        word, sender = self._word(), self._sender(channel, person)
         self.wanted.clips[word] += takes
         prompt, changes = f"{word} a red panda", Changes(takes=takes)
-        if chances.random() < 0.25:
-            root = self.slack.post(channel, None)
-            self._twice(
-                word,
-                lambda core: core.intake.mention(sender, root.ts, prompt, changes, provider=provider, final=final),
+        root = self.slack.post(channel, None) if mention else None
+
+        def deed(core: Core) -> Awaitable[object]:
+            if root is None:
+                return core.intake.draft(sender, prompt, changes, provider=provider, final=final)
+            return core.intake.mention(sender, root.ts, prompt, changes, provider=provider, final=final)
+
+        self.say(Said(name=word, deed=deed, event=mention))
+
+    def vary(self, card: Message, job: Job, person: str) -> None:
+        """Reply in a thread with a change."""
+        word, sender = self._word(), self._sender(card.channel, person)
+        self.wanted.clips[word] += 1
+        root, changes, text = card.thread_ts or card.ts, Changes(direction=f"{word} but at night"), "but at night"
+        self.say(
+            Said(
+                name=word,
+                deed=lambda core: core.intake.variant(sender, root, job.number, changes, text),
                 event=True,
             )
-        else:
-            self._twice(
-                word,
-                lambda core: core.intake.draft(sender, prompt, changes, provider=provider, final=final),
-                event=False,
-            )
-
-    # --- gestures --------------------------------------------------------------------------------------------------
-
-    def _gesture(self) -> None:
-        """Do one thing with something that can be seen now."""
-        chances = self._chances
-        deeds = (
-            (self._react, 5),
-            (self._press_gate, 6),
-            (self._press_clip, 6),
-            (self._vary, 2),
-            (self._cancel, 1),
-            (self._delete, 0.7),
         )
-        chances.choices([deed for deed, _ in deeds], weights=[weight for _, weight in deeds])[0]()
 
-    def _react(self) -> None:
-        """A rocket on a clip, sometimes of several people, sometimes taken away again, sometimes pressed instead."""
-        clips = self.slack.clips()
-        if not clips:
-            return
-        clip = self._chances.choice(clips)
-        for _ in range(self._chances.choice((1, 1, 1, 2, 3))):
-            self._rocket(clip, self._chances.choice(PEOPLE))
-
-    def _rocket(self, clip: Message, person: str) -> None:
-        sender = self._sender(clip.channel, person)
+    def rocket(self, clip: Message, person: str) -> None:
+        """React to a clip."""
+        sender, file = self._sender(clip.channel, person), self.slack.files[clip.file or ""]
         clip.reactions[person] = self.world.now
-        file = self.slack.files[clip.file or ""]
-        if (word := self._word_of(file.job_id)) is not None:
-            self.wanted.finals[word] += 1
-        self._twice(f"rocket {file.id}", lambda core: core.intake.promote_message(sender, clip.ts), event=True)
-        if self._chances.random() < 0.2:
-            self._at(self.world.now + self._chances.uniform(0.1, 30), _take_back, clip, person)
+        self._wants_final(file.job_id)
+        self.say(
+            Said(name=f"rocket {file.id}", deed=lambda core: core.intake.promote_message(sender, clip.ts), event=True)
+        )
 
-    def _press_gate(self) -> None:
-        open_gates = [
-            card.card.ask
-            for card in self.slack.cards()
-            if card.card is not None and card.card.ask.gate is not None and card.card.ask.decision is None
-        ]
-        if not open_gates:
-            return
-        ask = self._chances.choice(open_gates)
-        sender = self._sender(ask.channel, ask.person)
-        if ask.gate is Gate.CONFIRMATION and self._chances.random() < 0.8:
-            self._twice(f"confirm {ask.id}", lambda core: core.presses.confirm(sender, ask.id), event=False)
-        elif ask.gate is Gate.UNDO and self._chances.random() < 0.3:
-            self._twice(f"undo {ask.id}", lambda core: core.presses.undo(sender, ask.id), event=False)
+    def take_back(self, clip: Message, person: str) -> None:
+        """Take the reaction away again."""
+        clip.reactions.pop(person, None)
 
-    def _press_clip(self) -> None:
-        """A button in the row of one clip."""
-        rows = [(card.card, job) for card in self.slack.cards() if card.card is not None for job in card.card.jobs]
-        offered = [(card, job, name) for card, job in rows for name in _offered(card, job)]
-        if not offered:
-            return
-        _, job, name = self._chances.choice(offered)
-        sender = self._sender(job.channel, job.person if self._chances.random() < 0.8 else None)
+    def answer(self, ask: Ask, person: str) -> None:
+        """Press what an open question offers: *Confirm*, or *Undo*."""
+        sender = self._sender(ask.channel, person)
+        if ask.gate is Gate.CONFIRMATION:
+            self.say(Said(name=f"confirm {ask.id}", deed=lambda core: core.presses.confirm(sender, ask.id)))
+        else:
+            self.say(Said(name=f"undo {ask.id}", deed=lambda core: core.presses.undo(sender, ask.id)))
+
+    def press(self, job: Job, name: str, person: str) -> None:
+        """Press a button in the row of a clip."""
+        sender = self._sender(job.channel, person)
         if name == "order_again":
             self.wanted.again[job.id] += 1
         if name == "give_up":
             self.wanted.let_go.add(job.id)
         if name == "promote":
-            if (word := self._word_of(job.id)) is not None:
-                self.wanted.finals[word] += 1
-            self._twice(f"promote {job.id}", lambda core: core.intake.promote_job(sender, job.id), event=False)
-            return
-        press = name
-        self._twice(f"{press} {job.id}", lambda core: _pressed(core, press, sender, job.id), event=False)
+            self._wants_final(job.id)
+        self.say(Said(name=f"{name} {job.id}", deed=lambda core: _pressed(core, name, sender, job.id)))
 
-    def _vary(self) -> None:
-        """A reply in a thread."""
-        roots = [card for card in self.slack.cards() if card.card is not None and card.card.jobs]
-        if not roots:
-            return
-        card = self._chances.choice(roots)
-        assert card.card is not None
-        self._asks += 1
-        word = f"ask-{self._asks:03}"
-        job = self._chances.choice(card.card.jobs)
-        sender = self._sender(card.channel)
-        self.wanted.clips[word] += 1
-        root = card.thread_ts or card.ts
-        changes = Changes(direction=f"{word} but at night")
-        self._twice(
-            word, lambda core: core.intake.variant(sender, root, job.number, changes, "but at night"), event=True
+    def cancel(self, card: Card, person: str) -> None:
+        """Press *Cancel*."""
+        ask = card.ask
+        self.wanted.let_go.update(job.id for job in card.jobs)
+        sender = self._sender(ask.channel, person)
+        self.say(Said(name=f"cancel {ask.id}", deed=lambda core: core.presses.cancel(sender, ask.id)))
+
+    def delete(self, message: Message) -> None:
+        """Delete any message."""
+        self.world.note(f"deleted {message.ts}")
+        self.slack.delete(message)
+
+    def _wants_final(self, job_id: str) -> None:
+        if shown := self.slack.shown.get(job_id):
+            self.wanted.finals[word_in(shown[-1].recipe.prompt)] += 1
+
+    # --- what they can see -----------------------------------------------------------------------------------------
+
+    def open_questions(self) -> list[Ask]:
+        """Asks whose card offers *Confirm* or *Undo*."""
+        asks = [card.ask for card in self._cards()]
+        return [ask for ask in asks if ask.gate is not None and ask.decision is None]
+
+    def buttons(self) -> list[tuple[Job, str]]:
+        """What the rows of all cards offer."""
+        return [(job, name) for card in self._cards() for job in card.jobs for name in _offered(card, job)]
+
+    def _cards(self) -> list[Card]:
+        return [message.card for message in self.slack.cards() if message.card is not None]
+
+
+class Crowd:
+    """People who do everything by chance, at times that are drawn beforehand."""
+
+    def __init__(self, people: People, jobs: int) -> None:
+        self._people, self._jobs = people, jobs
+        self._chances = people.world.stream("crowd")
+
+    def plan(self) -> None:
+        """Decide when who does something."""
+        world, chances = self._people.world, self._chances
+        until, drafts = world.weather.heals_at, 0
+        while drafts < self._jobs * _DRAFTS:
+            takes = chances.choices((1, 2, 3, 4), weights=(5, 3, 1, 1))[0]
+            drafts += takes
+            world.loop.call_at(chances.uniform(0, until * 0.6), self._ask, takes)
+        for _ in range(self._jobs * _GESTURES):
+            world.loop.call_at(chances.uniform(until * 0.05, until), self._gesture)
+
+    def _anybody(self) -> str:
+        return self._chances.choices(PEOPLE, weights=(4, 4, 4, 4, 1))[0]
+
+    def _ask(self, takes: int) -> None:
+        chances = self._chances
+        self._people.ask(
+            takes,
+            chances.choice(CHANNELS),
+            self._anybody(),
+            provider=chances.choice(self._people.providers) if chances.random() < 0.3 else None,
+            final=chances.random() < 0.1,
+            mention=chances.random() < 0.25,
         )
 
-    def _cancel(self) -> None:
-        cards = self.slack.cards()
-        if not cards:
+    def _gesture(self) -> None:
+        """Do one thing with something that can be seen now."""
+        deeds = (
+            (self._react, 5),
+            (self._answer, 6),
+            (self._press, 6),
+            (self._vary, 2),
+            (self._cancel, 1),
+            (self._delete, 0.7),
+        )
+        self._chances.choices([deed for deed, _ in deeds], weights=[weight for _, weight in deeds])[0]()
+
+    def _react(self) -> None:
+        """A rocket on a clip, sometimes of several people, sometimes taken away again."""
+        clips = self._people.slack.clips()
+        if not clips:
             return
-        card = self._chances.choice(cards)
-        assert card.card is not None
-        ask = card.card.ask
-        self.wanted.let_go.update(job.id for job in card.card.jobs)
-        sender = self._sender(ask.channel, self._chances.choice((ask.person, ADMIN)))
-        self._twice(f"cancel {ask.id}", lambda core: core.presses.cancel(sender, ask.id), event=False)
+        clip = self._chances.choice(clips)
+        for _ in range(self._chances.choice((1, 1, 1, 2, 3))):
+            person = self._anybody()
+            self._people.rocket(clip, person)
+            if self._chances.random() < 0.2:
+                self._people.world.loop.call_later(self._chances.uniform(0.1, 30), self._people.take_back, clip, person)
+
+    def _answer(self) -> None:
+        if asks := self._people.open_questions():
+            ask = self._chances.choice(asks)
+            if self._chances.random() < (0.8 if ask.gate is Gate.CONFIRMATION else 0.3):
+                self._people.answer(ask, ask.person)
+
+    def _press(self) -> None:
+        if offered := self._people.buttons():
+            job, name = self._chances.choice(offered)
+            self._people.press(job, name, job.person if self._chances.random() < 0.8 else self._anybody())
+
+    def _vary(self) -> None:
+        if cards := [card for card in self._people.slack.cards() if card.card is not None and card.card.jobs]:
+            message = self._chances.choice(cards)
+            if message.card is not None:
+                self._people.vary(message, self._chances.choice(message.card.jobs), self._anybody())
+
+    def _cancel(self) -> None:
+        if cards := self._people.slack.cards():
+            card = self._chances.choice(cards).card
+            if card is not None:
+                self._people.cancel(card, self._chances.choice((card.ask.person, ADMIN)))
 
     def _delete(self) -> None:
-        there = [one for one in self.slack.messages.values() if not one.deleted]
-        if there:
-            message = self._chances.choice(there)
-            self.world.note(f"deleted {message.ts}")
-            self.slack.delete(message)
-
-    def _word_of(self, job_id: str) -> str | None:
-        shown = self.slack.shown.get(job_id)
-        return word_in(shown[-1].recipe.prompt) if shown else None
-
-
-def _take_back(clip: Message, person: str) -> None:
-    clip.reactions.pop(person, None)
+        if there := [one for one in self._people.slack.messages.values() if not one.deleted]:
+            self._people.delete(self._chances.choice(there))
 
 
 def word_in(prompt: str) -> str:
@@ -289,9 +329,11 @@ def _offered(card: Card, job: Job) -> tuple[str, ...]:
             return ()
 
 
-async def _pressed(core: Core, name: str, sender: Sender, job_id: str) -> Flagged | AlreadyTaken:
+async def _pressed(core: Core, name: str, sender: Sender, job_id: str) -> Taken | Flagged | AlreadyTaken:
     presses = core.presses
     match name:
+        case "promote":
+            return await core.intake.promote_job(sender, job_id)
         case "check_again":
             return await presses.check_again(sender, job_id)
         case "order_again":

@@ -86,7 +86,7 @@ class Process:
         """Throw everything away, without a word in the record."""
         self.alive = False
         self.ended.set()
-        running = asyncio.current_task()
+        running = asyncio.current_task(self.world.loop)
         for task in list(self._tasks):
             if task is not running:
                 task.cancel()

@@ -20,8 +20,8 @@ from tests.simulation.world import CLIPS, STORAGE
 
 _SLOW = 0.1
 """How often a transaction takes time at all."""
-_DOUBTFUL = 0.3
-"""Of transactions that go wrong so many do so at the commit."""
+TROUBLES = *("busy",) * 7, "full", "in doubt", "in doubt, written"
+"""What can become of a transaction."""
 
 
 class Disk:
@@ -58,36 +58,41 @@ class ProcessStorage:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Transaction]:
         """See ``bot.ports.Storage``."""
-        bad = await self._opened()
-        doubtful = bad and self._chances.random() < _DOUBTFUL
-        if bad and not doubtful:
-            await self._process.wait(self._chances.uniform(0.0, 2.0))
-            raise StorageBusy("The database is locked.")
+        trouble = await self._opened()
         async with self._storage.begin() as tx:
             yield tx
             self._process.gate("commit")
-            if doubtful and self._chances.random() < 0.5:
-                raise CommitUnknown if self._chances.random() < 0.7 else StorageError("The disk is full.")
+            if trouble == "full":
+                raise StorageError("The disk is full.")
+            if trouble == "in doubt":
+                raise CommitUnknown
         self._committed(self._storage._tables)
         self._process.gate("committed", "commit")
-        if doubtful:
+        if trouble == "in doubt, written":
             raise CommitUnknown
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """See ``bot.ports.Storage``."""
-        if await self._opened():
-            await self._process.wait(self._chances.uniform(0.0, 2.0))
-            raise StorageBusy("The database is locked.")
+        await self._opened()
         async with self._storage.read() as tx:
             yield tx
 
-    async def _opened(self) -> bool:
-        """Whether it is going to go wrong."""
+    async def _opened(self) -> str:
+        """What is going to go wrong. Raises StorageBusy."""
         self._process.gate("read")
         if self._chances.random() < _SLOW:
             await self._process.wait(self._chances.uniform(0.0, 0.05))
-        return self._world.weather.bad(STORAGE, self._world.now)
+        trouble = self.trouble()
+        if trouble == "busy":
+            await self._process.wait(self._chances.uniform(0.0, 2.0))
+            raise StorageBusy("The database is locked.")
+        return trouble
+
+    def trouble(self) -> str:
+        """What goes wrong with the next transaction; empty when nothing does."""
+        bad = self._world.weather.bad(STORAGE, self._world.now)
+        return self._chances.choice(TROUBLES) if bad else ""
 
 
 class ProcessClips:

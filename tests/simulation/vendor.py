@@ -31,7 +31,8 @@ from tests.simulation.vendor_books import Kind, Task, VendorBooks
 SIGNATURE = "signed by the provider"
 
 _NOT_TAKEN = "not sent", "throttled", "refused", "down", "broke"
-_TROUBLES = (*_NOT_TAKEN, "unknown, not taken", "unknown, taken", "unknown, taken", "hangs, taken", "in flight")
+TROUBLES = (*_NOT_TAKEN, "unknown, not taken", "unknown, taken", "unknown, taken", "hangs, taken", "in flight")
+"""What can become of an order."""
 _RETRY_AFTER = (None, 0.3, 2.0, 30.0)
 
 
@@ -68,7 +69,7 @@ class Vendor:
 
     async def submit(self, order: Order) -> OrderOutcome:
         self._process.gate("order.send", f"{self.name} order {order.key}")
-        trouble = self._chances.choice(_TROUBLES) if self._bad() else ""
+        trouble = self.trouble()
         if trouble in _NOT_TAKEN:
             await self._process.wait(self._chances.uniform(0.0, 5.0))
             return self._not_taken(trouble)
@@ -159,6 +160,10 @@ class Vendor:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+    def trouble(self) -> str:
+        """What goes wrong with the next order; empty when nothing does."""
+        return self._chances.choice(TROUBLES) if self._bad() else ""
 
     def _bad(self) -> bool:
         return self._world.weather.bad(self.name, self._world.now)
