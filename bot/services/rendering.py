@@ -193,7 +193,7 @@ class Rendering:
             return await self._move(job, Hindered(due_at=due, trouble=Trouble.TOO_LARGE), detail=str(error))
         except (NotAnMP4, FetchError) as error:
             if job.output_expires_at is not None and self.bench.clock.now() >= job.output_expires_at:
-                return await self._renew_link(job)
+                return await self._renew_link(job, dead=False)
             trouble = Trouble.NOT_A_CLIP if isinstance(error, NotAnMP4) else Trouble.DOWNLOAD_FAILS
             return await self._hindered(job, trouble, str(error))
         except ClipsUnavailable as error:
@@ -220,23 +220,29 @@ class Rendering:
                 job.workspace, _scanned(chunks), limit_bytes=self.bench.policy.largest_clip_bytes
             )
 
-    async def _renew_link(self, job: Job) -> StepResult:
-        """The link is dead: a fresh look at the task may give a living one, which is fetched at once unless others were
-        dead before it. Dead for good only when the output's own time is over."""
+    async def _renew_link(self, job: Job, *, dead: bool = True) -> StepResult:
+        """A fresh look at the task may give a living link, or say that the one there is lives longer. ``dead``: whoever
+        serves the link says so. Only then is our clock believed that the output's own time is over: by itself it may be
+        ahead, and what failed may pass."""
         report = await self.bench.look(job.provider, await self._task_of(job))
-        if isinstance(report, TaskFinished) and report.url != job.output_url:
-            # Some sign each look anew: a link that differs proves nothing yet.
-            wait = self._fetch_gap(job.tries) if job.tries else timedelta()
-            renewed = LinkRenewed(
-                url=report.url, expires_at=self._expiry(job, report), due_at=self.bench.clock.now() + wait
-            )
-            return await self._move(job, renewed)
-        if self.bench.clock.now() >= self._end_of_output(job):
+        if isinstance(report, TaskFinished) and _is_news(job, report):
+            return await self._take_link(job, report)
+        if dead and self.bench.clock.now() >= self._end_of_output(job):
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
         if isinstance(report, TaskMissing | TaskFailed) and job.tries >= 3:
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
         trouble = Trouble.DOWNLOAD_FAILS if self.bench.has(job.provider) else Trouble.PROVIDER_ABSENT
-        return await self._hindered(job, trouble, "the link is dead, and no fresh one came yet")
+        return await self._hindered(job, trouble, "the link is dead or fails, and no fresh one came yet")
+
+    async def _take_link(self, job: Job, report: TaskFinished) -> Job:
+        """Go on with what the task says of its output. A link that differs is fetched at once unless others failed
+        before it: some sign each look anew, so it proves nothing yet."""
+        tries = job.tries if report.url != job.output_url else job.tries + 1
+        wait = self._fetch_gap(tries) if tries else timedelta()
+        renewed = LinkRenewed(
+            url=report.url, expires_at=self._expiry(job, report), due_at=self.bench.clock.now() + wait
+        )
+        return await self._move(job, renewed)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -301,6 +307,13 @@ class Rendering:
 
     async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
         return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
+
+
+def _is_news(job: Job, report: TaskFinished) -> bool:
+    """Another link than the job's, or more time for the same."""
+    if report.url != job.output_url or report.expires_at is None:
+        return report.url != job.output_url
+    return job.output_expires_at is None or report.expires_at > job.output_expires_at
 
 
 async def _scanned(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

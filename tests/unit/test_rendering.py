@@ -304,3 +304,35 @@ async def test_a_fresh_link_is_not_asked_for_while_the_one_there_is_should_live(
         looked = len(one.provider.looked)
         await fetching.fetch(await one.job(), await one.ask())
         assert ((await one.job()).trouble, len(one.provider.looked)) == (Trouble.DOWNLOAD_FAILS, looked)
+
+
+MORE = timedelta(days=1)
+
+
+@pytest.mark.row("F88")
+@pytest.mark.parametrize("refusal", [FetchError("connection reset"), b"<html>busy</html>"])
+@pytest.mark.parametrize("more", [None, timedelta(), MORE], ids=["nobody answers", "as before", "a day more"])
+async def test_a_clock_that_is_ahead_makes_no_passing_failure_the_end_of_a_clip(
+    refusal: bytes | FetchError, more: timedelta | None
+) -> None:
+    """Who serves it did not say that it is gone. What the task says anew of the same link counts."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        fetching = await rendered(one, Behind(refusal, WHOLE), lived=timedelta(days=3650))
+        ends = (await one.job()).output_expires_at
+        assert ends is not None
+        unreadable = TaskUnreadable(why="HTTP 502")
+        one.provider.report = unreadable if more is None else TaskFinished(url="first", expires_at=ends + more)
+        await fetching.fetch(await one.job(), await one.ask())
+        job = await one.job()
+        assert (job.state, job.output_expires_at) == (State.DOWNLOADING, ends + (more or timedelta()))
+        assert job.due_at > one.clock.now(), "a link that has just failed is not fetched again at once"
+        await fetching.fetch(job, await one.ask())
+        assert (await one.job()).state is State.DELIVERING
+
+
+async def test_what_its_host_says_is_dead_when_its_time_is_over_is_given_up() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        fetching = await rendered(one, Behind(LinkExpired("gone", status=410)), lived=timedelta(days=3650))
+        await fetching.fetch(await one.job(), await one.ask())
+        job = await one.job()
+        assert (job.state, job.failure) == (State.FAILED, Failure(kind=FailureKind.LINK_EXPIRED))
