@@ -167,13 +167,14 @@ class Rendering:
         return await self._write_off(job, FailureKind.TASK_LOST)
 
     async def _still(self, job: Job, gap: timedelta, watch: _Watch) -> StepResult:
-        """No end yet: late after the limit, and given up when its output would have expired."""
-        waited = self._waited(watch)
+        """No end yet: late after the limit, and given up when its output would have expired. The wall clock at our
+        start may have been ahead: what this process has not watched for as long as makes it late is not given up."""
+        waited, limit = self._waited(watch), self.bench.policy.job_timeout
         if job.state is State.LATE:
-            if waited >= self._lifetime(job):
+            if waited >= self._lifetime(job) and self._watched(watch) >= limit:
                 return await self._write_off(job, FailureKind.COUNTED_AS_SPENT)
             return Later(seconds=max(gap, LATE_GAP).total_seconds())
-        if waited >= self.bench.policy.job_timeout:
+        if waited >= limit:
             return await self._move(job, Overdue(due_at=self.bench.clock.now() + LATE_GAP))
         return Later(seconds=gap.total_seconds())
 
@@ -286,7 +287,11 @@ class Rendering:
     def _waited(self, watch: _Watch) -> timedelta:
         """How long the task has rendered. The wall clock is asked once in a life of this process: one that is set
         otherwise meanwhile makes nothing late."""
-        return watch.waited + timedelta(seconds=self.bench.clock.monotonic() - watch.begun)
+        return watch.waited + self._watched(watch)
+
+    def _watched(self, watch: _Watch) -> timedelta:
+        """How long this process has watched it."""
+        return timedelta(seconds=self.bench.clock.monotonic() - watch.begun)
 
     def _warn_once(self, watch: _Watch, job: Job, what: str) -> None:
         if what not in watch.warned:

@@ -262,6 +262,24 @@ async def test_a_task_that_another_process_looks_at_is_watched_no_longer() -> No
         assert rendering._watches == {}
 
 
+@pytest.mark.row("F88")
+async def test_a_start_under_a_clock_that_is_ahead_gives_no_render_up_that_it_did_not_watch() -> None:
+    """Late it may be called. Who starts under a right clock gives up a little later for that, and no more."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        await one.submit()
+        one.clock.step(one.clock.now() + timedelta(days=3650))
+        for _ in range(3):
+            await one.rendering.poll(await one.job(), await one.ask())
+        assert (await one.job()).state is State.LATE
+        one.clock.advance(one.rendering.bench.policy.job_timeout.total_seconds() - 1)
+        await one.rendering.poll(await one.job(), await one.ask())
+        assert await one.money() == [EntryKind.HOLD]
+        one.clock.advance(1)
+        await one.rendering.poll(await one.job(), await one.ask())
+        job = await one.job()
+        assert (job.state, job.failure) == (State.FAILED, Failure(kind=FailureKind.COUNTED_AS_SPENT))
+
+
 # --- the clip itself -------------------------------------------------------------------------------------------------
 
 
