@@ -66,6 +66,7 @@ class _Watch:
     seen: bool = False
     """The provider knew it."""
     missing_since: float | None = None
+    """Since when it knows it no more; of one that had a clip, since when it says that there is none."""
     called: bool = False
     """Somebody called about it: the next look is for this task alone."""
     stop_asked: bool = False
@@ -183,6 +184,12 @@ class Rendering:
     async def fetch(self, job: Job, _: Ask) -> StepResult:
         """Bring the clip to our storage, whole, before anything is shown. Whether a link is dead, who serves it says,
         and not our clock; behind one whose time is over nothing is waited for."""
+        result = await self._fetch(job)
+        if isinstance(result, Job) and result.state is not State.DOWNLOADING:
+            self.let_go(job)
+        return result
+
+    async def _fetch(self, job: Job) -> StepResult:
         if job.output_url is None:
             return await self._renew_link(job)
         try:
@@ -226,14 +233,23 @@ class Rendering:
         serves the link says so. Only then is our clock believed that the output's own time is over: by itself it may be
         ahead, and what failed may pass."""
         report = await self.bench.look(job.provider, await self._task_of(job))
+        gone = self._long_gone(self._watch(job), report)
         if isinstance(report, TaskFinished) and _is_news(job, report):
             return await self._take_link(job, report)
-        if dead and self.bench.clock.now() >= self._end_of_output(job):
-            return await self._write_off(job, FailureKind.LINK_EXPIRED)
-        if isinstance(report, TaskMissing | TaskFailed) and job.tries >= 3:
+        if gone or (dead and self.bench.clock.now() >= self._end_of_output(job)):
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
         trouble = Trouble.DOWNLOAD_FAILS if self.bench.has(job.provider) else Trouble.PROVIDER_ABSENT
         return await self._hindered(job, trouble, "the link is dead or fails, and no fresh one came yet")
+
+    def _long_gone(self, watch: _Watch, report: TaskReport) -> bool:
+        """Whether a task that had a clip is said to have none, by one answer after the other, for as long as a known
+        task may be missing."""
+        now = self.bench.clock.monotonic()
+        if not isinstance(report, TaskMissing | TaskFailed):
+            watch.missing_since = None
+            return False
+        watch.missing_since = now if watch.missing_since is None else watch.missing_since
+        return now - watch.missing_since >= KNOWN_TASK_GRACE.total_seconds()
 
     async def _take_link(self, job: Job, report: TaskFinished) -> Job:
         """Go on with what the task says of its output. A link that differs is fetched at once unless others failed

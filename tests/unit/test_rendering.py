@@ -354,3 +354,28 @@ async def test_what_its_host_says_is_dead_when_its_time_is_over_is_given_up() ->
         await fetching.fetch(await one.job(), await one.ask())
         job = await one.job()
         assert (job.state, job.failure) == (State.FAILED, Failure(kind=FailureKind.LINK_EXPIRED))
+
+
+@pytest.mark.parametrize("report", [TaskMissing(), TaskFailed(failure=STOPPED, charged=True)])
+async def test_a_clip_that_was_rendered_is_given_up_when_its_task_is_gone_for_long(report: TaskReport) -> None:
+    """However often its download failed before: one answer proves nothing, and another begins the wait anew."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        refusals = [FetchError("HTTP 500")] * 3
+        fetching = await rendered(one, Behind(*refusals, LinkExpired("dead", status=403)))
+        one.clock.step(one.clock.now() - timedelta(hours=2))
+
+        async def fetched(report: TaskReport, after: timedelta = timedelta()) -> State:
+            one.provider.report = report
+            one.clock.advance(after.total_seconds())
+            await fetching.fetch(await one.job(), await one.ask())
+            return (await one.job()).state
+
+        for _ in refusals:
+            await fetched(report)
+        almost = KNOWN_TASK_GRACE - timedelta(seconds=1)
+        waited = [await fetched(report), await fetched(report, almost), await fetched(TaskUnreadable(why="HTTP 502"))]
+        waited += [await fetched(report), await fetched(report, almost)]
+        assert set(waited) == {State.DOWNLOADING}
+        assert await fetched(report, timedelta(seconds=1)) is State.FAILED
+        assert (await one.job()).failure == Failure(kind=FailureKind.LINK_EXPIRED)
+        assert one.rendering._watches == {}
