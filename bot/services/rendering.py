@@ -67,6 +67,8 @@ class _Watch:
     """The provider knew it."""
     missing_since: float | None = None
     """Since when it knows it no more; of one that had a clip, since when it says that there is none."""
+    link_dead: bool = False
+    """Whoever serves its clip said of a link that it is dead."""
     called: bool = False
     """Somebody called about it: the next look is for this task alone."""
     stop_asked: bool = False
@@ -232,14 +234,22 @@ class Rendering:
         """A fresh look at the task may give a living link, or say that the one there is lives longer. ``dead``: whoever
         serves the link says so. Only then is our clock believed that the output's own time is over: by itself it may be
         ahead, and what failed may pass."""
-        report = await self.bench.look(job.provider, await self._task_of(job))
-        gone = self._long_gone(self._watch(job), report)
-        if isinstance(report, TaskFinished) and _is_news(job, report):
-            return await self._take_link(job, report)
-        if gone or (dead and self.bench.clock.now() >= self._end_of_output(job)):
+        report, watch = await self.bench.look(job.provider, await self._task_of(job)), self._watch(job)
+        fresh = report if isinstance(report, TaskFinished) and _is_news(job, report) else None
+        if self._long_gone(watch, report) or (dead and self._is_over(job, watch, fresh)):
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
+        if fresh is not None:
+            return await self._take_link(job, fresh)
         trouble = Trouble.DOWNLOAD_FAILS if self.bench.has(job.provider) else Trouble.PROVIDER_ABSENT
         return await self._hindered(job, trouble, "the link is dead or fails, and no fresh one came yet")
+
+    def _is_over(self, job: Job, watch: _Watch, fresh: TaskFinished | None) -> bool:
+        """Whether the output's own time is over by our clock, of a dead link. The first fresh one is followed all the
+        same; where one after the other is dead, what they say of their own time would have no end."""
+        again, watch.link_dead = watch.link_dead, True
+        if fresh is None:
+            return self.bench.clock.now() >= self._end_of_output(job)
+        return again and self.bench.clock.now() >= self._end_by_lifetime(job)
 
     def _long_gone(self, watch: _Watch, report: TaskReport) -> bool:
         """Whether a task that had a clip is said to have none, by one answer after the other, for as long as a known
@@ -287,9 +297,11 @@ class Rendering:
 
     def _end_of_output(self, job: Job) -> datetime:
         """When nothing of the task can be left at the provider."""
-        known = job.output_expires_at
-        by_lifetime = (job.rendered_at or job.submitted_at or job.created_at) + self._lifetime(job)
+        known, by_lifetime = job.output_expires_at, self._end_by_lifetime(job)
         return max(known, by_lifetime) if known else by_lifetime
+
+    def _end_by_lifetime(self, job: Job) -> datetime:
+        return (job.rendered_at or job.submitted_at or job.created_at) + self._lifetime(job)
 
     def _lifetime(self, job: Job) -> timedelta:
         return self.bench.router.capabilities(job.provider, job.recipe.tier).output_lifetime

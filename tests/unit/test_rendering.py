@@ -379,3 +379,31 @@ async def test_a_clip_that_was_rendered_is_given_up_when_its_task_is_gone_for_lo
         assert await fetched(report, timedelta(seconds=1)) is State.FAILED
         assert (await one.job()).failure == Failure(kind=FailureKind.LINK_EXPIRED)
         assert one.rendering._watches == {}
+
+
+async def test_links_that_are_signed_anew_and_dead_are_followed_as_long_as_the_output_lasts_and_no_longer() -> None:
+    """What each of them says of its own time proves nothing. The card says that the download fails."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        host = Behind(LinkExpired("gone", status=410))
+        fetching, lifetime = await rendered(one, host), one.provider.capabilities[0].output_lifetime
+        rendered_at = (await one.job()).rendered_at
+        assert rendered_at is not None
+        troubles = []
+        while (job := await one.job()).state is State.DOWNLOADING:
+            troubles.append(job.trouble)
+            one.provider.report = TaskFinished(url=f"signed-{len(troubles)}", expires_at=None)
+            await fetching.fetch(job, await one.ask())
+            one.clock.advance(timedelta(days=1).total_seconds())
+            assert len(troubles) <= lifetime.days + 1
+        assert rendered_at + lifetime <= one.clock.now() <= rendered_at + lifetime + timedelta(days=2)
+        assert (job.state, job.failure) == (State.FAILED, Failure(kind=FailureKind.LINK_EXPIRED))
+        assert set(troubles[2:]) == {Trouble.DOWNLOAD_FAILS}
+
+
+async def test_the_first_fresh_link_after_long_is_followed_when_the_output_should_be_over() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        fetching = await rendered(one, Behind(LinkExpired("gone", status=410), WHOLE), lived=timedelta(days=3650))
+        one.provider.report = TaskFinished(url="second", expires_at=None)
+        for _ in range(2):
+            await fetching.fetch(await one.job(), await one.ask())
+        assert (await one.job()).state is State.DELIVERING
