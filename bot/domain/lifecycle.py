@@ -336,8 +336,15 @@ def _unhindered(job: Job, _: Unhindered, now: datetime) -> Job:
 
 
 def _link_renewed(job: Job, event: LinkRenewed, _: datetime) -> Job:
+    # One link that is over is nothing to speak of.
+    trouble = Trouble.DOWNLOAD_FAILS if job.tries else job.trouble
     return replace(
-        job, tries=job.tries + 1, output_url=event.url, output_expires_at=event.expires_at, due_at=event.due_at
+        job,
+        tries=job.tries + 1,
+        output_url=event.url,
+        output_expires_at=event.expires_at,
+        due_at=event.due_at,
+        trouble=trouble,
     )
 
 

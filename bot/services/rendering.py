@@ -66,6 +66,9 @@ class _Watch:
     seen: bool = False
     """The provider knew it."""
     missing_since: float | None = None
+    """Since when it knows it no more; of one that had a clip, since when it says that there is none."""
+    link_dead: bool = False
+    """Whoever serves its clip said of a link that it is dead."""
     called: bool = False
     """Somebody called about it: the next look is for this task alone."""
     stop_asked: bool = False
@@ -167,13 +170,14 @@ class Rendering:
         return await self._write_off(job, FailureKind.TASK_LOST)
 
     async def _still(self, job: Job, gap: timedelta, watch: _Watch) -> StepResult:
-        """No end yet: late after the limit, and given up when its output would have expired."""
-        waited = self._waited(watch)
+        """No end yet: late after the limit, and given up when its output would have expired. The wall clock at our
+        start may have been ahead: what this process has not watched for as long as makes it late is not given up."""
+        waited, limit = self._waited(watch), self.bench.policy.job_timeout
         if job.state is State.LATE:
-            if waited >= self._lifetime(job):
+            if waited >= self._lifetime(job) and self._watched(watch) >= limit:
                 return await self._write_off(job, FailureKind.COUNTED_AS_SPENT)
             return Later(seconds=max(gap, LATE_GAP).total_seconds())
-        if waited >= self.bench.policy.job_timeout:
+        if waited >= limit:
             return await self._move(job, Overdue(due_at=self.bench.clock.now() + LATE_GAP))
         return Later(seconds=gap.total_seconds())
 
@@ -182,6 +186,12 @@ class Rendering:
     async def fetch(self, job: Job, _: Ask) -> StepResult:
         """Bring the clip to our storage, whole, before anything is shown. Whether a link is dead, who serves it says,
         and not our clock; behind one whose time is over nothing is waited for."""
+        result = await self._fetch(job)
+        if isinstance(result, Job) and result.state is not State.DOWNLOADING:
+            self.let_go(job)
+        return result
+
+    async def _fetch(self, job: Job) -> StepResult:
         if job.output_url is None:
             return await self._renew_link(job)
         try:
@@ -193,7 +203,7 @@ class Rendering:
             return await self._move(job, Hindered(due_at=due, trouble=Trouble.TOO_LARGE), detail=str(error))
         except (NotAnMP4, FetchError) as error:
             if job.output_expires_at is not None and self.bench.clock.now() >= job.output_expires_at:
-                return await self._renew_link(job)
+                return await self._renew_link(job, dead=False)
             trouble = Trouble.NOT_A_CLIP if isinstance(error, NotAnMP4) else Trouble.DOWNLOAD_FAILS
             return await self._hindered(job, trouble, str(error))
         except ClipsUnavailable as error:
@@ -220,23 +230,46 @@ class Rendering:
                 job.workspace, _scanned(chunks), limit_bytes=self.bench.policy.largest_clip_bytes
             )
 
-    async def _renew_link(self, job: Job) -> StepResult:
-        """The link is dead: a fresh look at the task may give a living one, which is fetched at once unless others were
-        dead before it. Dead for good only when the output's own time is over."""
-        report = await self.bench.look(job.provider, await self._task_of(job))
-        if isinstance(report, TaskFinished) and report.url != job.output_url:
-            # Some sign each look anew: a link that differs proves nothing yet.
-            wait = self._fetch_gap(job.tries) if job.tries else timedelta()
-            renewed = LinkRenewed(
-                url=report.url, expires_at=self._expiry(job, report), due_at=self.bench.clock.now() + wait
-            )
-            return await self._move(job, renewed)
-        if self.bench.clock.now() >= self._end_of_output(job):
+    async def _renew_link(self, job: Job, *, dead: bool = True) -> StepResult:
+        """A fresh look at the task may give a living link, or say that the one there is lives longer. ``dead``: whoever
+        serves the link says so. Only then is our clock believed that the output's own time is over: by itself it may be
+        ahead, and what failed may pass."""
+        report, watch = await self.bench.look(job.provider, await self._task_of(job)), self._watch(job)
+        fresh = report if isinstance(report, TaskFinished) and _is_news(job, report) else None
+        if self._long_gone(watch, report) or (dead and self._is_over(job, watch, fresh)):
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
-        if isinstance(report, TaskMissing | TaskFailed) and job.tries >= 3:
-            return await self._write_off(job, FailureKind.LINK_EXPIRED)
+        if fresh is not None:
+            return await self._take_link(job, fresh)
         trouble = Trouble.DOWNLOAD_FAILS if self.bench.has(job.provider) else Trouble.PROVIDER_ABSENT
-        return await self._hindered(job, trouble, "the link is dead, and no fresh one came yet")
+        return await self._hindered(job, trouble, "the link is dead or fails, and no fresh one came yet")
+
+    def _is_over(self, job: Job, watch: _Watch, fresh: TaskFinished | None) -> bool:
+        """Whether the output's own time is over by our clock, of a dead link. The first fresh one is followed all the
+        same; where one after the other is dead, what they say of their own time would have no end."""
+        again, watch.link_dead = watch.link_dead, True
+        if fresh is None:
+            return self.bench.clock.now() >= self._end_of_output(job)
+        return again and self.bench.clock.now() >= self._end_by_lifetime(job)
+
+    def _long_gone(self, watch: _Watch, report: TaskReport) -> bool:
+        """Whether a task that had a clip is said to have none, by one answer after the other, for as long as a known
+        task may be missing."""
+        now = self.bench.clock.monotonic()
+        if not isinstance(report, TaskMissing | TaskFailed):
+            watch.missing_since = None
+            return False
+        watch.missing_since = now if watch.missing_since is None else watch.missing_since
+        return now - watch.missing_since >= KNOWN_TASK_GRACE.total_seconds()
+
+    async def _take_link(self, job: Job, report: TaskFinished) -> Job:
+        """Go on with what the task says of its output. A link that differs is fetched at once unless others failed
+        before it: some sign each look anew, so it proves nothing yet."""
+        tries = job.tries if report.url != job.output_url else job.tries + 1
+        wait = self._fetch_gap(tries) if tries else timedelta()
+        renewed = LinkRenewed(
+            url=report.url, expires_at=self._expiry(job, report), due_at=self.bench.clock.now() + wait
+        )
+        return await self._move(job, renewed)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -264,9 +297,11 @@ class Rendering:
 
     def _end_of_output(self, job: Job) -> datetime:
         """When nothing of the task can be left at the provider."""
-        known = job.output_expires_at
-        by_lifetime = (job.rendered_at or job.submitted_at or job.created_at) + self._lifetime(job)
+        known, by_lifetime = job.output_expires_at, self._end_by_lifetime(job)
         return max(known, by_lifetime) if known else by_lifetime
+
+    def _end_by_lifetime(self, job: Job) -> datetime:
+        return (job.rendered_at or job.submitted_at or job.created_at) + self._lifetime(job)
 
     def _lifetime(self, job: Job) -> timedelta:
         return self.bench.router.capabilities(job.provider, job.recipe.tier).output_lifetime
@@ -280,7 +315,11 @@ class Rendering:
     def _waited(self, watch: _Watch) -> timedelta:
         """How long the task has rendered. The wall clock is asked once in a life of this process: one that is set
         otherwise meanwhile makes nothing late."""
-        return watch.waited + timedelta(seconds=self.bench.clock.monotonic() - watch.begun)
+        return watch.waited + self._watched(watch)
+
+    def _watched(self, watch: _Watch) -> timedelta:
+        """How long this process has watched it."""
+        return timedelta(seconds=self.bench.clock.monotonic() - watch.begun)
 
     def _warn_once(self, watch: _Watch, job: Job, what: str) -> None:
         if what not in watch.warned:
@@ -301,6 +340,13 @@ class Rendering:
 
     async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
         return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
+
+
+def _is_news(job: Job, report: TaskFinished) -> bool:
+    """Another link than the job's, or more time for the same."""
+    if report.url != job.output_url or report.expires_at is None:
+        return report.url != job.output_url
+    return job.output_expires_at is None or report.expires_at > job.output_expires_at
 
 
 async def _scanned(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

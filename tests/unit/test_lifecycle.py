@@ -239,7 +239,7 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
     (State.LATE, Stopped): STOPPED,
     (State.LATE, WrittenOff): WRITTEN_OFF,
     (State.DOWNLOADING, Hindered): HINDERED,
-    (State.DOWNLOADING, LinkRenewed): {"output_url": URL, "output_expires_at": EXPIRES, "due_at": DUE, "tries": 3},
+    (State.DOWNLOADING, LinkRenewed): {**HINDERED, "output_url": URL, "output_expires_at": EXPIRES},
     (State.DOWNLOADING, Stored): STORED,
     (State.DOWNLOADING, Kept): {**STORED, "state": State.CANCELLED, "finished_at": NOW},
     (State.DOWNLOADING, WrittenOff): {**WRITTEN_OFF, "cost_micro_usd": BEFORE},

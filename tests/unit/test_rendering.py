@@ -262,6 +262,24 @@ async def test_a_task_that_another_process_looks_at_is_watched_no_longer() -> No
         assert rendering._watches == {}
 
 
+@pytest.mark.row("F88")
+async def test_a_start_under_a_clock_that_is_ahead_gives_no_render_up_that_it_did_not_watch() -> None:
+    """Late it may be called. Who starts under a right clock gives up a little later for that, and no more."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        await one.submit()
+        one.clock.step(one.clock.now() + timedelta(days=3650))
+        for _ in range(3):
+            await one.rendering.poll(await one.job(), await one.ask())
+        assert (await one.job()).state is State.LATE
+        one.clock.advance(one.rendering.bench.policy.job_timeout.total_seconds() - 1)
+        await one.rendering.poll(await one.job(), await one.ask())
+        assert await one.money() == [EntryKind.HOLD]
+        one.clock.advance(1)
+        await one.rendering.poll(await one.job(), await one.ask())
+        job = await one.job()
+        assert (job.state, job.failure) == (State.FAILED, Failure(kind=FailureKind.COUNTED_AS_SPENT))
+
+
 # --- the clip itself -------------------------------------------------------------------------------------------------
 
 
@@ -304,3 +322,88 @@ async def test_a_fresh_link_is_not_asked_for_while_the_one_there_is_should_live(
         looked = len(one.provider.looked)
         await fetching.fetch(await one.job(), await one.ask())
         assert ((await one.job()).trouble, len(one.provider.looked)) == (Trouble.DOWNLOAD_FAILS, looked)
+
+
+MORE = timedelta(days=1)
+
+
+@pytest.mark.row("F88")
+@pytest.mark.parametrize("refusal", [FetchError("connection reset"), b"<html>busy</html>"])
+@pytest.mark.parametrize("more", [None, timedelta(), MORE], ids=["nobody answers", "as before", "a day more"])
+async def test_a_clock_that_is_ahead_makes_no_passing_failure_the_end_of_a_clip(
+    refusal: bytes | FetchError, more: timedelta | None
+) -> None:
+    """Who serves it did not say that it is gone. What the task says anew of the same link counts."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        fetching = await rendered(one, Behind(refusal, WHOLE), lived=timedelta(days=3650))
+        ends = (await one.job()).output_expires_at
+        assert ends is not None
+        unreadable = TaskUnreadable(why="HTTP 502")
+        one.provider.report = unreadable if more is None else TaskFinished(url="first", expires_at=ends + more)
+        await fetching.fetch(await one.job(), await one.ask())
+        job = await one.job()
+        assert (job.state, job.output_expires_at) == (State.DOWNLOADING, ends + (more or timedelta()))
+        assert job.due_at > one.clock.now(), "a link that has just failed is not fetched again at once"
+        await fetching.fetch(job, await one.ask())
+        assert (await one.job()).state is State.DELIVERING
+
+
+async def test_what_its_host_says_is_dead_when_its_time_is_over_is_given_up() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        fetching = await rendered(one, Behind(LinkExpired("gone", status=410)), lived=timedelta(days=3650))
+        await fetching.fetch(await one.job(), await one.ask())
+        job = await one.job()
+        assert (job.state, job.failure) == (State.FAILED, Failure(kind=FailureKind.LINK_EXPIRED))
+
+
+@pytest.mark.parametrize("report", [TaskMissing(), TaskFailed(failure=STOPPED, charged=True)])
+async def test_a_clip_that_was_rendered_is_given_up_when_its_task_is_gone_for_long(report: TaskReport) -> None:
+    """However often its download failed before: one answer proves nothing, and another begins the wait anew."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        refusals = [FetchError("HTTP 500")] * 3
+        fetching = await rendered(one, Behind(*refusals, LinkExpired("dead", status=403)))
+        one.clock.step(one.clock.now() - timedelta(hours=2))
+
+        async def fetched(report: TaskReport, after: timedelta = timedelta()) -> State:
+            one.provider.report = report
+            one.clock.advance(after.total_seconds())
+            await fetching.fetch(await one.job(), await one.ask())
+            return (await one.job()).state
+
+        for _ in refusals:
+            await fetched(report)
+        almost = KNOWN_TASK_GRACE - timedelta(seconds=1)
+        waited = [await fetched(report), await fetched(report, almost), await fetched(TaskUnreadable(why="HTTP 502"))]
+        waited += [await fetched(report), await fetched(report, almost)]
+        assert set(waited) == {State.DOWNLOADING}
+        assert await fetched(report, timedelta(seconds=1)) is State.FAILED
+        assert (await one.job()).failure == Failure(kind=FailureKind.LINK_EXPIRED)
+        assert one.rendering._watches == {}
+
+
+async def test_links_that_are_signed_anew_and_dead_are_followed_as_long_as_the_output_lasts_and_no_longer() -> None:
+    """What each of them says of its own time proves nothing. The card says that the download fails."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        host = Behind(LinkExpired("gone", status=410))
+        fetching, lifetime = await rendered(one, host), one.provider.capabilities[0].output_lifetime
+        rendered_at = (await one.job()).rendered_at
+        assert rendered_at is not None
+        troubles = []
+        while (job := await one.job()).state is State.DOWNLOADING:
+            troubles.append(job.trouble)
+            one.provider.report = TaskFinished(url=f"signed-{len(troubles)}", expires_at=None)
+            await fetching.fetch(job, await one.ask())
+            one.clock.advance(timedelta(days=1).total_seconds())
+            assert len(troubles) <= lifetime.days + 1
+        assert rendered_at + lifetime <= one.clock.now() <= rendered_at + lifetime + timedelta(days=2)
+        assert (job.state, job.failure) == (State.FAILED, Failure(kind=FailureKind.LINK_EXPIRED))
+        assert set(troubles[2:]) == {Trouble.DOWNLOAD_FAILS}
+
+
+async def test_the_first_fresh_link_after_long_is_followed_when_the_output_should_be_over() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        fetching = await rendered(one, Behind(LinkExpired("gone", status=410), WHOLE), lived=timedelta(days=3650))
+        one.provider.report = TaskFinished(url="second", expires_at=None)
+        for _ in range(2):
+            await fetching.fetch(await one.job(), await one.ask())
+        assert (await one.job()).state is State.DELIVERING
