@@ -303,12 +303,12 @@ class Forgetful(Machine):
 
 
 def test_nothing_that_people_do_and_nothing_that_fails_breaks_a_promise() -> None:
-    run(Machine, examples=60, steps=40)
+    run(Machine, examples=40, steps=40)
 
 
 def test_steps_that_break_a_promise_are_found() -> None:
     with pytest.raises(AssertionError, match=r"I3: ask .* has 2 cards"):
-        run(Forgetful, examples=200, steps=40, phases=[Phase.generate])
+        run(Forgetful, examples=100, steps=40, phases=[Phase.generate])
 
 
 @pytest.mark.storm
