@@ -141,6 +141,13 @@ class Gathering:
         lock = self._locks.get(want.key)
         return lock is not None and lock.locked()
 
+    async def is_there(self, file: KeptFile) -> bool:
+        """Whether what is kept of it can still be given. Raises NotNow."""
+        try:
+            return await self._is_there(file)
+        except ClipsUnavailable as error:
+            raise NotNow(Trouble.FILE_NOT_CHECKED, str(error)) from error
+
     async def gather(self, want: Want, begin: Callable[[str], Awaitable[None]]) -> KeptFile:
         """The file, fetched unless it was before: the clips of one ask do not fetch it each. ``begin`` is called with
         its name before that. Raises NotNow, CannotBeUsed, and InOtherHands at once: whoever waited here would keep a
@@ -189,10 +196,14 @@ class Gathering:
         told = await self.files.describe(want.medium.within, want.asker) if want.medium.place is Place.SLACK else None
         async with self.storage.read() as tx:
             known = await tx.files.find(*want.key)
-        if known is not None and (known.key is None or await self.clips.size(known.key) is not None):
+        if known is not None and await self._is_there(known):
             return known
         origin = await self._origin(want) if told is None else self._in_slack(told, want.largest)
         return await self._gathered(want, origin, begin, instead_of=known)
+
+    async def _is_there(self, file: KeptFile) -> bool:
+        """A link that is given as it is is not kept with us."""
+        return file.key is None or await self.clips.size(file.key) is not None
 
     async def _gathered(
         self, want: Want, origin: _Origin, begin: Callable[[str], Awaitable[None]], *, instead_of: KeptFile | None

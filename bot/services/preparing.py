@@ -253,13 +253,13 @@ class _Work:
 
     async def _stored(self, medium: Medium, can: Capabilities, place: int) -> KeptFile:
         """What is kept of it. What fits another provider may not fit this one: it is prepared again, from our storage,
-        unless it was checked against these very limits."""
+        unless it was checked against these very limits and is still there."""
         async with self.bench.storage.read() as tx:
             known = await tx.files.stored(self.job.workspace, medium.url)
         if known is None:
             raise CannotBeHad("A file of the clip before is not known any more.")
         want = self._want(medium, can)
-        if known.limits == fingerprint(want.limits):
+        if known.limits == fingerprint(want.limits) and await self.gathering.is_there(known):
             return known
         return await self._gather(want, place)
 

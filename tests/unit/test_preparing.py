@@ -214,6 +214,26 @@ async def test_a_variant_takes_over_what_is_kept(tmp_path: Path) -> None:
         assert not any("panda.heic" in note for note in await notes(bench, opened)), "it was told of then"
 
 
+async def test_what_is_kept_and_gone_is_seen_before_the_queue(tmp_path: Path) -> None:
+    """Its provider would be blamed for it later, and another one asked for nothing."""
+    async with workbench(tmp_path) as bench:
+        bench.gave("F1", PANDA)
+        (job,) = await bench.asks(medium("slack:F1"))
+        await bench.prepare(job)
+        root = (await bench.ask(job)).root_ts or ""
+        varied = await bench.intake.variant(a_sender("v"), root, 1, Changes(seconds=8), "8s")
+        assert isinstance(varied, Taken)
+        (opened,) = await bench.undo_window_over(varied)
+        bench.clips._clips.clear()
+        refused = await bench.prepare(opened)
+        assert refused.failure is not None
+        assert (refused.state, refused.failure.detail) == (
+            State.FAILED,
+            "panda.heic is not on our storage any more.",
+        )
+        assert (refused.provider, await bench.money(opened)) == ("hiapi", [(HELD, "hiapi"), (RELEASED, "hiapi")])
+
+
 @pytest.mark.parametrize("rerouted", [False, True], ids=["by a reply", "by a pause"])
 async def test_what_was_kept_for_one_provider_is_prepared_again_for_another(tmp_path: Path, rerouted: bool) -> None:
     """HiAPI takes the picture as it is, Muapi another form of it; from our own storage it is had without asking."""
