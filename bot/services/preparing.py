@@ -15,7 +15,7 @@ from bot.domain.handing import limits_given, too_large_to_write, ways
 from bot.domain.job import Ask, Decision, Job
 from bot.domain.kept_file import KeptFile, fingerprint
 from bot.domain.patience import throttle_wait
-from bot.domain.recipe import MediaKind, Medium, Place
+from bot.domain.recipe import MediaKind, Medium, Place, role_name
 from bot.domain.reference import FileLimits, counted_seconds
 from bot.domain.trouble import Trouble
 from bot.ports import Links, StorageError
@@ -252,16 +252,17 @@ class _Work:
         return medium.place is not Place.STORED and not ways(can, medium.kind, links=self.links.reachable)
 
     async def _stored(self, medium: Medium, can: Capabilities, place: int) -> KeptFile:
-        """What is kept of it. What fits another provider may not fit this one: it is prepared again, from our storage,
-        unless it was checked against these very limits and is still there."""
+        """What is kept of it, called by its role: it is found by its content, whoever gave that under whatever name.
+        What fits another provider may not fit this one: it is prepared again, from our storage, unless it was checked
+        against these very limits and is still there."""
         async with self.bench.storage.read() as tx:
             known = await tx.files.stored(self.job.workspace, medium.url)
         if known is None:
             raise CannotBeHad("A file of the clip before is not known any more.")
         want = self._want(medium, can)
-        if known.limits == fingerprint(want.limits) and await self.gathering.is_there(known):
-            return known
-        return await self._gather(want, place)
+        if known.limits != fingerprint(want.limits) or not await self.gathering.is_there(known):
+            known = await self._gather(want, place)
+        return replace(known, name=role_name(medium, self.job.recipe.media))
 
     async def _gather(self, want: Want, place: int) -> KeptFile:
         self._last = want

@@ -229,7 +229,7 @@ async def test_what_is_kept_and_gone_is_seen_before_the_queue(tmp_path: Path) ->
         assert refused.failure is not None
         assert (refused.state, refused.failure.detail) == (
             State.FAILED,
-            "panda.heic is not on our storage any more.",
+            "The first frame is not on our storage any more.",
         )
         assert (refused.provider, await bench.money(opened)) == ("hiapi", [(HELD, "hiapi"), (RELEASED, "hiapi")])
 
@@ -257,8 +257,31 @@ async def test_what_was_kept_for_one_provider_is_prepared_again_for_another(tmp_
 
         mended = await bench.prepare(moved)
         assert (mended.state, await bench.kept(mended.recipe.media[0].url)) == (State.QUEUED, b"mended a plan")
-        assert "plan.bmp: BMP made PNG" in await notes(bench, mended)
+        assert "The first frame: BMP made PNG" in await notes(bench, mended)
         assert bench.outside.fetched == ["F1"]
+
+
+async def test_what_others_called_the_same_file_is_not_told(tmp_path: Path) -> None:
+    """The same bytes under a name that was given where not everybody reads."""
+    async with workbench(tmp_path, hiapi={"limits": WIDER}) as bench:
+        plan = Given(name="logo.bmp", content=b"a plan", form=Form.BMP, mends=("BMP made PNG",), fits_under=WIDER)
+        bench.gave("F1", plan)
+        bench.gave("F2", replace(plan, name="secret.bmp"))
+        bench.gave("F3", FOX)
+        (job,) = await bench.asks(medium("slack:F1", LAST), medium("slack:F3"))
+        ready = await bench.prepare(job)
+        bench.clock.advance(1)
+        await bench.prepare((await bench.asks(medium("slack:F2", REFERENCE)))[0])
+
+        silent = Failure(kind=FailureKind.PROVIDER, detail="silent")
+        moved = await bench.ordering.rerouting.instead(ready, silent)
+        assert moved is not None
+        ready = await bench.prepare(moved)
+        assert "The last frame: BMP made PNG" in await notes(bench, ready)
+        assert (await bench.said(ready))[-2:] == ["The last frame (1 of 2)", "The first frame (2 of 2)"]
+        async with bench.storage.read() as tx:
+            told = [entry.detail for entry in await tx.jobs.timeline("T1", job.id)]
+        assert "secret" not in f"{told} {await notes(bench, ready)}"
 
 
 async def test_what_is_kept_and_does_not_fit_there_is_refused_with_the_figure_and_the_limit(tmp_path: Path) -> None:
@@ -276,8 +299,8 @@ async def test_what_is_kept_and_does_not_fit_there_is_refused_with_the_figure_an
                 bench.clips._clips.clear()
             refused.append(await bench.prepare(opened))
         assert [job.failure.detail for job in refused if job.failure] == [
-            "mouse.png is 120×90 pixels; at least 300 are needed.",
-            "mouse.png is not on our storage any more.",
+            "The first frame is 120×90 pixels; at least 300 are needed.",
+            "The first frame is not on our storage any more.",
         ]
         assert bench.muapi.uploads == []
 
