@@ -4,7 +4,7 @@ cost. A restart does it again and finds what was kept."""
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,7 +12,7 @@ from bot.domain.capabilities import Capabilities
 from bot.domain.events import Declined, Event, Hindered, Prepared, Progressed, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.handing import limits_given, too_large_to_write, ways
-from bot.domain.job import Ask, Decision, Job
+from bot.domain.job import Ask, Decision, Job, State, WaitReason
 from bot.domain.kept_file import KeptFile, fingerprint
 from bot.domain.patience import throttle_wait
 from bot.domain.recipe import MediaKind, Medium, Place, role_name
@@ -31,7 +31,7 @@ TRIED_FOR = timedelta(minutes=15)
 """All files of a clip are fetched, checked and mended within this time, whatever it takes of tries. Who asked may want
 to ask otherwise by then."""
 LEAST_TRY = timedelta(minutes=1)
-"""A try has this time however late it begins: nobody may have been here to try before."""
+"""A try has this time however late it begins, and so has each process: nobody may have been here to try before."""
 _TRIED_FOR = f"{TRIED_FOR // timedelta(minutes=1)} minutes"
 
 _SURPRISE = "Something went wrong with the files here."
@@ -54,6 +54,17 @@ class _TooLong(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Watch:
+    """Since when this process sees a job wait for its files. It has seen it since ``begun``, by the monotonic clock, and
+    the job had waited for ``waited`` then."""
+
+    since: datetime
+    """When the job began to wait, as its timeline has it: for another provider it begins anew."""
+    begun: float
+    waited: timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preparing:
     """The step of a job that waits for its files."""
 
@@ -63,15 +74,24 @@ class Preparing:
     links: Links
     _under_way: dict[tuple[str, str], asyncio.Task[Gathered]] = field(default_factory=dict)
     """By workspace and job."""
+    _watches: dict[tuple[str, str], _Watch] = field(default_factory=dict)
+    """By workspace and job; forgotten with the process."""
 
     async def prepare(self, job: Job, ask: Ask) -> StepResult:
         """Bring all files together for the job's provider, or for another one where nobody named this one."""
+        result = await self._step(job, ask)
+        preparing = (State.WAITING, WaitReason.PREPARING)
+        if isinstance(result, Job) and (result.state, result.wait_reason) != preparing:
+            self._watches.pop((job.workspace, job.id), None)
+        return result
+
+    async def _step(self, job: Job, ask: Ask) -> StepResult:
         if job.cancel_by or ask.decision is Decision.STOP:
             return await self._move(job, Declined(), detail=job.cancel_by or ask.decided_by or "")
         if ask.card_ts is None:
             # Whatever is wrong with a file is said on the card.
             return Later(seconds=1.0)
-        left = max(TRIED_FOR - await self._tried_for(job), LEAST_TRY)
+        left = max(TRIED_FOR - self._tried_for(await self._watch(job)), LEAST_TRY)
         work = _Work(
             job=job,
             ask=ask,
@@ -163,19 +183,35 @@ class Preparing:
 
     async def _not_now(self, job: Job, error: NotNow) -> Job:
         """Try again after a while, or say that it was tried for long enough."""
-        if await self._tried_for(job) >= TRIED_FOR:
+        if self._tried_for(await self._watch(job)) >= TRIED_FOR:
             return await self._refused(job, f"{error.why} That was tried for {_TRIED_FOR}.")
         now = self.bench.clock.now()
         wait = throttle_wait(error.retry_after_seconds, job.tries + 1, self.bench.clock.chance())
         log.info("file.later", job=job.id, trouble=error.trouble.value, tries=job.tries + 1, why=error.why)
         return await self._move(job, Hindered(due_at=now + wait, trouble=error.trouble), detail=error.why)
 
-    async def _tried_for(self, job: Job) -> timedelta:
-        """How long the job waits for its files."""
+    async def _watch(self, job: Job) -> _Watch:
+        """The wall clock is asked once in a life of this process: one that is set otherwise meanwhile ends and prolongs
+        nothing, and one that was wrong from the start neither takes the last minute nor gives more than all."""
         async with self.bench.storage.read() as tx:
             timeline = await tx.jobs.timeline(job.workspace, job.id)
         since = next((entry.at for entry in reversed(timeline) if entry.event not in _SETBACKS), job.created_at)
-        return self.bench.clock.now() - since
+        watch = self._watches.get((job.workspace, job.id))
+        if watch is None or watch.since != since:
+            self._forget_what_left()
+            waited = min(max(timedelta(), self.bench.clock.now() - since), TRIED_FOR - LEAST_TRY)
+            watch = _Watch(since=since, begun=self.bench.clock.monotonic(), waited=waited)
+            self._watches[job.workspace, job.id] = watch
+        return watch
+
+    def _forget_what_left(self) -> None:
+        """Jobs that another process took over, or that somebody moved on from elsewhere."""
+        for key in [key for key, watch in self._watches.items() if self._tried_for(watch) > 2 * TRIED_FOR]:
+            del self._watches[key]
+
+    def _tried_for(self, watch: _Watch) -> timedelta:
+        """How long the job waits for its files."""
+        return watch.waited + timedelta(seconds=self.bench.clock.monotonic() - watch.begun)
 
     async def _stopped(self, job: Job) -> Job:
         """Its row may have moved on just as the work was cut short."""

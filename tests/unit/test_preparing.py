@@ -33,7 +33,7 @@ from bot.ports import (
 from bot.services import gathering
 from bot.services.answers import CannotMake, ClipNotThere, NoClipsHere, NoSuchClip, Taken
 from bot.services.policy import Policy
-from bot.services.preparing import TRIED_FOR
+from bot.services.preparing import LEAST_TRY, TRIED_FOR
 from tests.support.files import picture
 from tests.support.values import a_sender
 from tests.support.workbench import LINK, Given, Workbench, medium, workbench
@@ -543,13 +543,55 @@ async def test_after_a_while_it_is_said_that_it_was_tried_for_long_enough(tmp_pa
         bench.gave("F1", PANDA)
         bench.outside.troubles = [FetchError("Slack did not answer.") for _ in range(3)]
         (job,) = await bench.asks(medium("slack:F1"))
+        assert (await bench.prepare(job)).state is State.WAITING
         bench.clock.advance(TRIED_FOR.total_seconds() - 1)
         assert (await bench.prepare(job)).state is State.WAITING
         bench.clock.advance(1)
         refused = await bench.prepare(job)
         assert refused.failure is not None
         assert refused.failure.detail == "Slack did not answer. That was tried for 15 minutes."
+        assert bench.preparing._watches == {}
         assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
+
+
+@pytest.mark.parametrize("days", [-2, 2])
+async def test_a_clock_that_is_set_otherwise_neither_ends_nor_prolongs_the_tries(tmp_path: Path, days: int) -> None:
+    async with workbench(tmp_path) as bench:
+        bench.gave("F1", PANDA)
+        bench.outside.troubles = [FetchError("Slack did not answer.") for _ in range(3)]
+        (job,) = await bench.asks(medium("slack:F1"))
+        states = []
+        for seconds in (0, TRIED_FOR.total_seconds() - 1, 1):
+            bench.clock.advance(seconds)
+            states.append((await bench.prepare(job)).state)
+            bench.clock.step(bench.clock.now() + timedelta(days=days))
+        assert states == [State.WAITING, State.WAITING, State.FAILED]
+
+
+async def test_a_clock_that_was_set_back_before_gives_no_more_time_than_any(tmp_path: Path) -> None:
+    async with workbench(tmp_path) as bench:
+        bench.gave("F1", PANDA)
+        bench.outside.troubles = [FetchError("Slack did not answer.") for _ in range(2)]
+        (job,) = await bench.asks(medium("slack:F1"))
+        bench.clock.step(bench.clock.now() - timedelta(days=2))
+        assert (await bench.prepare(job)).state is State.WAITING
+        bench.clock.advance(TRIED_FOR.total_seconds())
+        assert (await bench.prepare(job)).state is State.FAILED
+
+
+async def test_each_provider_has_the_whole_time_and_nothing_is_remembered_after_it(tmp_path: Path) -> None:
+    async with workbench(tmp_path, muapi={"limits": WIDER}) as bench:
+        bench.gave("F1", replace(SMALL, only_under=WIDER))
+        (job,) = await bench.asks(medium("slack:F1"))
+        bench.outside.troubles = [FetchError("Slack did not answer.")]
+        assert (await bench.prepare(job)).provider == "hiapi"
+        bench.clock.advance(TRIED_FOR.total_seconds() - 1)
+        assert (await bench.prepare(job)).provider == "muapi"
+        bench.clock.advance(2)
+        bench.outside.troubles = [FetchError("Slack did not answer.")]
+        assert (await bench.prepare(job)).state is State.WAITING
+        assert (await bench.prepare(job)).state is State.QUEUED
+        assert bench.preparing._watches == {}
 
 
 async def test_what_nobody_foresaw_counts_as_a_try_and_ends_in_words(tmp_path: Path) -> None:
