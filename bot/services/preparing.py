@@ -32,7 +32,6 @@ TRIED_FOR = timedelta(minutes=15)
 to ask otherwise by then."""
 LEAST_TRY = timedelta(minutes=1)
 """A try has this time however late it begins, and so has each process: nobody may have been here to try before."""
-_TRIED_FOR = f"{TRIED_FOR // timedelta(minutes=1)} minutes"
 
 _SURPRISE = "Something went wrong with the files here."
 
@@ -55,13 +54,18 @@ class _TooLong(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class _Watch:
-    """Since when this process sees a job wait for its files. It has seen it since ``begun``, by the monotonic clock, and
-    the job had waited for ``waited`` then."""
+    """How long a job waits for its files: this process has seen it since ``begun``, by the monotonic clock, and it had
+    waited for ``waited`` then."""
 
     since: datetime
     """When the job began to wait, as its timeline has it: for another provider it begins anew."""
     begun: float
     waited: timedelta
+
+    @property
+    def given(self) -> timedelta:
+        """The time that it has for its files in this process. Nobody knows whether there was one before."""
+        return TRIED_FOR - self.waited
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +95,15 @@ class Preparing:
         if ask.card_ts is None:
             # Whatever is wrong with a file is said on the card.
             return Later(seconds=1.0)
-        left = max(TRIED_FOR - self._tried_for(await self._watch(job)), LEAST_TRY)
+        watch = await self._watch(job)
+        left = max(TRIED_FOR - self._tried_for(watch), LEAST_TRY)
         work = _Work(
             job=job,
             ask=ask,
             bench=self.bench,
             gathering=self.gathering,
             links=self.links,
+            given=_minutes(watch.given),
             until=asyncio.get_running_loop().time() + left.total_seconds(),
         )
         try:
@@ -183,8 +189,9 @@ class Preparing:
 
     async def _not_now(self, job: Job, error: NotNow) -> Job:
         """Try again after a while, or say that it was tried for long enough."""
-        if self._tried_for(await self._watch(job)) >= TRIED_FOR:
-            return await self._refused(job, f"{error.why} That was tried for {_TRIED_FOR}.")
+        watch = await self._watch(job)
+        if self._tried_for(watch) >= TRIED_FOR:
+            return await self._refused(job, f"{error.why} That was tried for {_minutes(watch.given)}.")
         now = self.bench.clock.now()
         wait = throttle_wait(error.retry_after_seconds, job.tries + 1, self.bench.clock.chance())
         log.info("file.later", job=job.id, trouble=error.trouble.value, tries=job.tries + 1, why=error.why)
@@ -236,10 +243,14 @@ class _Work:
     bench: Bench
     gathering: Gathering
     links: Links
+    given: str
+    """The time for all of it, in words."""
     until: float
     """When the time for all of it is over, by the clock of the running loop."""
     _last: Want | None = None
     """The file that was begun with last."""
+    _in_hand: str = "What this ask refers to"
+    """What to call that file: by its own name once that is known. The row still has the one before until then."""
 
     def terms(self, can: Capabilities) -> tuple[FileLimits, tuple[bool, ...]]:
         """What a tier asks of the files: where these are the same, what one refuses the other refuses too."""
@@ -259,8 +270,7 @@ class _Work:
 
     def given_up(self) -> str:
         """Why, now that the time is over. The other clips of the ask had the same time, and do not wait once more."""
-        what = self.job.progress or "What this ask refers to"
-        refusal = CannotBeHad(f"{what} could not be fetched and checked within {_TRIED_FOR}.")
+        refusal = CannotBeHad(f"{self._in_hand} could not be fetched and checked within {self.given}.")
         if self._last is not None:
             self.gathering.remember(self._last, refusal)
         return refusal.why
@@ -301,16 +311,24 @@ class _Work:
         return replace(known, name=role_name(medium, self.job.recipe.media))
 
     async def _gather(self, want: Want, place: int) -> KeptFile:
-        self._last = want
+        self._last, self._in_hand = want, self._counted(role_name(want.medium, self.job.recipe.media), place)
         return await self.gathering.gather(want, lambda name: self._begin(name, place))
 
     async def _begin(self, name: str, place: int) -> None:
         """Say on the card what is being worked on."""
-        count = len(self.job.recipe.media)
-        progress = f"{name} ({place} of {count})" if count > 1 else name
+        self._in_hand = progress = self._counted(name, place)
         if progress != self.job.progress:
             event = Progressed(progress=progress)
             self.job = await self.bench.moves.move(self.job, self.bench.ownership, event, detail=progress)
+
+    def _counted(self, name: str, place: int) -> str:
+        count = len(self.job.recipe.media)
+        return f"{name} ({place} of {count})" if count > 1 else name
+
+
+def _minutes(time: timedelta) -> str:
+    count = max(1, round(time / timedelta(minutes=1)))
+    return "1 minute" if count == 1 else f"{count} minutes"
 
 
 def _see_sums(files: Iterable[KeptFile], limits: FileLimits) -> None:

@@ -20,6 +20,7 @@ from bot.domain.reference import SEEDANCE_LIMITS
 from bot.domain.trouble import Trouble
 from bot.media import ProcessMediaRoom
 from bot.ports import (
+    Asker,
     Fenced,
     FetchError,
     FileTooLarge,
@@ -27,6 +28,7 @@ from bot.ports import (
     LinkExpired,
     MediaRoomBusy,
     MediaRoomTimeout,
+    SourceFile,
     StorageError,
     Unavailable,
 )
@@ -355,7 +357,7 @@ async def test_all_files_of_a_clip_have_one_deadline(tmp_path: Path, monkeypatch
         for job in jobs:
             refused = await asyncio.wait_for(bench.prepare(job), 5)
             assert refused.failure is not None
-            assert refused.failure.detail == "panda.heic could not be fetched and checked within 15 minutes."
+            assert refused.failure.detail == "panda.heic could not be fetched and checked within 1 minute."
             assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
         assert bench.outside.fetched == ["F1"], "for the other takes it is not waited once more"
         bench.outside.held.set()
@@ -366,9 +368,40 @@ async def test_all_files_of_a_clip_have_one_deadline(tmp_path: Path, monkeypatch
 async def test_after_a_long_stop_a_file_is_still_tried(tmp_path: Path) -> None:
     async with workbench(tmp_path) as bench:
         bench.gave("F1", PANDA)
-        (job,) = await bench.asks(medium("slack:F1"))
+        job, other = [(await bench.asks(medium("slack:F1")))[0] for _ in range(2)]
         bench.clock.advance(10 * TRIED_FOR.total_seconds())
         assert (await bench.prepare(job)).state is State.QUEUED
+
+        bench.outside.troubles = [FetchError("Slack did not answer.") for _ in range(2)]
+        assert (await bench.prepare(other)).state is State.WAITING, "one hiccup after the stop is no reason"
+        bench.clock.advance(LEAST_TRY.total_seconds())
+        refused = await bench.prepare(other)
+        assert refused.failure is not None
+        assert refused.failure.detail == "Slack did not answer. That was tried for 1 minute."
+
+
+async def test_the_file_in_hand_is_named_when_the_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack may not even have told what it is called; the card still has the one before."""
+    async with workbench(tmp_path) as bench:
+        bench.gave("F1", PANDA)
+        bench.gave("F2", FOX)
+        (job,) = await bench.asks(medium("slack:F1"), medium("slack:F2", LAST))
+        describe, hiccups = bench.outside.describe, [FetchError("Slack did not answer.")]
+
+        async def told(file_id: str, asker: Asker | None = None) -> SourceFile:
+            if file_id == "F2":
+                if hiccups:
+                    raise hiccups.pop()
+                await asyncio.Event().wait()
+            return await describe(file_id, asker)
+
+        monkeypatch.setattr(bench.outside, "describe", told)
+        assert (await bench.prepare(job)).progress == "panda.heic (1 of 2)"
+        bench.clock.advance(TRIED_FOR.total_seconds())
+        monkeypatch.setattr("bot.services.preparing.LEAST_TRY", timedelta(milliseconds=300))
+        refused = await asyncio.wait_for(bench.prepare(job), 5)
+        assert refused.failure is not None
+        assert refused.failure.detail == "The last frame (2 of 2) could not be fetched and checked within 15 minutes."
 
 
 # --- whose file it is ------------------------------------------------------------------------------------------------
