@@ -194,6 +194,8 @@ def _rerouted(job: Job, event: Rerouted, now: datetime) -> Job:
         failure=None,
         due_at=now,
         tries=0,
+        trouble=None,
+        progress="",
         wish=None,
         wish_by=None,
     )

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -232,12 +232,28 @@ def names_of(media: Iterable[Medium]) -> tuple[str, ...]:
     return tuple(f"@{kind.value.title()}{number}" for kind in MediaKind for number in range(1, counts[kind] + 1))
 
 
+def role_name(medium: Medium, media: Sequence[Medium]) -> str:
+    """What to call one of these files where its own name is not to be shown, to begin a sentence with: ``The first
+    frame``, ``Reference 2`` of several."""
+    if medium.role is not MediaRole.REFERENCE:
+        return _ROLE_NAMES[medium.role]
+    references = [one for one in media if one.role is MediaRole.REFERENCE]
+    return "The reference" if len(references) == 1 else f"Reference {references.index(medium) + 1}"
+
+
 def names_without_file(words: str, media: Iterable[Medium]) -> tuple[str, ...]:
     """The names of files in the words, as they stand there, that none of these files has."""
     there = {name.lower() for name in names_of(media)}
     named = {found[0]: f"@{found['kind']}{int(found['number'])}".lower() for found in _NAME.finditer(words)}
     return tuple(typed for typed, name in named.items() if name not in there)
 
+
+_ROLE_NAMES = {
+    MediaRole.FIRST: "The first frame",
+    MediaRole.LAST: "The last frame",
+    MediaRole.EDIT: "The video to change",
+    MediaRole.EXTEND: "The video to go on from",
+}
 
 _MODES = (
     (MediaRole.EDIT, Mode.EDIT),

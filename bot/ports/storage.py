@@ -339,7 +339,7 @@ class Files(Protocol):
 
     async def stored(self, workspace: str, url: str) -> KeptFile | None:
         """What is known of a file by the address that recipes have for it; the newest, where it came from several
-        sources."""
+        sources. Its name is then what somebody called it who may have given it elsewhere: never to be shown."""
 
     async def add(self, file: KeptFile, *, instead_of: KeptFile | None = None) -> KeptFile:
         """Record it; of the same source and limits the first stays, and is returned. ``instead_of`` is the one whose

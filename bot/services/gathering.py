@@ -17,7 +17,7 @@ import structlog
 from bot.domain.forms import ENDINGS
 from bot.domain.job import Job
 from bot.domain.kept_file import KeptFile, fingerprint, source_of, stored_url
-from bot.domain.recipe import ClipPart, Medium, Place
+from bot.domain.recipe import ClipPart, Medium, Place, role_name
 from bot.domain.reference import LARGEST_SOURCES, FileLimits
 from bot.domain.trouble import Trouble
 from bot.ports import (
@@ -141,6 +141,13 @@ class Gathering:
         lock = self._locks.get(want.key)
         return lock is not None and lock.locked()
 
+    async def is_there(self, file: KeptFile) -> bool:
+        """Whether what is kept of it can still be given. Raises NotNow."""
+        try:
+            return await self._is_there(file)
+        except ClipsUnavailable as error:
+            raise NotNow(Trouble.FILE_NOT_CHECKED, str(error)) from error
+
     async def gather(self, want: Want, begin: Callable[[str], Awaitable[None]]) -> KeptFile:
         """The file, fetched unless it was before: the clips of one ask do not fetch it each. ``begin`` is called with
         its name before that. Raises NotNow, CannotBeUsed, and InOtherHands at once: whoever waited here would keep a
@@ -189,10 +196,14 @@ class Gathering:
         told = await self.files.describe(want.medium.within, want.asker) if want.medium.place is Place.SLACK else None
         async with self.storage.read() as tx:
             known = await tx.files.find(*want.key)
-        if known is not None and (known.key is None or await self.clips.size(known.key) is not None):
+        if known is not None and await self._is_there(known):
             return known
         origin = await self._origin(want) if told is None else self._in_slack(told, want.largest)
         return await self._gathered(want, origin, begin, instead_of=known)
+
+    async def _is_there(self, file: KeptFile) -> bool:
+        """A link that is given as it is is not kept with us."""
+        return file.key is None or await self.clips.size(file.key) is not None
 
     async def _gathered(
         self, want: Want, origin: _Origin, begin: Callable[[str], Awaitable[None]], *, instead_of: KeptFile | None
@@ -217,7 +228,7 @@ class Gathering:
             case Place.CLIP:
                 return await self._clip(want.job.workspace, *medium.clip)
             case Place.STORED:
-                return await self._stored(want.job.workspace, medium.url)
+                return await self._stored(want)
             case _:
                 raise CannotBeHad("A file of this ask is nowhere that Dailies knows.")
 
@@ -237,11 +248,13 @@ class Gathering:
             raise CannotBeHad(f"Clip #{made.number} is not on our storage, so {name} cannot be taken.")
         return _Origin(name=name, open=lambda: nullcontext(self.clips.open(key)), part=part)
 
-    async def _stored(self, workspace: str, url: str) -> _Origin:
-        """A file that is kept as it fits other limits, under the name that it came with."""
+    async def _stored(self, want: Want) -> _Origin:
+        """A file that is kept as it fits other limits. It is found by its content, which may have come from somebody
+        else as well, under a name that is not for everybody: it is called by its role."""
+        name = role_name(want.medium, want.job.recipe.media)
         async with self.storage.read() as tx:
-            known = await tx.files.stored(workspace, url)
-        key, name = (None, "A file of this ask") if known is None else (known.key, known.name)
+            known = await tx.files.stored(want.job.workspace, want.medium.url)
+        key = None if known is None else known.key
         if key is None or await self.clips.size(key) is None:
             raise CannotBeHad(f"{name} is not on our storage any more.")
         return _Origin(name=name, open=lambda: nullcontext(self.clips.open(key)))

@@ -14,7 +14,7 @@ from bot.domain.failure import Failure, FailureKind
 from bot.domain.handing import Way, data_uri, too_large_to_write, ways
 from bot.domain.job import Job
 from bot.domain.kept_file import KeptFile
-from bot.domain.recipe import MediaKind, Medium, Place, Recipe
+from bot.domain.recipe import MediaKind, Medium, Place, Recipe, role_name
 from bot.domain.reference import megabytes
 from bot.ports import Clips, ClipsUnavailable, Clock, Links, Provider, Storage, Uploaded, UploadFailed, UploadRefused
 from bot.services.routing import no_way
@@ -71,17 +71,22 @@ class Handing:
 
     async def _see_fits(self, job: Job, can: Capabilities) -> None:
         """All files together, before any of them is read into memory. Raises NotTaken."""
-        ours = [medium.url for medium in job.recipe.media if medium.place is Place.STORED]
-        async with self.storage.read() as tx:
-            files = [file for url in ours if (file := await tx.files.stored(job.workspace, url)) is not None]
+        ours = [medium for medium in job.recipe.media if medium.place is Place.STORED]
+        files = [file for medium in ours if (file := await self._kept(job, medium)) is not None]
         if why := too_large_to_write(can, files, links=self.links.reachable):
             raise NotTaken(_unusable(why))
+
+    async def _kept(self, job: Job, medium: Medium) -> KeptFile | None:
+        """What is known of a stored file, called by its role: it is found by its content, whoever gave that under
+        whatever name."""
+        async with self.storage.read() as tx:
+            file = await tx.files.stored(job.workspace, medium.url)
+        return None if file is None else replace(file, name=role_name(medium, job.recipe.media))
 
     async def _handed(self, job: Job, medium: Medium, can: Capabilities, provider: Provider) -> Medium:
         if medium.place is not Place.STORED:
             return medium  # a person's link, which is given as it is
-        async with self.storage.read() as tx:
-            file = await tx.files.stored(job.workspace, medium.url)
+        file = await self._kept(job, medium)
         if file is None or file.key is None:
             raise NotTaken(_unusable("A file of this ask is not on our storage any more."))
         there = ways(can, medium.kind, links=self.links.reachable, size=file.size)

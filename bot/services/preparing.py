@@ -4,7 +4,7 @@ cost. A restart does it again and finds what was kept."""
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,10 +12,10 @@ from bot.domain.capabilities import Capabilities
 from bot.domain.events import Declined, Event, Hindered, Prepared, Progressed, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.handing import limits_given, too_large_to_write, ways
-from bot.domain.job import Ask, Decision, Job
+from bot.domain.job import Ask, Decision, Job, State, WaitReason
 from bot.domain.kept_file import KeptFile, fingerprint
 from bot.domain.patience import throttle_wait
-from bot.domain.recipe import MediaKind, Medium, Place
+from bot.domain.recipe import MediaKind, Medium, Place, role_name
 from bot.domain.reference import FileLimits, counted_seconds
 from bot.domain.trouble import Trouble
 from bot.ports import Links, StorageError
@@ -31,8 +31,7 @@ TRIED_FOR = timedelta(minutes=15)
 """All files of a clip are fetched, checked and mended within this time, whatever it takes of tries. Who asked may want
 to ask otherwise by then."""
 LEAST_TRY = timedelta(minutes=1)
-"""A try has this time however late it begins: nobody may have been here to try before."""
-_TRIED_FOR = f"{TRIED_FOR // timedelta(minutes=1)} minutes"
+"""A try has this time however late it begins, and so has each process: nobody may have been here to try before."""
 
 _SURPRISE = "Something went wrong with the files here."
 
@@ -54,6 +53,22 @@ class _TooLong(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Watch:
+    """How long a job waits for its files: this process has seen it since ``begun``, by the monotonic clock, and it had
+    waited for ``waited`` then."""
+
+    since: datetime
+    """When the job began to wait, as its timeline has it: for another provider it begins anew."""
+    begun: float
+    waited: timedelta
+
+    @property
+    def given(self) -> timedelta:
+        """The time that it has for its files in this process. Nobody knows whether there was one before."""
+        return TRIED_FOR - self.waited
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preparing:
     """The step of a job that waits for its files."""
 
@@ -63,21 +78,32 @@ class Preparing:
     links: Links
     _under_way: dict[tuple[str, str], asyncio.Task[Gathered]] = field(default_factory=dict)
     """By workspace and job."""
+    _watches: dict[tuple[str, str], _Watch] = field(default_factory=dict)
+    """By workspace and job; forgotten with the process."""
 
     async def prepare(self, job: Job, ask: Ask) -> StepResult:
         """Bring all files together for the job's provider, or for another one where nobody named this one."""
+        result = await self._step(job, ask)
+        preparing = (State.WAITING, WaitReason.PREPARING)
+        if isinstance(result, Job) and (result.state, result.wait_reason) != preparing:
+            self._watches.pop((job.workspace, job.id), None)
+        return result
+
+    async def _step(self, job: Job, ask: Ask) -> StepResult:
         if job.cancel_by or ask.decision is Decision.STOP:
             return await self._move(job, Declined(), detail=job.cancel_by or ask.decided_by or "")
         if ask.card_ts is None:
             # Whatever is wrong with a file is said on the card.
             return Later(seconds=1.0)
-        left = max(TRIED_FOR - await self._tried_for(job), LEAST_TRY)
+        watch = await self._watch(job)
+        left = max(TRIED_FOR - self._tried_for(watch), LEAST_TRY)
         work = _Work(
             job=job,
             ask=ask,
             bench=self.bench,
             gathering=self.gathering,
             links=self.links,
+            given=_minutes(watch.given),
             until=asyncio.get_running_loop().time() + left.total_seconds(),
         )
         try:
@@ -163,19 +189,36 @@ class Preparing:
 
     async def _not_now(self, job: Job, error: NotNow) -> Job:
         """Try again after a while, or say that it was tried for long enough."""
-        if await self._tried_for(job) >= TRIED_FOR:
-            return await self._refused(job, f"{error.why} That was tried for {_TRIED_FOR}.")
+        watch = await self._watch(job)
+        if self._tried_for(watch) >= TRIED_FOR:
+            return await self._refused(job, f"{error.why} That was tried for {_minutes(watch.given)}.")
         now = self.bench.clock.now()
         wait = throttle_wait(error.retry_after_seconds, job.tries + 1, self.bench.clock.chance())
         log.info("file.later", job=job.id, trouble=error.trouble.value, tries=job.tries + 1, why=error.why)
         return await self._move(job, Hindered(due_at=now + wait, trouble=error.trouble), detail=error.why)
 
-    async def _tried_for(self, job: Job) -> timedelta:
-        """How long the job waits for its files."""
+    async def _watch(self, job: Job) -> _Watch:
+        """The wall clock is asked once in a life of this process: one that is set otherwise meanwhile ends and prolongs
+        nothing, and one that was wrong from the start neither takes the last minute nor gives more than all."""
         async with self.bench.storage.read() as tx:
             timeline = await tx.jobs.timeline(job.workspace, job.id)
         since = next((entry.at for entry in reversed(timeline) if entry.event not in _SETBACKS), job.created_at)
-        return self.bench.clock.now() - since
+        watch = self._watches.get((job.workspace, job.id))
+        if watch is None or watch.since != since:
+            self._forget_what_left()
+            waited = min(max(timedelta(), self.bench.clock.now() - since), TRIED_FOR - LEAST_TRY)
+            watch = _Watch(since=since, begun=self.bench.clock.monotonic(), waited=waited)
+            self._watches[job.workspace, job.id] = watch
+        return watch
+
+    def _forget_what_left(self) -> None:
+        """Jobs that another process took over, or that somebody moved on from elsewhere."""
+        for key in [key for key, watch in self._watches.items() if self._tried_for(watch) > 2 * TRIED_FOR]:
+            del self._watches[key]
+
+    def _tried_for(self, watch: _Watch) -> timedelta:
+        """How long the job waits for its files."""
+        return watch.waited + timedelta(seconds=self.bench.clock.monotonic() - watch.begun)
 
     async def _stopped(self, job: Job) -> Job:
         """Its row may have moved on just as the work was cut short."""
@@ -200,10 +243,14 @@ class _Work:
     bench: Bench
     gathering: Gathering
     links: Links
+    given: str
+    """The time for all of it, in words."""
     until: float
     """When the time for all of it is over, by the clock of the running loop."""
     _last: Want | None = None
     """The file that was begun with last."""
+    _in_hand: str = "What this ask refers to"
+    """What to call that file: by its own name once that is known. The row still has the one before until then."""
 
     def terms(self, can: Capabilities) -> tuple[FileLimits, tuple[bool, ...]]:
         """What a tier asks of the files: where these are the same, what one refuses the other refuses too."""
@@ -223,8 +270,7 @@ class _Work:
 
     def given_up(self) -> str:
         """Why, now that the time is over. The other clips of the ask had the same time, and do not wait once more."""
-        what = self.job.progress or "What this ask refers to"
-        refusal = CannotBeHad(f"{what} could not be fetched and checked within {_TRIED_FOR}.")
+        refusal = CannotBeHad(f"{self._in_hand} could not be fetched and checked within {self.given}.")
         if self._last is not None:
             self.gathering.remember(self._last, refusal)
         return refusal.why
@@ -252,28 +298,37 @@ class _Work:
         return medium.place is not Place.STORED and not ways(can, medium.kind, links=self.links.reachable)
 
     async def _stored(self, medium: Medium, can: Capabilities, place: int) -> KeptFile:
-        """What is kept of it. What fits another provider may not fit this one: it is prepared again, from our storage,
-        unless it was checked against these very limits."""
+        """What is kept of it, called by its role: it is found by its content, whoever gave that under whatever name.
+        What fits another provider may not fit this one: it is prepared again, from our storage, unless it was checked
+        against these very limits and is still there."""
         async with self.bench.storage.read() as tx:
             known = await tx.files.stored(self.job.workspace, medium.url)
         if known is None:
             raise CannotBeHad("A file of the clip before is not known any more.")
         want = self._want(medium, can)
-        if known.limits == fingerprint(want.limits):
-            return known
-        return await self._gather(want, place)
+        if known.limits != fingerprint(want.limits) or not await self.gathering.is_there(known):
+            known = await self._gather(want, place)
+        return replace(known, name=role_name(medium, self.job.recipe.media))
 
     async def _gather(self, want: Want, place: int) -> KeptFile:
-        self._last = want
+        self._last, self._in_hand = want, self._counted(role_name(want.medium, self.job.recipe.media), place)
         return await self.gathering.gather(want, lambda name: self._begin(name, place))
 
     async def _begin(self, name: str, place: int) -> None:
         """Say on the card what is being worked on."""
-        count = len(self.job.recipe.media)
-        progress = f"{name} ({place} of {count})" if count > 1 else name
+        self._in_hand = progress = self._counted(name, place)
         if progress != self.job.progress:
             event = Progressed(progress=progress)
             self.job = await self.bench.moves.move(self.job, self.bench.ownership, event, detail=progress)
+
+    def _counted(self, name: str, place: int) -> str:
+        count = len(self.job.recipe.media)
+        return f"{name} ({place} of {count})" if count > 1 else name
+
+
+def _minutes(time: timedelta) -> str:
+    count = max(1, round(time / timedelta(minutes=1)))
+    return "1 minute" if count == 1 else f"{count} minutes"
 
 
 def _see_sums(files: Iterable[KeptFile], limits: FileLimits) -> None:

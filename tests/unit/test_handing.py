@@ -27,7 +27,7 @@ SOUND = medium("slack:F2", MediaRole.REFERENCE, MediaKind.AUDIO)
 TOO_GREEN = Failure(kind=FailureKind.BAD_REFERENCE, detail="too green")
 UNTAKEN = Failure(
     kind=FailureKind.UNUSABLE_FILE,
-    detail="panda.png (image/png, 0 MB) was refused when it was uploaded: too green",
+    detail="The first frame (image/png, 0 MB) was refused when it was uploaded: too green",
 )
 
 
@@ -248,5 +248,5 @@ async def test_a_file_that_is_gone_or_can_no_longer_be_given_ends_the_job_with_w
         bench.clips._clips.clear()
         refused = await bench.submit(gone)
         assert refused.failure is not None
-        assert refused.failure.detail == "panda.png is not on our storage any more."
+        assert refused.failure.detail == "The first frame is not on our storage any more."
         assert bench.muapi.uploads == []

@@ -165,6 +165,8 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
         "failure": None,
         "due_at": NOW,
         "tries": 0,
+        "trouble": None,
+        "progress": "",
         "wish": None,
         "wish_by": None,
     },

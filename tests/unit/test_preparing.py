@@ -20,6 +20,7 @@ from bot.domain.reference import SEEDANCE_LIMITS
 from bot.domain.trouble import Trouble
 from bot.media import ProcessMediaRoom
 from bot.ports import (
+    Asker,
     Fenced,
     FetchError,
     FileTooLarge,
@@ -27,13 +28,14 @@ from bot.ports import (
     LinkExpired,
     MediaRoomBusy,
     MediaRoomTimeout,
+    SourceFile,
     StorageError,
     Unavailable,
 )
 from bot.services import gathering
 from bot.services.answers import CannotMake, ClipNotThere, NoClipsHere, NoSuchClip, Taken
 from bot.services.policy import Policy
-from bot.services.preparing import TRIED_FOR
+from bot.services.preparing import LEAST_TRY, TRIED_FOR
 from tests.support.files import picture
 from tests.support.values import a_sender
 from tests.support.workbench import LINK, Given, Workbench, medium, workbench
@@ -214,6 +216,26 @@ async def test_a_variant_takes_over_what_is_kept(tmp_path: Path) -> None:
         assert not any("panda.heic" in note for note in await notes(bench, opened)), "it was told of then"
 
 
+async def test_what_is_kept_and_gone_is_seen_before_the_queue(tmp_path: Path) -> None:
+    """Its provider would be blamed for it later, and another one asked for nothing."""
+    async with workbench(tmp_path) as bench:
+        bench.gave("F1", PANDA)
+        (job,) = await bench.asks(medium("slack:F1"))
+        await bench.prepare(job)
+        root = (await bench.ask(job)).root_ts or ""
+        varied = await bench.intake.variant(a_sender("v"), root, 1, Changes(seconds=8), "8s")
+        assert isinstance(varied, Taken)
+        (opened,) = await bench.undo_window_over(varied)
+        bench.clips._clips.clear()
+        refused = await bench.prepare(opened)
+        assert refused.failure is not None
+        assert (refused.state, refused.failure.detail) == (
+            State.FAILED,
+            "The first frame is not on our storage any more.",
+        )
+        assert (refused.provider, await bench.money(opened)) == ("hiapi", [(HELD, "hiapi"), (RELEASED, "hiapi")])
+
+
 @pytest.mark.parametrize("rerouted", [False, True], ids=["by a reply", "by a pause"])
 async def test_what_was_kept_for_one_provider_is_prepared_again_for_another(tmp_path: Path, rerouted: bool) -> None:
     """HiAPI takes the picture as it is, Muapi another form of it; from our own storage it is had without asking."""
@@ -237,8 +259,31 @@ async def test_what_was_kept_for_one_provider_is_prepared_again_for_another(tmp_
 
         mended = await bench.prepare(moved)
         assert (mended.state, await bench.kept(mended.recipe.media[0].url)) == (State.QUEUED, b"mended a plan")
-        assert "plan.bmp: BMP made PNG" in await notes(bench, mended)
+        assert "The first frame: BMP made PNG" in await notes(bench, mended)
         assert bench.outside.fetched == ["F1"]
+
+
+async def test_what_others_called_the_same_file_is_not_told(tmp_path: Path) -> None:
+    """The same bytes under a name that was given where not everybody reads."""
+    async with workbench(tmp_path, hiapi={"limits": WIDER}) as bench:
+        plan = Given(name="logo.bmp", content=b"a plan", form=Form.BMP, mends=("BMP made PNG",), fits_under=WIDER)
+        bench.gave("F1", plan)
+        bench.gave("F2", replace(plan, name="secret.bmp"))
+        bench.gave("F3", FOX)
+        (job,) = await bench.asks(medium("slack:F1", LAST), medium("slack:F3"))
+        ready = await bench.prepare(job)
+        bench.clock.advance(1)
+        await bench.prepare((await bench.asks(medium("slack:F2", REFERENCE)))[0])
+
+        silent = Failure(kind=FailureKind.PROVIDER, detail="silent")
+        moved = await bench.ordering.rerouting.instead(ready, silent)
+        assert moved is not None
+        ready = await bench.prepare(moved)
+        assert "The last frame: BMP made PNG" in await notes(bench, ready)
+        assert (await bench.said(ready))[-2:] == ["The last frame (1 of 2)", "The first frame (2 of 2)"]
+        async with bench.storage.read() as tx:
+            told = [entry.detail for entry in await tx.jobs.timeline("T1", job.id)]
+        assert "secret" not in f"{told} {await notes(bench, ready)}"
 
 
 async def test_what_is_kept_and_does_not_fit_there_is_refused_with_the_figure_and_the_limit(tmp_path: Path) -> None:
@@ -256,8 +301,8 @@ async def test_what_is_kept_and_does_not_fit_there_is_refused_with_the_figure_an
                 bench.clips._clips.clear()
             refused.append(await bench.prepare(opened))
         assert [job.failure.detail for job in refused if job.failure] == [
-            "mouse.png is 120×90 pixels; at least 300 are needed.",
-            "mouse.png is not on our storage any more.",
+            "The first frame is 120×90 pixels; at least 300 are needed.",
+            "The first frame is not on our storage any more.",
         ]
         assert bench.muapi.uploads == []
 
@@ -312,7 +357,7 @@ async def test_all_files_of_a_clip_have_one_deadline(tmp_path: Path, monkeypatch
         for job in jobs:
             refused = await asyncio.wait_for(bench.prepare(job), 5)
             assert refused.failure is not None
-            assert refused.failure.detail == "panda.heic could not be fetched and checked within 15 minutes."
+            assert refused.failure.detail == "panda.heic could not be fetched and checked within 1 minute."
             assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
         assert bench.outside.fetched == ["F1"], "for the other takes it is not waited once more"
         bench.outside.held.set()
@@ -323,9 +368,40 @@ async def test_all_files_of_a_clip_have_one_deadline(tmp_path: Path, monkeypatch
 async def test_after_a_long_stop_a_file_is_still_tried(tmp_path: Path) -> None:
     async with workbench(tmp_path) as bench:
         bench.gave("F1", PANDA)
-        (job,) = await bench.asks(medium("slack:F1"))
+        job, other = [(await bench.asks(medium("slack:F1")))[0] for _ in range(2)]
         bench.clock.advance(10 * TRIED_FOR.total_seconds())
         assert (await bench.prepare(job)).state is State.QUEUED
+
+        bench.outside.troubles = [FetchError("Slack did not answer.") for _ in range(2)]
+        assert (await bench.prepare(other)).state is State.WAITING, "one hiccup after the stop is no reason"
+        bench.clock.advance(LEAST_TRY.total_seconds())
+        refused = await bench.prepare(other)
+        assert refused.failure is not None
+        assert refused.failure.detail == "Slack did not answer. That was tried for 1 minute."
+
+
+async def test_the_file_in_hand_is_named_when_the_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slack may not even have told what it is called; the card still has the one before."""
+    async with workbench(tmp_path) as bench:
+        bench.gave("F1", PANDA)
+        bench.gave("F2", FOX)
+        (job,) = await bench.asks(medium("slack:F1"), medium("slack:F2", LAST))
+        describe, hiccups = bench.outside.describe, [FetchError("Slack did not answer.")]
+
+        async def told(file_id: str, asker: Asker | None = None) -> SourceFile:
+            if file_id == "F2":
+                if hiccups:
+                    raise hiccups.pop()
+                await asyncio.Event().wait()
+            return await describe(file_id, asker)
+
+        monkeypatch.setattr(bench.outside, "describe", told)
+        assert (await bench.prepare(job)).progress == "panda.heic (1 of 2)"
+        bench.clock.advance(TRIED_FOR.total_seconds())
+        monkeypatch.setattr("bot.services.preparing.LEAST_TRY", timedelta(milliseconds=300))
+        refused = await asyncio.wait_for(bench.prepare(job), 5)
+        assert refused.failure is not None
+        assert refused.failure.detail == "The last frame (2 of 2) could not be fetched and checked within 15 minutes."
 
 
 # --- whose file it is ------------------------------------------------------------------------------------------------
@@ -500,13 +576,55 @@ async def test_after_a_while_it_is_said_that_it_was_tried_for_long_enough(tmp_pa
         bench.gave("F1", PANDA)
         bench.outside.troubles = [FetchError("Slack did not answer.") for _ in range(3)]
         (job,) = await bench.asks(medium("slack:F1"))
+        assert (await bench.prepare(job)).state is State.WAITING
         bench.clock.advance(TRIED_FOR.total_seconds() - 1)
         assert (await bench.prepare(job)).state is State.WAITING
         bench.clock.advance(1)
         refused = await bench.prepare(job)
         assert refused.failure is not None
         assert refused.failure.detail == "Slack did not answer. That was tried for 15 minutes."
+        assert bench.preparing._watches == {}
         assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
+
+
+@pytest.mark.parametrize("days", [-2, 2])
+async def test_a_clock_that_is_set_otherwise_neither_ends_nor_prolongs_the_tries(tmp_path: Path, days: int) -> None:
+    async with workbench(tmp_path) as bench:
+        bench.gave("F1", PANDA)
+        bench.outside.troubles = [FetchError("Slack did not answer.") for _ in range(3)]
+        (job,) = await bench.asks(medium("slack:F1"))
+        states = []
+        for seconds in (0, TRIED_FOR.total_seconds() - 1, 1):
+            bench.clock.advance(seconds)
+            states.append((await bench.prepare(job)).state)
+            bench.clock.step(bench.clock.now() + timedelta(days=days))
+        assert states == [State.WAITING, State.WAITING, State.FAILED]
+
+
+async def test_a_clock_that_was_set_back_before_gives_no_more_time_than_any(tmp_path: Path) -> None:
+    async with workbench(tmp_path) as bench:
+        bench.gave("F1", PANDA)
+        bench.outside.troubles = [FetchError("Slack did not answer.") for _ in range(2)]
+        (job,) = await bench.asks(medium("slack:F1"))
+        bench.clock.step(bench.clock.now() - timedelta(days=2))
+        assert (await bench.prepare(job)).state is State.WAITING
+        bench.clock.advance(TRIED_FOR.total_seconds())
+        assert (await bench.prepare(job)).state is State.FAILED
+
+
+async def test_each_provider_has_the_whole_time_and_nothing_is_remembered_after_it(tmp_path: Path) -> None:
+    async with workbench(tmp_path, muapi={"limits": WIDER}) as bench:
+        bench.gave("F1", replace(SMALL, only_under=WIDER))
+        (job,) = await bench.asks(medium("slack:F1"))
+        bench.outside.troubles = [FetchError("Slack did not answer.")]
+        assert (await bench.prepare(job)).provider == "hiapi"
+        bench.clock.advance(TRIED_FOR.total_seconds() - 1)
+        assert (await bench.prepare(job)).provider == "muapi"
+        bench.clock.advance(2)
+        bench.outside.troubles = [FetchError("Slack did not answer.")]
+        assert (await bench.prepare(job)).state is State.WAITING
+        assert (await bench.prepare(job)).state is State.QUEUED
+        assert bench.preparing._watches == {}
 
 
 async def test_what_nobody_foresaw_counts_as_a_try_and_ends_in_words(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from bot.domain.recipe import (
     clip_number,
     names_of,
     names_without_file,
+    role_name,
 )
 from bot.domain.reference import SEEDANCE_LIMITS
 from tests.support.values import a_recipe
@@ -133,6 +134,19 @@ def test_files_are_found_by_role_and_kind_in_their_order() -> None:
     assert recipe.given(MediaRole.REFERENCE, MediaKind.IMAGE) == (PICTURE.url,)
     assert recipe.given(MediaRole.EDIT) == ()
     assert "x.example" not in repr(recipe), "a link may be signed"
+
+
+def test_a_file_can_be_called_by_what_it_is_for() -> None:
+    media = (FIRST, PICTURE, FILM, LAST, EDIT, EXTEND)
+    assert [role_name(one, media) for one in media] == [
+        "The first frame",
+        "Reference 1",
+        "Reference 2",
+        "The last frame",
+        "The video to change",
+        "The video to go on from",
+    ]
+    assert role_name(FILM, (FIRST, FILM)) == "The reference"
 
 
 def test_names_are_counted_by_kind_among_references_alone() -> None:
