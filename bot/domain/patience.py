@@ -20,7 +20,7 @@ TASK_GRACE = timedelta(seconds=60)
 KNOWN_TASK_GRACE = timedelta(minutes=10)
 """The same for a task that the provider knew before: it is rather the provider that is out of order."""
 
-LOOKS_QUIET = timedelta(seconds=60)
+LOOKS_QUIET = timedelta(minutes=5)
 """So long at most nobody asks a provider how tasks are, whatever it asked for when one was asked about: clips that are
 paid for stand behind it, and their links may expire."""
 
