@@ -165,8 +165,10 @@ class Presses:
         policy = await self._allowed(sender)
         async with self._storage.begin() as tx:
             job = await _job(tx, sender, job_id, "Order again")
-            if not await tx.inbox.take(sender.workspace, f"order_again:{job.id}:{job.attempt}", now):
-                return AlreadyTaken()
+            # One for each attempt; and one that is delivered again is not meant for the attempt after.
+            for key in (sender.key, f"order_again:{job.id}:{job.attempt}"):
+                if not await tx.inbox.take(sender.workspace, key, now):
+                    return AlreadyTaken()
             # Flagged before it is looked at: whoever moves the job now either was first, or finds that it changed.
             await tx.jobs.wish(job.workspace, job.id, Wish.ORDER_AGAIN, sender.person)
             job = await _job(tx, sender, job_id, "Order again")

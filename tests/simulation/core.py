@@ -14,7 +14,7 @@ from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.gathering import Gathering
 from bot.services.intake import Intake
-from bot.services.lease import RENEW_EVERY_SECONDS, Lease
+from bot.services.lease import Lease
 from bot.services.policies import Policies
 from bot.services.policy import Policy
 from bot.services.presses import Presses
@@ -32,7 +32,9 @@ from tests.simulation.vendor_books import VendorBooks
 from tests.simulation.world import BEGINNING, WorldClock
 from tests.support.workbench import Signs
 
-_LONGEST_TICK = 30.0
+_TICK, _LONGEST_TICK = 4.0, 30.0
+"""Seconds. Rarer than in the product, since each tick costs time; one that fails may well cost the lease, as it should
+now and then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ class Core:
             self.runner.wake()
             next_timer = loop.next_timer()
             quiet = 0.0 if next_timer is None else next_timer - loop.time() - 0.001
-            await self.process.wait(max(RENEW_EVERY_SECONDS, min(_LONGEST_TICK, quiet)))
+            await self.process.wait(max(_TICK, min(_LONGEST_TICK, quiet)))
 
 
 async def start(process: Process, house: House) -> Core:

@@ -395,6 +395,18 @@ async def test_ordering_again_holds_once_an_attempt_and_the_presser_pays(house: 
     assert (await house.held())[-1] == ("hold", 3, "U3", DRAFT)
 
 
+async def test_a_press_that_is_delivered_again_orders_nothing_for_a_later_attempt(house: House) -> None:
+    """Neither is one on a card that still shows the attempt before."""
+    job = await house.uncertain()
+    await house.presses().order_again(a_sender("press"), job.id)
+    async with house.storage.begin() as tx:
+        await tx.ledger.settle("T1", job.id, 1, DRAFT, START)
+        await tx.jobs.clear_wish("T1", job.id, Wish.ORDER_AGAIN)
+    await house.moved(job, attempt=2, state=State.UNCERTAIN)
+    assert await house.presses().order_again(a_sender("press"), job.id) == AlreadyTaken()
+    assert ((await house.job(job.id)).wish, len(await house.held())) == (None, 2)
+
+
 @pytest.mark.parametrize("wish", [Wish.CHECK_AGAIN, Wish.GIVE_UP])
 async def test_a_second_order_under_way_is_not_forgotten_for_another_press(house: House, wish: Wish) -> None:
     job = await house.uncertain()
