@@ -262,6 +262,7 @@ async def test_f60_after_a_day_away_what_dies_first_is_fetched_first_and_all_of_
     await rig.books_balance(await rig.check(clips=clips, asks=clips // 4))
 
 
+@pytest.mark.storm
 @pytest.mark.row("F61")
 async def test_f61_after_more_than_a_day_away_a_clip_that_is_gone_is_said_to_be(rig_of: RigOf) -> None:
     """Its task is asked for a fresh link first; then the card says of each clip that it is lost and was charged."""

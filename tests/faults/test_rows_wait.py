@@ -299,7 +299,8 @@ SLOWEST_ACK_SECONDS = 3.0
 
 
 @pytest.mark.row("F50")
-@pytest.mark.parametrize("crowd", [500, pytest.param(10_000, marks=storm)])
+@storm
+@pytest.mark.parametrize("crowd", [500, 10_000])
 async def test_f50_a_death_with_thousands_in_flight_is_followed_by_progress_at_once(rig_of: RigOf, crowd: int) -> None:
     """One of them is real and ends; of the others it is only seen that each is looked at. Meanwhile people are
     answered in time."""

@@ -34,7 +34,7 @@ async def test_one_list_serves_many_clips_and_what_it_lacks_is_asked_for_alone(r
     assert lists + looks < await looks_alone(rig) / 2
 
     # Lists that do not have our tasks, and then none at all.
-    await rig.settings(render_seconds=0.8)
+    await rig.settings(render_seconds=2.5)
     await rig.arm("hiapi:list", "before", "status", status=200, body=NOTHING, times=2)
     await rig.arm("hiapi:list", "before", "status", status=503, times=-1)
     await rig.accepted("another --takes 2")

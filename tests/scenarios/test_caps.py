@@ -131,6 +131,8 @@ async def test_a_personal_cap_binds_that_person_only(play: Stage) -> None:
 
 
 async def test_an_estimate_says_the_price_and_leaves_no_trace(play: Stage) -> None:
+    await play.at_rest()
+    await play.until_rows("select 1 where not exists (select 1 from asks where card_version < version)")
     before = await everything(play)
     text = said(await play.studio.slash("maya", "/clip rain on a window --takes 8 --dur 10 --estimate"))
 

@@ -38,7 +38,7 @@ STAMP = uuid.UUID("0c7a5f6e-5d3b-4f53-9a0f-6b1c2d9e4a70").bytes
 # What Slack sends is fifty commands, and all else is alike in both modes: over HTTP the half minute is for the storm.
 @HTTP_IN_THE_STORM
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("clips", [60, pytest.param(200, marks=pytest.mark.storm)])
+@pytest.mark.parametrize("clips", [40, pytest.param(200, marks=pytest.mark.storm)])
 async def test_many_clips_at_once_arrive_once_each_as_their_own_and_the_bot_stays_small(
     stage: MakeStage, tmp_path: Path, clips: int
 ) -> None:
