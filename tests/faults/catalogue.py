@@ -113,7 +113,8 @@ ROWS = (
         id="F36",
         what="an id that another clip has",
         faults=(Fault("outcome", "do", "repeat_id", skip=1),),
-        acts=(Act("ask_again"),),
+        # An id that nobody is known to have yet cannot be told from one's own.
+        acts=(Act("ask_again", "delivered"),),
         allowed=UNCERTAIN,
     ),
     Row(
@@ -185,7 +186,7 @@ ROWS = (
 def single_rows(seed: int) -> list[Script]:
     """Each row alone, at a provider that the seed draws."""
     chance = random.Random(f"rows {seed}")
-    return in_turn([_script("rows", row.id, chance.choice(row.providers), [row]) for row in ROWS])
+    return in_turn([script_of("rows", row.id, chance.choice(row.providers), [row]) for row in ROWS])
 
 
 def row_pairs(seed: int, count: int = PAIRS) -> list[Script]:
@@ -196,7 +197,7 @@ def row_pairs(seed: int, count: int = PAIRS) -> list[Script]:
     drawn = sorted(possible, key=lambda pair: chance.random() ** (1 / _weight(pair)), reverse=True)[:count]
     return in_turn(
         [
-            _script("pairs", f"{one.id} and {two.id}", chance.choice(_providers((one, two))), [one, two])
+            script_of("pairs", f"{one.id} and {two.id}", chance.choice(_providers((one, two))), [one, two])
             for one, two in drawn
         ]
     )
@@ -213,7 +214,8 @@ def _weight(rows: Iterable[Row]) -> float:
     return weight
 
 
-def _script(family: str, name: str, provider: str, rows: list[Row]) -> Script:
+def script_of(family: str, name: str, provider: str, rows: list[Row]) -> Script:
+    """These rows on one case."""
     what = ", and ".join(row.what for row in rows)
     return Script(
         name=f"{name}, {provider}: {what}",

@@ -125,7 +125,7 @@ class Company:
         await asyncio.gather(*(people.post(f"/providers/{one}/settings", **FARM) for one in PROVIDERS))
 
     async def _the_bot(self, people: Workspace, script: Script) -> Bot:
-        settings = {**SETTINGS, **script.settings, "CALLED": str(script.callbacks)}
+        settings = {**SETTINGS, **script.environment, "CALLED": str(script.callbacks)}
         if self._bot is not None and (settings != self._settings or not self._bot.running()):
             await self._end_bot()
         if self._bot is None:
@@ -136,7 +136,7 @@ class Company:
     async def _new_bot(self, people: Workspace, script: Script) -> Bot:
         home = self.place / f"bot-{self._count}"
         home.mkdir(parents=True)
-        settings = {**SETTINGS, **script.settings}
+        settings = {**SETTINGS, **script.environment}
         if script.callbacks:
             port = str(free_port())
             settings |= {"HTTP_PORT": port, "PUBLIC_URL": f"http://127.0.0.1:{port}"}

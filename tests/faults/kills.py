@@ -83,4 +83,4 @@ def double_kills(seed: int, count: int = DOUBLE_KILLS) -> list[Script]:
 
 def in_turn(scripts: list[Script]) -> list[Script]:
     """Those that can share a bot stand together."""
-    return sorted(scripts, key=lambda script: (script.callbacks, sorted(script.settings.items())))
+    return sorted(scripts, key=lambda script: (script.callbacks, sorted(script.environment.items())))

@@ -139,16 +139,29 @@ class Player:
             await self.rig.studio.heal()
 
     async def until(self, moment: Moment) -> bool:
-        """Wait until the ask is taken, its card stands, or its order is charged. False when a fault keeps that from
-        happening: the ask is over before, or a minute is."""
+        """Wait until the ask is taken, its card stands, its order is charged, or its clip stands. False when a fault
+        keeps that from happening: the ask is over before, or a minute is."""
         deadline = time.monotonic() + PROMISE_SECONDS
-        while moment != "asked" and time.monotonic() < deadline:
-            if (await self._history()).charges if moment == "charged" else await self._cards():
+        while time.monotonic() < deadline:
+            # Whether all is over is asked first: nothing comes after that.
+            over = moment != "asked" and (await self._look()).clean
+            if await self._has_come(moment):
                 return True
-            if (await self._look()).clean:
+            if over:
                 return False
             await asyncio.sleep(_GLANCE_SECONDS)
-        return moment == "asked"
+        return False
+
+    async def _has_come(self, moment: Moment) -> bool:
+        match moment:
+            case "asked":
+                return True
+            case "card":
+                return bool(await self._cards())
+            case "charged":
+                return bool((await self._history()).charges)
+            case "delivered":
+                return bool((await self._history()).clips)
 
     def exits(self, code: int) -> None:
         """The bot is about to be ended in another way than by SIGKILL."""
@@ -272,6 +285,7 @@ class Player:
             learnable=self.script.learnable,
             allowed=self.script.allowed,
             rendered=self.rig.rendered,
+            cap_micro_usd=None if self.script.cap_usd is None else round(float(self.script.cap_usd) * 1_000_000),
         )
 
     async def _history(self) -> History:

@@ -58,6 +58,13 @@ class Script:
     allowed: frozenset[Allowed] = frozenset()
     unbooked: bool = False
     """The provider charges what it does not tell, so that our ledger cannot have it."""
+    cap_usd: str | None = None
+    """What may be spent in the case's channel; as a setting it is one of ``BUDGET_CHANNEL_MONTH_USD``."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What the bot is told beside what all bots are."""
+        return self.settings if self.cap_usd is None else {**self.settings, "BUDGET_CHANNEL_MONTH_USD": self.cap_usd}
 
     def learnable(self, provider: str) -> bool:
         """Whether a lost order of that provider's can be found without a person."""

@@ -33,6 +33,7 @@ REFUSED = History(cards=(), clips=(), charges=(), told=("Busy: nothing was accep
 
 FINE = {
     "a clip": (KEPT, TERMS),
+    "a clip for all that may be spent": (KEPT, replace(TERMS, cap_micro_usd=320_000)),
     "a question that nobody can answer": (LOST, TERMS),
     "a question that the faults allow": (LOST, replace(KNOWN, allowed=(Allowed.UNCERTAIN,))),
     "late, as the faults allow": (
@@ -56,6 +57,12 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
         Column.DOUBLE_CHARGES,
         replace(KEPT, charges=(_paid(), _paid("task-2", prompt="a dog"))),
         TERMS,
+    ),
+    "more than the cap": (Column.OVER_A_CAP, KEPT, replace(TERMS, cap_micro_usd=319_999)),
+    "more than the cap until it was refunded": (
+        Column.OVER_A_CAP,
+        replace(KEPT, charges=(_paid(), _paid("task-2", status="refunded"))),
+        replace(TERMS, cap_micro_usd=600_000),
     ),
     "a clip given up that could be had": (Column.LOST_CLIPS, LOST, KNOWN),
     "a clip that is said to be late": (Column.LOST_CLIPS, replace(LOST, cards=(_card("late", "Sorry."),)), TERMS),

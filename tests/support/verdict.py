@@ -29,6 +29,7 @@ class Column(StrEnum):
     """What a promise that was not kept counts as."""
 
     DOUBLE_CHARGES = "double charges"
+    OVER_A_CAP = "over a cap"
     LOST_CLIPS = "lost clips"
     DOUBLE_POSTS = "double posts"
     SILENT_ENDS = "silent ends"
@@ -67,12 +68,13 @@ class Asked:
 @dataclass(frozen=True, kw_only=True)
 class Terms:
     """What holds of a case beside its books: the ``asks``, what its faults allow, which providers let the outcome of a
-    lost order be found out, and the folder with what they rendered."""
+    lost order be found out, the folder with what they rendered, and what may be spent on all of it."""
 
     asks: Sequence[Asked]
     learnable: Callable[[str], bool]
     allowed: Collection[Allowed] = ()
     rendered: Path | None = None
+    cap_micro_usd: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,7 @@ def judge(history: History, terms: Terms, said: Sequence[tuple[str, str]] = ()) 
     return Verdict(
         broken=(
             *_charged_twice(history, terms),
+            *_as(Column.OVER_A_CAP, _overspent(history, terms)),
             *_lost(history, terms),
             *_as(Column.DOUBLE_POSTS, history.twice()),
             *_silent(history, terms),
@@ -140,6 +143,14 @@ def _charged_twice(history: History, terms: Terms) -> Iterator[Broken]:
     for charge in history.paid:
         if not any(asked.words in charge["prompt"] for asked in terms.asks):
             yield Column.DOUBLE_CHARGES, f"nobody asked for “{charge['prompt']}”, which is charged"
+
+
+def _overspent(history: History, terms: Terms) -> Iterator[str]:
+    """I5. Refunds come later than charges, and what was charged counts until then: so all charges count, at any time
+    that somebody looks."""
+    spent = sum(int(charge["micro_usd"]) for charge in history.charges)
+    if terms.cap_micro_usd is not None and spent > terms.cap_micro_usd:
+        yield f"{spent} micro-dollars were charged where {terms.cap_micro_usd} may be spent"
 
 
 def _lost(history: History, terms: Terms) -> Iterator[Broken]:
