@@ -17,7 +17,7 @@ from tests.support.history import cards_of, standing
 if TYPE_CHECKING:
     from tests.faults.player import Player
 
-Moment = Literal["asked", "card", "charged", "delivered"]
+Moment = Literal["asked", "card", "charged", "delivered", "over"]
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""The scripts of caps: three asks in a row where there is money for one, and the bot dies, or nobody can tell what
-became of an order.
+"""The scripts of caps: three asks in a row where there is money for one, and one more when all seems over; meanwhile
+the bot dies, or nobody can tell what became of an order.
 
 Each case has its own channel, so that the channel's cap is the case's. What is charged in it is counted by the
 provider, at every look: holds that are freed too soon, forgotten or never written show as more than the cap.
@@ -20,6 +20,7 @@ IN_DOUBT = ("F15", "F24", "F26", "F27", "F28", "F29", "F30", "F32", "F35", "F37"
 """Rows of orders that were charged, were not, or of which nobody knows."""
 
 _RUSH = (Act("ask_again", "asked"), Act("ask_again", "asked"))
+_LATER = (Act("ask_again", "over"),)
 
 
 def every_cap() -> list[Script]:
@@ -31,7 +32,7 @@ def every_cap() -> list[Script]:
             family="caps",
             provider=provider,
             deaths=(death(point, moments[(row + column) % len(moments)]),),
-            acts=_RUSH,
+            acts=(*_RUSH, *_LATER),
             cap_usd=CAP_USD,
         )
         for row, provider in enumerate(PROVIDERS)
@@ -49,4 +50,4 @@ def every_cap() -> list[Script]:
 
 def _capped(row: Row, provider: str) -> Script:
     script = script_of("caps", row.id, provider, [row])
-    return replace(script, acts=(*_RUSH, *script.acts), cap_usd=CAP_USD)
+    return replace(script, acts=(*_RUSH, *script.acts, *_LATER), cap_usd=CAP_USD)

@@ -139,8 +139,8 @@ class Player:
             await self.rig.studio.heal()
 
     async def until(self, moment: Moment) -> bool:
-        """Wait until the ask is taken, its card stands, its order is charged, or its clip stands. False when a fault
-        keeps that from happening: the ask is over before, or a minute is."""
+        """Wait until the ask is taken, its card stands, its order is charged, its clip stands, or all is over
+        so far. False when a fault keeps that from happening: the ask is over before, or a minute is."""
         deadline = time.monotonic() + PROMISE_SECONDS
         while time.monotonic() < deadline:
             # Whether all is over is asked first: nothing comes after that.
@@ -162,6 +162,9 @@ class Player:
                 return bool((await self._history()).charges)
             case "delivered":
                 return bool((await self._history()).clips)
+            case "over":
+                cards = await self._cards()
+                return bool(cards) and all(card.ended for card in cards)
 
     def exits(self, code: int) -> None:
         """The bot is about to be ended in another way than by SIGKILL."""
