@@ -108,8 +108,8 @@ async def run_tests(tree: Path, arguments: Sequence[str], *, workers: int) -> tu
         *(sys.executable, "-m", "pytest", "-x", "-q", "-n", str(workers), "-p", "no:cacheprovider"),
         *arguments,
         cwd=tree,
-        # Also what the tests start finds the copy, wherever Dailies is installed.
-        env={**os.environ, "PYTHONPATH": str(tree)},
+        # Also what the tests start finds the copy, wherever Dailies is installed; compiled once, not at each start.
+        env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": ""},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
