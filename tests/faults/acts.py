@@ -60,7 +60,7 @@ async def fill(player: "Player", seconds: float) -> None:
 
 
 async def slack_away(player: "Player", seconds: float) -> None:
-    """Slack refuses every connection."""
+    """Slack resets every connection before it has read anything, and every WebSocket."""
     rule = await player.rig.studio.fault("slack:*", "before", "reset", times=-1)
     await player.rig.studio.post("/sockets", action="kill")
     await asyncio.sleep(seconds)
@@ -68,7 +68,7 @@ async def slack_away(player: "Player", seconds: float) -> None:
 
 
 async def provider_away(player: "Player", seconds: float) -> None:
-    """The provider refuses every connection."""
+    """The provider resets every connection before it has read anything."""
     rule = await player.rig.studio.fault(f"{player.script.provider}:*", "before", "reset", times=-1)
     await asyncio.sleep(seconds)
     await player.rig.studio.heal(rule)
@@ -86,13 +86,6 @@ async def kick(player: "Player", seconds: float) -> None:
     await player.rig.shut_out("kicked")
     await asyncio.sleep(seconds)
     await player.rig.let_in("kicked")
-
-
-async def archive(player: "Player", seconds: float) -> None:
-    """The channel is archived, and opened again."""
-    await player.rig.shut_out("archived")
-    await asyncio.sleep(seconds)
-    await player.rig.let_in("archived")
 
 
 async def delete_card(player: "Player", seconds: float) -> None:
@@ -115,14 +108,11 @@ async def ask_while_locked(player: "Player", seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
-async def redeliver(player: "Player", seconds: float) -> None:
-    """Slack sends its last events once more."""
-    await player.rig.studio.post("/redeliver", last=3)
-
-
-async def cut_sockets(player: "Player", seconds: float) -> None:
-    """Every WebSocket breaks."""
-    await player.rig.studio.post("/sockets", action="kill")
+async def ask_while_full(player: "Player", seconds: float) -> None:
+    """Another ask, while no file of the bot's grows."""
+    with full_disk(player.rig):
+        await player.ask()
+        await asyncio.sleep(seconds)
 
 
 ACTS: Mapping[str, Callable[["Player", float], Awaitable[None]]] = {
@@ -136,12 +126,10 @@ ACTS: Mapping[str, Callable[["Player", float], Awaitable[None]]] = {
         provider_away,
         revoke,
         kick,
-        archive,
         delete_card,
         ask_again,
         ask_while_locked,
-        redeliver,
-        cut_sockets,
+        ask_while_full,
     )
 }
 

@@ -12,6 +12,7 @@ from tests.faults.catalogue import ROWS, Row, script_of
 from tests.faults.kills import MOMENTS, POINTS, death, in_turn
 from tests.faults.rig import PROVIDERS
 from tests.faults.scripts import Script
+from tests.support.verdict import Allowed
 
 CAP_USD = "0.60"
 """Pays for one draft, or for two at the cheapest provider; a double charge shows even where one was asked for."""
@@ -19,8 +20,9 @@ CAP_USD = "0.60"
 IN_DOUBT = ("F15", "F24", "F26", "F27", "F28", "F29", "F30", "F32", "F35", "F37")
 """Rows of orders that were charged, were not, or of which nobody knows."""
 
-_RUSH = (Act("ask_again", "asked"), Act("ask_again", "asked"))
-_LATER = (Act("ask_again", "over"),)
+TOO_MUCH = frozenset({Allowed.REFUSED})
+
+_RUSH = (Act("ask_again", "asked"), Act("ask_again", "asked"), Act("ask_again", "over"))
 
 
 def every_cap() -> list[Script]:
@@ -32,7 +34,8 @@ def every_cap() -> list[Script]:
             family="caps",
             provider=provider,
             deaths=(death(point, moments[(row + column) % len(moments)]),),
-            acts=(*_RUSH, *_LATER),
+            acts=(_RUSH,),
+            may_end=TOO_MUCH,
             cap_usd=CAP_USD,
         )
         for row, provider in enumerate(PROVIDERS)
@@ -50,4 +53,4 @@ def every_cap() -> list[Script]:
 
 def _capped(row: Row, provider: str) -> Script:
     script = script_of("caps", row.id, provider, [row])
-    return replace(script, acts=(*_RUSH, *script.acts, *_LATER), cap_usd=CAP_USD)
+    return replace(script, acts=(_RUSH, *script.acts), may_end=script.may_end | TOO_MUCH, cap_usd=CAP_USD)

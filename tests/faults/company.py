@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.sandbox.slack.settings import BOT_SCOPES
-from tests.faults.player import PATIENCE, Player
+from tests.faults.player import Player
 from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Rig, Sandbox, running_sandbox
 from tests.faults.scripts import Played, Script
 from tests.sandbox.driver import Workspace
@@ -51,16 +51,20 @@ SETTINGS = {
 CASES = 25
 """So many cases share a sandbox: what it has to tell grows with each."""
 
+_TAIL_SECONDS = 3.0
+"""What ended otherwise than in its clips is watched for so long before its bot goes: a second order, a second card."""
+
 
 @dataclass
 class Company:
     """The sandbox and the bot that play the next script. ``program`` is what of Python's is run as the bot; whether it
-    keeps books like ours is ``ours``; ``patience`` is how many seconds after the last fault it is waited for."""
+    keeps books like ours is ``ours``; ``patience`` is how many seconds after the last fault it is waited for, where
+    that is not the promise."""
 
     place: Path
     program: tuple[str, ...] = ("-m", "bot", "run")
     ours: bool = True
-    patience: float = PATIENCE
+    patience: float | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _sandbox: Sandbox | None = None
     _people: Workspace | None = None
@@ -82,6 +86,8 @@ class Company:
             played = replace(played, verdict=await _booked(rig))
         self._cases.append((script.name, rig, player.terms))
         if not played.verdict.clean or not played.all_delivered:
+            if played.verdict.clean:
+                await asyncio.sleep(_TAIL_SECONDS)
             await self._end_bot(judged=played.verdict.clean)
         return played
 
@@ -214,7 +220,7 @@ async def company_at(
     program: tuple[str, ...] = ("-m", "bot", "run"),
     *,
     ours: bool = True,
-    patience: float = PATIENCE,
+    patience: float | None = None,
 ) -> AsyncIterator[Company]:
     """A company for the block."""
     company = Company(place=place, program=program, ours=ours, patience=patience)

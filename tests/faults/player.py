@@ -6,21 +6,14 @@ played.verdict.raise_if_broken()
 
 import asyncio
 import time
+from collections.abc import Sequence
 
-from tests.faults.acts import Moment, perform
+from tests.faults.acts import Act, Moment, perform
 from tests.faults.rig import Rig
-from tests.faults.scripts import Fault, Played, Script
+from tests.faults.scripts import PROMISE_SECONDS, Fault, Played, Script
 from tests.sandbox.driver import Json
-from tests.support.history import Card, History, cards_of, standing
-from tests.support.verdict import Allowed, Asked, Column, Terms, Verdict, judge
-
-PROMISE_SECONDS = 60.0
-"""So long after the last fault every ask says how it stands."""
-
-SHARE_SECONDS = 25.0
-"""A share that Slack dropped is given so long to appear before it is sent again, and then once more the promise."""
-
-PATIENCE = PROMISE_SECONDS + SHARE_SECONDS
+from tests.support.history import ENDED, Card, History, cards_of, rows_of, standing
+from tests.support.verdict import Asked, Column, Terms, Verdict, judge
 
 _QUIET_SECONDS = 0.7
 """A case that has ended and stays so has called whatever it was going to call."""
@@ -29,8 +22,9 @@ _GLANCE_SECONDS = 0.1
 """Between two looks: they cost the machine more than the script does."""
 
 _DEATH_SECONDS = 20.0
-_PROGRESS_SECONDS = 10.0
-"""A restarted bot that touches nothing for so long is broken on the slowest machine; the promise is measured."""
+_START_SECONDS = 40.0
+_PROGRESS_SECONDS = 5.0
+"""A restarted bot that moves nothing for so long is broken on the slowest machine; the promise is measured."""
 
 
 class NeverStruck(AssertionError):
@@ -45,9 +39,9 @@ async def play(rig: Rig, script: Script) -> Played:
 class Player:
     """One performance of a script."""
 
-    def __init__(self, rig: Rig, script: Script, *, patience: float = PATIENCE) -> None:
+    def __init__(self, rig: Rig, script: Script, *, patience: float | None = None) -> None:
         self.rig = rig
-        self._patience = patience
+        self._patience = script.promise_seconds if patience is None else patience
         self.script = script
         self.began = time.monotonic()
         self._since = time.time() - 0.01
@@ -63,7 +57,8 @@ class Player:
         self._crashes: list[str] = []
         self._skipped: list[str] = []
         self._expected_exit = -9
-        self._deadline = 0.0
+        self._harmed_at = 0.0
+        self._over_after = 0.0
 
     async def run(self) -> Played:
         """The whole of it."""
@@ -97,7 +92,8 @@ class Player:
         return rule
 
     def _match(self, point: str) -> Json:
-        """This case's calls alone, where a call says whose it is: others of the same bot are over, but not silent."""
+        """This case's calls alone, where a call says whose it is: others of the same bot are over, but not silent. The
+        calls about a file do not say it."""
         if point.startswith("slack:chat."):
             return {"channel": self.rig.channel_id}
         if point == "slack:files.completeUploadExternal":
@@ -109,10 +105,10 @@ class Player:
     async def _next_death(self) -> None:
         self._death = await self._arm(self._to_come.pop(0)) if self._to_come else None
 
-    async def ask(self, options: str = "") -> Asked:
+    async def ask(self) -> Asked:
         """One more ``/clip`` of Maya's in this case, with words of its own."""
         word = f"ask{len(self._asks) + 1}"
-        line = f"{word} --provider {self.script.provider} {options}".strip()
+        line = f"{word} --provider {self.script.provider} --takes {self.script.takes}"
         answer = await self.rig.ask(line)
         asked = Asked(
             words=f"{self.rig.marker} {word}",
@@ -124,19 +120,23 @@ class Player:
         return asked
 
     async def _ask(self) -> None:
-        await self.ask(self.script.options)
-        self._deadline = time.monotonic() + self.script.heal_after + self._patience
+        await self.ask()
+        self._harmed()
+
+    def _harmed(self) -> None:
+        """The promise counts from now."""
+        self._harmed_at = time.monotonic()
 
     async def _act(self) -> None:
-        for act in self.script.acts:
+        await asyncio.gather(*(self._act_in_turn(row) for row in self.script.acts))
+
+    async def _act_in_turn(self, acts: Sequence[Act]) -> None:
+        for act in acts:
             if await self.until(act.moment):
                 await perform(self, act)
+                self._harmed()
             else:
                 self._skipped.append(act.name)
-        if any(fault.times < 0 for fault in self.script.faults):
-            await asyncio.sleep(self.script.heal_after)
-            await self._note_what_struck()
-            await self.rig.studio.heal()
 
     async def until(self, moment: Moment) -> bool:
         """Wait until the ask is taken, its card stands, its order is charged, its clip stands, or all is over
@@ -192,8 +192,10 @@ class Player:
                     quiet_since = None
             elif quiet and acts.done():
                 acts.result()
+                self._over_after = max(0.0, (quiet_since or now) - self._harmed_at)
                 return verdict
-            if now > self._deadline and (self._death is not None or acts.done()):
+            if now > self._harmed_at + self._patience and (self._death is not None or acts.done()):
+                self._over_after = now - self._harmed_at
                 return await self._judged()
             await self._news()
 
@@ -211,7 +213,7 @@ class Player:
         if self._death is not None and await self._fired(self._death):
             self._struck += 1
             await self._next_death()
-        self._deadline = time.monotonic() + self.script.heal_after + self._patience
+        self._harmed()
         self._restarts += 1
         before = await self._effects()
         await self.rig.bot.start()
@@ -220,7 +222,7 @@ class Player:
 
     async def _goes_on(self, before: int) -> None:
         path, started = self.rig.bot.logs[-1], None
-        deadline = time.monotonic() + 4 * _PROGRESS_SECONDS
+        deadline = time.monotonic() + _START_SECONDS
         while self.rig.bot.running() and time.monotonic() < deadline:
             await asyncio.sleep(_GLANCE_SECONDS)
             now = time.monotonic()
@@ -235,16 +237,22 @@ class Player:
                 return
         if self.rig.bot.running():
             log = self.rig.bot.log()[-600:]
-            self._crashes.append(f"a restarted bot touched nothing for {_PROGRESS_SECONDS} s: {log}")
+            self._crashes.append(f"a restarted bot moved nothing for {_PROGRESS_SECONDS} s: {log}")
 
     async def _effects(self) -> int:
-        """Calls of this case so far that are about jobs."""
+        """Calls so far that move this case: those to the provider, those about files, and those in its channel."""
         calls = await self._calls()
         requests = await self.rig.studio.get(f"/providers/{self.script.provider}/requests")
-        greetings = ("auth.test", "apps.connections.open")
         # What the provider calls is its own doing.
         asked = sum(int(count) for kind, count in requests.items() if kind != "callback")
-        return sum(call["method"] not in greetings for call in calls) + asked
+        return sum(self._moves(call) for call in calls) + asked
+
+    def _moves(self, call: Json) -> bool:
+        """A card that is drawn anew, and says that all is still at work, moves nothing."""
+        method, arguments = call["method"], call["arguments"]
+        if method == "chat.update" and not set(rows_of(str(arguments.get("text"))).values()) <= ENDED:
+            return False
+        return str(method).startswith("files.") or arguments.get("channel") == self.rig.channel_id
 
     async def _dying(self) -> None:
         """A kill is under way: some milliseconds after an answer, perhaps."""
@@ -285,10 +293,10 @@ class Player:
         """On which it is judged."""
         return Terms(
             asks=tuple(self._asks),
-            learnable=self.script.learnable,
             allowed=self.script.allowed,
             rendered=self.rig.rendered,
             cap_micro_usd=None if self.script.cap_usd is None else round(float(self.script.cap_usd) * 1_000_000),
+            unbooked=self.script.unbooked,
         )
 
     async def _history(self) -> History:
@@ -297,7 +305,7 @@ class Player:
     async def _look(self) -> Verdict:
         """The verdict as things stand: cards first, since before they have ended nothing else matters."""
         cards = await self._cards()
-        if Allowed.SLOW not in self.script.allowed and any(not card.ended for card in cards):
+        if any(not card.ended for card in cards):
             return Verdict(broken=((Column.SILENT_ENDS, f"still at work: {[card.text for card in cards]}"),))
         return await self._judged()
 
@@ -328,6 +336,7 @@ class Player:
             moved=self._moved,
             restarts=self._restarts,
             progress=tuple(self._progress),
+            over_after=self._over_after,
             idle=(*self._skipped, *(fault.name for rule, fault in self._rules.items() if rule not in self._seen)),
             seconds=time.monotonic() - self.began,
             all_delivered={word for card in history.cards for word in card.rows.values()} == {"delivered"},

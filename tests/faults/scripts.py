@@ -15,6 +15,20 @@ KEYED = frozenset({"hiapi", "apimart"})
 CALLED = frozenset({"muapi", "seedanceapi"})
 """Without a key: a lost order is found when they call, where they were told an address."""
 
+AROUND_AN_ORDER = frozenset({"create", "slack:envelope", "slack:chat.postMessage", "slack:chat.update"})
+"""Calls with which, or some milliseconds after which, an order is under way: a card is posted right before it, and
+updated right after."""
+
+DEADLY = frozenset({"kill", "stop", "lock", "fill", "ask_while_locked", "ask_while_full", "slack_away"})
+"""Acts beside which another ask may find nobody who takes it."""
+
+CUTTING = frozenset({"kill", "lock", "fill", "ask_while_locked", "ask_while_full", "provider_away"})
+"""Acts that may strike between an order and its answer's being on disk. Who is asked to stop waits for it."""
+
+PROMISE_SECONDS = 60.0
+SHARE_SECONDS = 25.0
+"""A share that Slack dropped is given so long to appear before it is sent again, and then once more the promise."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -29,9 +43,10 @@ class Fault:
 
     @property
     def name(self) -> str:
-        """For people: ``create amid``, ``slack:upload after 5 ms``."""
+        """For people: ``create amid``, ``2nd slack:upload after 5 ms``."""
         after = f" {self.details['after_ms']} ms" if "after_ms" in self.details else ""
-        return f"{self.point} {self.phase}{after}" + ("" if self.kind == "kill" else f" {self.kind}")
+        second = "2nd " if self.skip else ""
+        return f"{second}{self.point} {self.phase}{after}" + ("" if self.kind == "kill" else f" {self.kind}")
 
     def at(self, provider: str) -> str:
         """The whole name of its point."""
@@ -41,21 +56,20 @@ class Fault:
 @dataclass(frozen=True, kw_only=True)
 class Script:
     """One case. ``deaths`` are kills in their order, each armed when the one before has struck; ``faults`` stand from
-    the beginning, and for ``heal_after`` seconds. ``callbacks``: providers are told an address."""
+    the beginning. The acts of each row come in their order, and those of several rows at once. ``callbacks``: providers
+    are told an address. ``may_end`` is what the rows themselves let an ask end as, beside its clips."""
 
     name: str
     family: str
     provider: str
-    options: str = ""
     takes: int = 1
     deaths: tuple[Fault, ...] = ()
     faults: tuple[Fault, ...] = ()
-    acts: tuple[Act, ...] = ()
-    heal_after: float = 0.0
+    acts: tuple[tuple[Act, ...], ...] = ()
     farm: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
     callbacks: bool = False
-    allowed: frozenset[Allowed] = frozenset()
+    may_end: frozenset[Allowed] = frozenset()
     unbooked: bool = False
     """The provider charges what it does not tell, so that our ledger cannot have it."""
     cap_usd: str | None = None
@@ -66,15 +80,46 @@ class Script:
         """What the bot is told beside what all bots are."""
         return self.settings if self.cap_usd is None else {**self.settings, "BUDGET_CHANNEL_MONTH_USD": self.cap_usd}
 
-    def learnable(self, provider: str) -> bool:
-        """Whether a lost order of that provider's can be found without a person."""
-        return provider in KEYED or (provider in CALLED and self.callbacks)
+    @property
+    def allowed(self) -> frozenset[Allowed]:
+        """How its asks may end beside their clips. A lost order of a provider's that tells nobody is a question, and
+        an ask may be lost on its way to a bot that dies."""
+        lost = self._orders_may_be_lost and not self._learnable
+        return (
+            self.may_end
+            | (frozenset({Allowed.UNCERTAIN}) if lost else frozenset())
+            | (frozenset({Allowed.UNHEARD}) if self._dies or self._harms & DEADLY else frozenset())
+        )
+
+    @property
+    def _learnable(self) -> bool:
+        """Whether what became of a lost order can be found without a person."""
+        return self.provider in KEYED or (self.provider in CALLED and self.callbacks)
+
+    @property
+    def _orders_may_be_lost(self) -> bool:
+        """Whether something may strike between an order and the moment at which its answer is on disk."""
+        struck = {fault.point for fault in (*self.faults, *self.deaths)}
+        return bool(struck & AROUND_AN_ORDER) or bool(self._harms & CUTTING)
+
+    @property
+    def _dies(self) -> bool:
+        return any(fault.kind == "kill" for fault in (*self.faults, *self.deaths))
+
+    @property
+    def _harms(self) -> frozenset[str]:
+        return frozenset(act.name for row in self.acts for act in row)
+
+    @property
+    def promise_seconds(self) -> float:
+        """So long after the last fault every ask says how it stands."""
+        return PROMISE_SECONDS + (SHARE_SECONDS if any(fault.point == "slack:share" for fault in self.faults) else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
     """What came of a script: the verdict, how many kills struck and how many of them in a life of their own, how long
-    the slowest restart took to go on, and the faults that had no occasion."""
+    each restart took to go on, how long after the last harm all was over, and the faults that had no occasion."""
 
     script: Script
     verdict: Verdict
@@ -82,6 +127,7 @@ class Played:
     moved: int
     restarts: int
     progress: tuple[float, ...]
+    over_after: float
     idle: tuple[str, ...]
     seconds: float
     all_delivered: bool
@@ -91,8 +137,9 @@ class Played:
         return {
             "restarts": self.restarts,
             "moved": self.moved,
-            "idle": len(self.idle),
+            "idle": bool(self.idle),
             "seconds": self.seconds,
             "progress": self.progress,
+            "over_after": self.over_after,
             "columns": self.verdict.counts(),
         }

@@ -16,7 +16,15 @@ def _report(
     name: str, outcome: Outcome, *, when: Literal["setup", "call"] = "call", **broken: int
 ) -> pytest.TestReport:
     columns = {one.value: broken.get(one.name.lower(), 0) for one in Column}
-    figures = {"restarts": 2, "moved": 1, "idle": 0, "seconds": 4.0, "progress": [0.5], "columns": columns}
+    figures = {
+        "restarts": 2,
+        "moved": 1,
+        "idle": 0,
+        "seconds": 4.0,
+        "progress": [0.5],
+        "over_after": 3.0,
+        "columns": columns,
+    }
     said = {"family": "kills", "name": name, "figures": figures}
     return pytest.TestReport(
         nodeid=name,
@@ -40,6 +48,6 @@ def test_figures_are_added_up_and_failures_named() -> None:
     row = next(line for line in text.splitlines() if line.startswith("| kills "))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[:6] == ["kills", "2", "4", "2", "0", "3"]
-    assert cells[-3:] == ["1", "4.0", "0.50 s / 0.50 s"]
+    assert cells[-4:] == ["1", "4.0", "0.50 s / 0.50 s", "3.00 s / 3.00 s"]
     assert "- failed, kills: two" in text
     assert "failed, kills: one" not in text

@@ -25,30 +25,54 @@ def _paid(task_id: str = "task-1", **changes: Any) -> dict[str, Any]:
 
 UNCERTAIN = _card("uncertain", "It may have been taken and charged, or not.", actions=CHOICES)
 FREE = _card("failed", "Refused. Nothing was charged.")
+AGAIN = _card("failed", "It is charged.", ts="2.0")
+BOTH = frozenset({"task-1", "task-2"})
 KEPT = History(cards=(_card(),), clips=(_clip(),), charges=(_paid(),), rendered=frozenset({"task-1"}))
-TERMS = Terms(asks=(Asked(words=WORDS),), learnable=lambda provider: provider == "hiapi")
-KNOWN = replace(TERMS, learnable=lambda provider: True)
+TERMS = Terms(asks=(Asked(words=WORDS),))
+ANYHOW = replace(TERMS, allowed=frozenset(Allowed))
 LOST = replace(KEPT, clips=(), cards=(UNCERTAIN,))
 REFUSED = History(cards=(), clips=(), charges=(), told=("Busy: nothing was accepted.",))
+
+NOTHING = History(cards=(), clips=(), charges=())
+TWO = replace(TERMS, asks=(Asked(words=WORDS, takes=2),))
+
+
+def _allowing(*ends: Allowed, terms: Terms = TERMS) -> Terms:
+    return replace(terms, allowed=ends)
+
+
+def _two(one: str, other: str) -> Card:
+    text = f"*Draft*: a red panda {WORDS}\n*#1* · *{one}*: it may be charged.\n*#2* · *{other}*: it may be charged."
+    return replace(UNCERTAIN, text=text, rows={1: one, 2: other})
+
 
 FINE = {
     "a clip": (KEPT, TERMS),
     "a clip for all that may be spent": (KEPT, replace(TERMS, cap_micro_usd=320_000)),
-    "a question that nobody can answer": (LOST, TERMS),
-    "a question that the faults allow": (LOST, replace(KNOWN, allowed=(Allowed.UNCERTAIN,))),
+    "a question that nobody can answer": (LOST, _allowing(Allowed.UNCERTAIN)),
+    "two of them": (
+        replace(LOST, cards=(_two("uncertain", "uncertain"),), charges=(_paid(), _paid("task-2"))),
+        _allowing(Allowed.UNCERTAIN, terms=TWO),
+    ),
     "late, as the faults allow": (
-        replace(LOST, cards=(_card("late", "Sorry."),)),
-        replace(KNOWN, allowed=(Allowed.LATE,)),
+        replace(LOST, cards=(_card("late", "Paid for, charged and not there."),)),
+        _allowing(Allowed.LATE),
     ),
-    "lost by the provider, which is said": (
-        replace(LOST, cards=(_card("failed", "$0.32 was charged."),)),
-        replace(KNOWN, allowed=(Allowed.LOST,)),
+    "refused for nothing": (replace(KEPT, cards=(FREE,), clips=(), charges=()), _allowing(Allowed.FAILED)),
+    "given back": (
+        replace(KEPT, cards=(FREE,), clips=(), charges=(_paid(status="refunded"),)),
+        _allowing(Allowed.FAILED),
     ),
-    "refused for nothing": (replace(KEPT, cards=(FREE,), clips=(), charges=()), TERMS),
-    "given back": (replace(KEPT, cards=(FREE,), clips=(), charges=(_paid(status="refunded"),)), TERMS),
-    "not accepted, which was said": (REFUSED, TERMS),
-    "never taken": (replace(REFUSED, told=()), replace(TERMS, asks=(Asked(words=WORDS, acked=False),))),
+    "not accepted, which was said": (REFUSED, _allowing(Allowed.REFUSED)),
+    "never taken": (
+        NOTHING,
+        replace(TERMS, asks=(Asked(words=WORDS, acked=False),), allowed=(Allowed.UNHEARD,)),
+    ),
     "booked twice by the provider": (replace(KEPT, charges=(_paid(), _paid(id=2))), TERMS),
+    "billed at what it does not tell": (
+        replace(KEPT, charges=(_paid(micro_usd=640_000),)),
+        replace(TERMS, unbooked=True),
+    ),
 }
 
 BROKEN: dict[str, tuple[Column, History, Terms]] = {
@@ -64,36 +88,81 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
         replace(KEPT, charges=(_paid(), _paid("task-2", status="refunded"))),
         replace(TERMS, cap_micro_usd=600_000),
     ),
-    "a clip given up that could be had": (Column.LOST_CLIPS, LOST, KNOWN),
-    "a clip that is said to be late": (Column.LOST_CLIPS, replace(LOST, cards=(_card("late", "Sorry."),)), TERMS),
+    "a clip that fails although it could be had": (
+        Column.LOST_CLIPS,
+        replace(LOST, cards=(_card("failed", "$0.32 was charged."),)),
+        ANYHOW,
+    ),
+    "a question for two clips that could be had": (
+        Column.LOST_CLIPS,
+        replace(LOST, cards=(_two("uncertain", "failed"),), charges=(_paid(), _paid("task-2")), rendered=BOTH),
+        replace(ANYHOW, asks=TWO.asks),
+    ),
     "a clip twice": (
         Column.DOUBLE_POSTS,
-        replace(KEPT, clips=(_clip(), _clip(number=2)), cards=(_card(rows={1: "delivered", 2: "delivered"}),)),
+        replace(KEPT, clips=(_clip(), _clip(number=2)), cards=(_two("delivered", "delivered"),)),
+        TWO,
+    ),
+    "a card twice": (Column.DOUBLE_POSTS, replace(KEPT, cards=(_card(), AGAIN)), ANYHOW),
+    "work without an end": (
+        Column.SILENT_ENDS,
+        replace(KEPT, clips=(), rendered=frozenset(), cards=(_card("rendering"),)),
         TERMS,
     ),
-    "a card twice": (Column.DOUBLE_POSTS, replace(KEPT, cards=(_card(), _card(ts="2.0", rows={1: "failed"}))), TERMS),
-    "work without an end": (Column.SILENT_ENDS, replace(KEPT, clips=(), cards=(_card("rendering"),)), TERMS),
     "a question without buttons": (
         Column.SILENT_ENDS,
-        replace(LOST, cards=(replace(UNCERTAIN, actions=frozenset()),)),
+        replace(LOST, rendered=frozenset(), cards=(replace(UNCERTAIN, actions=frozenset()),)),
+        ANYHOW,
+    ),
+    "no card and no word": (Column.SILENT_ENDS, replace(REFUSED, told=("It is accepted.",)), ANYHOW),
+    "one word for two": (
+        Column.SILENT_ENDS,
+        REFUSED,
+        replace(ANYHOW, asks=(Asked(words=WORDS), Asked(words="case-1x ask2"))),
+    ),
+    "an order that is not made for no reason": (
+        Column.GIVEN_UP,
+        replace(KEPT, cards=(FREE,), clips=(), charges=()),
         TERMS,
     ),
-    "no card and no word": (Column.SILENT_ENDS, replace(REFUSED, told=("It is accepted.",)), TERMS),
-    "said to be free": (Column.UNTRUE_WORDS, replace(KEPT, clips=(), rendered=frozenset(), cards=(FREE,)), TERMS),
+    "a question for no reason": (
+        Column.GIVEN_UP,
+        replace(KEPT, cards=(UNCERTAIN,), clips=(), charges=(), rendered=frozenset()),
+        TERMS,
+    ),
+    "refused for no reason": (Column.GIVEN_UP, REFUSED, TERMS),
+    "never heard of for no reason": (
+        Column.GIVEN_UP,
+        NOTHING,
+        replace(TERMS, asks=(Asked(words=WORDS, acked=False),)),
+    ),
+    "one clip of two": (Column.GIVEN_UP, KEPT, TWO),
+    "said to be free": (Column.UNTRUE_WORDS, replace(KEPT, clips=(), rendered=frozenset(), cards=(FREE,)), ANYHOW),
     "said to be charged": (
         Column.UNTRUE_WORDS,
         replace(KEPT, clips=(), charges=(), cards=(_card("failed", "$0.32 was charged."),)),
-        TERMS,
+        ANYHOW,
     ),
-    "told to be nothing": (Column.UNTRUE_WORDS, replace(REFUSED, charges=(_paid(),)), TERMS),
+    "said to be charged, and given back": (
+        Column.UNTRUE_WORDS,
+        replace(
+            KEPT,
+            clips=(),
+            charges=(_paid(status="refunded"),),
+            rendered=frozenset(),
+            cards=(_card("failed", "$0.32 was charged."),),
+        ),
+        ANYHOW,
+    ),
+    "said to cost another sum": (Column.UNTRUE_WORDS, replace(KEPT, cards=(_card(says="$0.31 was charged."),)), TERMS),
+    "over without a word of money": (Column.UNTRUE_WORDS, replace(KEPT, cards=(_card(says="Posted."),)), TERMS),
+    "told to be nothing": (Column.UNTRUE_WORDS, replace(REFUSED, charges=(_paid(),)), ANYHOW),
     "said to be posted": (Column.UNTRUE_WORDS, replace(KEPT, clips=(), rendered=frozenset()), TERMS),
     "another's clip": (Column.FOREIGN_CLIPS, replace(KEPT, clips=(_clip("task-9"),), rendered=frozenset()), TERMS),
     "a late answer": (Column.OTHER, KEPT, replace(TERMS, asks=(Asked(words=WORDS, seconds=3.2),))),
 }
 ALSO = {
     "told to be nothing": {Column.SILENT_ENDS},
-    "a question without buttons": {Column.LOST_CLIPS},
-    "work without an end": {Column.LOST_CLIPS},
 }
 """What breaks more than one promise by its nature."""
 

@@ -61,6 +61,12 @@ class Card:
     actions: frozenset[str] = frozenset()
 
     @property
+    def lines(self) -> dict[int, str]:
+        """What it says of each ``#n``."""
+        found = ((_ROW.match(line), line) for line in self.text.splitlines())
+        return {int(row["number"]): line for row, line in found if row is not None}
+
+    @property
     def ended(self) -> bool:
         """Whether nobody waits on it."""
         return bool(self.rows) and set(self.rows.values()) <= ENDED

@@ -37,6 +37,7 @@ class Family:
     idle: int = 0
     seconds: float = 0.0
     progress: list[float] = field(default_factory=list)
+    over_after: list[float] = field(default_factory=list)
     columns: dict[str, int] = field(default_factory=lambda: dict.fromkeys((one.value for one in Column), 0))
     failed: list[str] = field(default_factory=list)
 
@@ -76,6 +77,7 @@ class Storm:
             setattr(family, name, getattr(family, name) + figures[name])
         family.seconds += figures["seconds"]
         family.progress += figures["progress"]
+        family.over_after.append(figures["over_after"])
         for column, count in figures["columns"].items():
             family.columns[column] += count
 
@@ -94,7 +96,8 @@ class Storm:
     def markdown(self) -> str:
         """A row for each family, then the names of what failed."""
         columns = [one.value for one in Column]
-        heads = ["scripts", "restarts", "moved", "idle", *columns, "failed", "s each", "first progress, median / most"]
+        spreads = ["first progress, median / most", "over, median / most"]
+        heads = ["scripts", "restarts", "moved", "idle", *columns, "failed", "s each", *spreads]
         lines = [
             f"Seed {self.seed}: `make storm SEED={self.seed}` plays the same.",
             "",
@@ -104,10 +107,11 @@ class Storm:
         for name, one in sorted(self._families.items()):
             figures = [one.played, one.restarts, one.moved, one.idle, *(one.columns[column] for column in columns)]
             each = f"{one.seconds / one.played:.1f}"
-            cells = [*map(str, figures), str(len(one.failed)), each, _spread(one.progress)]
+            cells = [*map(str, figures), str(len(one.failed)), each, _spread(one.progress), _spread(one.over_after)]
             lines.append(f"| {name} | {' | '.join(cells)} |")
         lines += ["", "moved: kills that got an ask of their own, since their call had been made before."]
-        lines += ["idle: faults that had no occasion, since another kept it from them.", ""]
+        lines += ["idle: scripts with a fault that had no occasion, since another kept it from it.", ""]
+        lines += ["first progress: after a restart. over: after the last ask, act or restart.", ""]
         for name, one in sorted(self._families.items()):
             lines += [f"- failed, {name}: {script}" for script in one.failed]
         if any(one.failed for one in self._families.values()):

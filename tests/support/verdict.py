@@ -1,15 +1,18 @@
 """What was broken in a case, counted: one judgement for every script, whatever went wrong in it.
 
-Nothing is expected of a script. What has to be follows from the books of Slack and of the providers: a clip that was
-charged and rendered stands once, an ask is charged once, has one card, and that card says in the end how it is.
+What has to be follows from the books of Slack and of the providers: a clip that was charged and rendered stands once,
+an ask is charged once, has one card, and that card says in the end how it is. Every clip that is asked for has to
+come, unless the faults of the script are such that the matrix lets it end otherwise (``Allowed``).
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from tests.support.history import Card, History, PromisesBroken, rows_of
+from tests.support.history import ENDED, Card, History, PromisesBroken, rows_of
 
 ACK_SECONDS = 3.0
 """Slack waits no longer for the answer to a command."""
@@ -24,6 +27,11 @@ NOTHING_CHARGED = ("Nothing was charged.", "Nothing is held or charged", "Nothin
 REFUSED = ("nothing was", "Nothing was")
 """How a private word says that an ask came to nothing."""
 
+MONEY = ("charged", "counted as spent", "stays held")
+"""What is over says one of these of its money."""
+
+_CHARGED = re.compile(r"\$(?P<dollars>\d+\.\d+) was charged")
+
 
 class Column(StrEnum):
     """What a promise that was not kept counts as."""
@@ -33,22 +41,25 @@ class Column(StrEnum):
     LOST_CLIPS = "lost clips"
     DOUBLE_POSTS = "double posts"
     SILENT_ENDS = "silent ends"
+    GIVEN_UP = "given up"
     UNTRUE_WORDS = "untrue words"
     FOREIGN_CLIPS = "foreign clips"
     OTHER = "other"
 
 
 class Allowed(StrEnum):
-    """What the matrix itself lets an ask end as, when a fault takes away what would be needed for more."""
+    """What the matrix itself lets an ask end as, when a fault takes away what would be needed for its clips."""
 
     UNCERTAIN = "uncertain"
-    """Nobody can tell what became of the order, wherever it was made."""
+    """Nobody can tell what became of the order."""
     LATE = "late"
     """The provider never says that the clip is ready."""
-    LOST = "lost"
-    """The provider does not hand out what it rendered, and the card says so."""
-    SLOW = "slow"
-    """Work goes on by itself, and later than a script waits; the card says what it waits for."""
+    FAILED = "failed"
+    """The provider refuses the order, or renders nothing."""
+    REFUSED = "refused"
+    """It is not taken, and its person is told that nothing was."""
+    UNHEARD = "unheard"
+    """It never reaches the bot, and Slack tells its person so."""
 
 
 Broken = tuple[Column, str]
@@ -67,14 +78,15 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What holds of a case beside its books: the ``asks``, what its faults allow, which providers let the outcome of a
-    lost order be found out, the folder with what they rendered, and what may be spent on all of it."""
+    """What holds of a case beside its books: the ``asks``, how its faults allow them to end beside their clips, the
+    folder with what was rendered, what may be spent on all of it, and whether the provider charges what it does not
+    tell (``unbooked``), so that no card can say it."""
 
     asks: Sequence[Asked]
-    learnable: Callable[[str], bool]
     allowed: Collection[Allowed] = ()
     rendered: Path | None = None
     cap_micro_usd: int | None = None
+    unbooked: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +118,15 @@ def judge(history: History, terms: Terms, said: Sequence[tuple[str, str]] = ()) 
     """The verdict on one channel. ``said`` is what Slack saw of its cards over time: a ts and a text each."""
     return Verdict(
         broken=(
-            *_charged_twice(history, terms),
+            *_as(Column.DOUBLE_CHARGES, _charged_twice(history, terms)),
             *_as(Column.OVER_A_CAP, _overspent(history, terms)),
-            *_lost(history, terms),
+            *_as(Column.LOST_CLIPS, _lost(history, terms)),
             *_as(Column.DOUBLE_POSTS, history.twice()),
-            *_silent(history, terms),
+            *_as(Column.SILENT_ENDS, _silent(history, terms)),
+            *_as(Column.GIVEN_UP, _given_up(history, terms)),
             *_as(Column.UNTRUE_WORDS, history.untrue()),
             *_as(Column.UNTRUE_WORDS, _denied(history, terms)),
+            *_as(Column.UNTRUE_WORDS, _miscounted(history, terms)),
             *_as(Column.FOREIGN_CLIPS, history.foreign()),
             *_as(Column.FOREIGN_CLIPS, _misplaced(history, terms)),
             *_as(Column.FOREIGN_CLIPS, history.altered(terms.rendered) if terms.rendered else ()),
@@ -126,23 +140,24 @@ def _as(column: Column, sentences: Iterable[str]) -> Iterator[Broken]:
     yield from ((column, sentence) for sentence in sentences)
 
 
-def _tasks(history: History, asked: Asked) -> set[str]:
-    """The tasks that this ask has paid for."""
-    return {str(charge["task_id"]) for charge in history.paid if asked.words in charge["prompt"]}
+def _paid(history: History, asked: Asked) -> dict[str, int]:
+    """The tasks that this ask has paid for, with their micro-dollars."""
+    return {str(one["task_id"]): int(one["micro_usd"]) for one in history.paid if asked.words in one["prompt"]}
 
 
 def _cards(history: History, asked: Asked) -> list[Card]:
     return [card for card in history.cards if asked.words in card.text]
 
 
-def _charged_twice(history: History, terms: Terms) -> Iterator[Broken]:
+def _charged_twice(history: History, terms: Terms) -> Iterator[str]:
     """I1. A provider that books one task twice has charged it once too often, and nobody has ordered it twice."""
     for asked in terms.asks:
-        for _ in range(len(_tasks(history, asked)) - asked.takes):
-            yield Column.DOUBLE_CHARGES, f"“{asked.words}” is for {asked.takes}, and {_tasks(history, asked)} are paid"
+        paid = _paid(history, asked)
+        for _ in range(len(paid) - asked.takes):
+            yield f"“{asked.words}” is for {asked.takes}, and {[*paid]} are paid"
     for charge in history.paid:
         if not any(asked.words in charge["prompt"] for asked in terms.asks):
-            yield Column.DOUBLE_CHARGES, f"nobody asked for “{charge['prompt']}”, which is charged"
+            yield f"nobody asked for “{charge['prompt']}”, which is charged"
 
 
 def _overspent(history: History, terms: Terms) -> Iterator[str]:
@@ -153,64 +168,81 @@ def _overspent(history: History, terms: Terms) -> Iterator[str]:
         yield f"{spent} micro-dollars were charged where {terms.cap_micro_usd} may be spent"
 
 
-def _lost(history: History, terms: Terms) -> Iterator[Broken]:
-    """I2, I7. A task that was paid for and rendered stands as a clip, or its card says why that cannot be."""
+def _lost(history: History, terms: Terms) -> Iterator[str]:
+    """I2, I7. A task that was paid for and rendered stands as a clip, or a row of its card says why that cannot be."""
     shown = {clip.task_id for clip in history.clips}
-    for charge in history.paid:
-        if charge["task_id"] in shown or charge["task_id"] not in history.rendered:
-            continue
-        cards = [card for card in history.cards if card.text and _same_ask(card, charge["prompt"], terms)]
-        if not any(_excused(card, charge["provider"], terms) for card in cards):
-            words = [card.rows for card in cards]
-            yield Column.LOST_CLIPS, f"task {charge['task_id']} of {charge['provider']} is rendered; its cards: {words}"
+    for asked in terms.asks:
+        missing = [task for task in _paid(history, asked) if task in history.rendered and task not in shown]
+        cards = _cards(history, asked)
+        excused = sum(_excuses(card, word, terms) for card in cards for word in card.rows.values())
+        for task in missing[excused:]:
+            yield f"task {task} is rendered; its cards: {[card.rows for card in cards]}"
 
 
-def _same_ask(card: Card, prompt: str, terms: Terms) -> bool:
-    return any(asked.words in prompt and asked.words in card.text for asked in terms.asks)
+def _excuses(card: Card, word: str, terms: Terms) -> bool:
+    return word in terms.allowed and (word == "late" or (word == "uncertain" and card.actions >= CHOICES))
 
 
-def _excused(card: Card, provider: str, terms: Terms) -> bool:
-    words = set(card.rows.values())
-    unknowable = not terms.learnable(provider) or Allowed.UNCERTAIN in terms.allowed
-    return (
-        ("uncertain" in words and unknowable and card.actions >= CHOICES)
-        or ("late" in words and Allowed.LATE in terms.allowed)
-        or ("failed" in words and Allowed.LOST in terms.allowed)
-        or (Allowed.SLOW in terms.allowed and not card.ended)
-    )
-
-
-def _silent(history: History, terms: Terms) -> Iterator[Broken]:
-    """I4. A card that says how it ended, with buttons where nobody knows; or a private word that it came to nothing."""
-    refused = [text for text in history.told if any(word in text for word in REFUSED)]
+def _silent(history: History, terms: Terms) -> Iterator[str]:
+    """I4. A card that says how it ended, with buttons where nobody knows; or a private word that it came to nothing,
+    one for each ask."""
+    refusals = sum(any(words in text for words in REFUSED) for text in history.told)
     for asked in terms.asks:
         cards = _cards(history, asked)
-        if not cards and (_tasks(history, asked) or (asked.acked and not refused)):
-            yield Column.SILENT_ENDS, f"“{asked.words}” has no card, and nobody was told why: {history.told}"
+        if not cards and (_paid(history, asked) or (asked.acked and not refusals)):
+            yield f"“{asked.words}” has no card, and nobody was told why: {history.told}"
+        elif not cards and asked.acked:
+            refusals -= 1
         for card in cards:
-            if not card.ended and Allowed.SLOW not in terms.allowed:
-                yield Column.SILENT_ENDS, f"“{asked.words}” was left without a last word: {card.rows}, {card.text!r}"
+            if not card.ended:
+                yield f"“{asked.words}” was left without a last word: {card.rows}, {card.text!r}"
             if "uncertain" in card.rows.values() and not card.actions >= CHOICES:
-                yield Column.SILENT_ENDS, f"“{asked.words}” is uncertain and offers only {sorted(card.actions)}"
+                yield f"“{asked.words}” is uncertain and offers only {sorted(card.actions)}"
+
+
+def _given_up(history: History, terms: Terms) -> Iterator[str]:
+    """An ask that was taken ends in its clips, unless its faults allow otherwise."""
+    for asked in terms.asks:
+        cards = _cards(history, asked)
+        needed = Allowed.REFUSED if asked.acked else Allowed.UNHEARD
+        if not cards and needed not in terms.allowed and not _paid(history, asked):
+            yield f"“{asked.words}” came to nothing, and nothing kept it from being made: {history.told}"
+        for card in cards:
+            words = [word for word in card.rows.values() if word in ENDED and word not in {"delivered", *terms.allowed}]
+            if words:
+                yield f"“{asked.words}” is {', '.join(words)}, and nothing kept it from being made: {card.text!r}"
+            if card.ended and len(card.rows) != asked.takes:
+                yield f"“{asked.words}” is for {asked.takes}, and its card shows {card.rows}"
 
 
 def _denied(history: History, terms: Terms) -> Iterator[str]:
     """I9. What is said to have cost nothing was not charged, and what is said to be charged was."""
     for asked in terms.asks:
-        paid = len(_tasks(history, asked))
+        paid = len(_paid(history, asked))
         for card in _cards(history, asked):
-            lines = [line for line in card.text.splitlines() if line.startswith("*#")]
+            lines = [*card.lines.values()]
             free = sum(any(words in line for words in NOTHING_CHARGED) for line in lines)
             if free and free + paid > max(len(lines), asked.takes):
                 yield f"{paid} are paid for “{asked.words}”, and its card says that {free} cost nothing: {card.text!r}"
             if paid and not free and any(words in card.text for words in NOTHING_CHARGED):
                 yield f"{paid} are paid for “{asked.words}”, and its card says that nothing was charged: {card.text!r}"
-            claimed = sum(" was charged" in line and "may have been" not in line for line in lines) - free
-            charges = sum(asked.words in charge["prompt"] for charge in history.charges)
-            if claimed > charges:
-                yield f"“{asked.words}” was charged {charges} times, and its card claims {claimed}: {card.text!r}"
         if paid and not _cards(history, asked) and any(words in text for text in history.told for words in REFUSED):
             yield f"{paid} are paid for “{asked.words}”, and its person was told that nothing was"
+
+
+def _miscounted(history: History, terms: Terms) -> Iterator[str]:
+    """I9. Each sum that a card says was charged was, for a clip of that card; and what is over says its sum."""
+    for asked in terms.asks:
+        paid = _paid(history, asked)
+        for card in _cards(history, asked):
+            said = Counter(
+                round(float(one["dollars"]) * 1_000_000) for one in _CHARGED.finditer("\n".join(card.lines.values()))
+            )
+            if not terms.unbooked and said - Counter(paid.values()):
+                yield f"“{asked.words}” was charged {[*paid.values()]}, and its card says {[*said]}: {card.text!r}"
+            for number, line in card.lines.items():
+                if card.rows[number] in ENDED and not any(words in line for words in MONEY):
+                    yield f"#{number} of “{asked.words}” is over, and its card does not say what it cost: {line!r}"
 
 
 def _misplaced(history: History, terms: Terms) -> Iterator[str]:
@@ -221,6 +253,10 @@ def _misplaced(history: History, terms: Terms) -> Iterator[str]:
         prompt = prompts.get(clip.task_id or "")
         if prompt is not None and roots and not any(_same_ask(card, prompt, terms) for card in roots):
             yield f"#{clip.number} shows “{prompt}” in the thread of {[card.text for card in roots]}"
+
+
+def _same_ask(card: Card, prompt: str, terms: Terms) -> bool:
+    return any(asked.words in prompt and asked.words in card.text for asked in terms.asks)
 
 
 def _late_answers(terms: Terms) -> Iterator[str]:
