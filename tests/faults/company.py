@@ -108,7 +108,7 @@ class Company:
             self._people = self._sandbox.people()
         self._count += 1
         people = self._people
-        await self._as_new(people)
+        await as_new(people)
         bot = await self._the_bot(people, script)
         name = f"case-{self._count}"
         bot_user = (await people.get("/state", deliveries=1))["bot"]["user_id"]
@@ -123,12 +123,6 @@ class Company:
             rendered=self._sandbox.rendered,
             provider=script.provider,
         )
-
-    async def _as_new(self, people: Workspace) -> None:
-        await people.heal()
-        await people.configure(**SLACK)
-        await people.post("/token", refuse=None, scopes=list(BOT_SCOPES))
-        await asyncio.gather(*(people.post(f"/providers/{one}/settings", **FARM) for one in PROVIDERS))
 
     async def _the_bot(self, people: Workspace, script: Script) -> Bot:
         settings = {**SETTINGS, **script.environment, "CALLED": str(script.callbacks)}
@@ -180,6 +174,14 @@ class Company:
             await self._people.close()
         await self._stack.aclose()
         self._stack, self._people, self._sandbox = AsyncExitStack(), None, None
+
+
+async def as_new(people: Workspace) -> None:
+    """The sandbox as it is at the start of every case, but for the channels of earlier ones."""
+    await people.heal()
+    await people.configure(**SLACK)
+    await people.post("/token", refuse=None, scopes=list(BOT_SCOPES))
+    await asyncio.gather(*(people.post(f"/providers/{one}/settings", **FARM) for one in PROVIDERS))
 
 
 async def _booked(rig: Rig) -> Verdict:

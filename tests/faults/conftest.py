@@ -8,27 +8,12 @@ from typing import Protocol
 import pytest
 import pytest_asyncio
 
-from bot.sandbox.slack.settings import BOT_SCOPES
-from tests.faults.company import Company, company_at
-from tests.faults.rig import PROVIDERS, Rig, Sandbox, next_case, running_sandbox
+from tests.faults.company import Company, as_new, company_at
+from tests.faults.rig import Rig, Sandbox, next_case, running_sandbox
 from tests.faults.scripts import Played, Script
 from tests.sandbox.driver import Json, Workspace
-from tests.scenarios.bot import QUICK, Bot, environment
+from tests.scenarios.bot import Bot, environment
 from tests.support.storm import PROPERTY
-
-PROVIDER = {
-    "render_seconds": [0.1, 0.2],
-    "fidelity": "cached",
-    "expire_seconds": 604_800,
-    "re_sign": False,
-    "key_seconds": 86_400,
-    "balance": 10_000,
-    "dialect": "document",
-    "bills": 1,
-    "tells_cost": "never",
-    "webhook_secret": None,
-}
-"""Every pretend provider at the start of every case."""
 
 
 class RigOf(Protocol):
@@ -39,9 +24,6 @@ class RigOf(Protocol):
 
 Perform = Callable[[Script], Awaitable[Played]]
 """Plays a script, and fails by the promises that it broke."""
-
-SLACK = {**QUICK, "ack_timeout": 3.0, "rate_limits": {}, "posts_per_second": None}
-"""The pretend Slack at the start of every case."""
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +37,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 async def studio(sandbox: Sandbox) -> AsyncIterator[Workspace]:
     """The people of the sandbox, which is as new but for old channels."""
     people = sandbox.people()
-    await people.heal()
-    await people.configure(**SLACK)
-    await people.post("/token", refuse=None, scopes=list(BOT_SCOPES))
-    for provider in PROVIDERS:
-        await people.post(f"/providers/{provider}/settings", **PROVIDER)
+    await as_new(people)
     yield people
     await people.heal()
     await people.close()

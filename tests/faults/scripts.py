@@ -84,17 +84,13 @@ class Script:
     def allowed(self) -> frozenset[Allowed]:
         """How its asks may end beside their clips. A lost order of a provider's that tells nobody is a question, and
         an ask may be lost on its way to a bot that dies."""
-        lost = self._orders_may_be_lost and not self._learnable
-        return (
-            self.may_end
-            | (frozenset({Allowed.UNCERTAIN}) if lost else frozenset())
-            | (frozenset({Allowed.UNHEARD}) if self._dies or self._harms & DEADLY else frozenset())
-        )
-
-    @property
-    def _learnable(self) -> bool:
-        """Whether what became of a lost order can be found without a person."""
-        return self.provider in KEYED or (self.provider in CALLED and self.callbacks)
+        ends = set(self.may_end)
+        if self._orders_may_be_lost and self.provider not in KEYED:
+            called = self.provider in CALLED and self.callbacks
+            ends.add(Allowed.UNBILLED if called else Allowed.UNCERTAIN)
+        if self._dies or self._harms & DEADLY:
+            ends.add(Allowed.UNHEARD)
+        return frozenset(ends)
 
     @property
     def _orders_may_be_lost(self) -> bool:

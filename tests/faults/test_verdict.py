@@ -54,6 +54,10 @@ FINE = {
         replace(LOST, cards=(_two("uncertain", "uncertain"),), charges=(_paid(), _paid("task-2"))),
         _allowing(Allowed.UNCERTAIN, terms=TWO),
     ),
+    "a question about an order that was never charged": (
+        replace(LOST, charges=(), rendered=frozenset()),
+        _allowing(Allowed.UNBILLED),
+    ),
     "late, as the faults allow": (
         replace(LOST, cards=(_card("late", "Paid for, charged and not there."),)),
         _allowing(Allowed.LATE),
@@ -93,6 +97,7 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
         replace(LOST, cards=(_card("failed", "$0.32 was charged."),)),
         ANYHOW,
     ),
+    "a question about an order that the provider tells of": (Column.LOST_CLIPS, LOST, _allowing(Allowed.UNBILLED)),
     "a question for two clips that could be had": (
         Column.LOST_CLIPS,
         replace(LOST, cards=(_two("uncertain", "failed"),), charges=(_paid(), _paid("task-2")), rendered=BOTH),

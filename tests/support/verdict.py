@@ -52,6 +52,8 @@ class Allowed(StrEnum):
 
     UNCERTAIN = "uncertain"
     """Nobody can tell what became of the order."""
+    UNBILLED = "unbilled"
+    """Nobody can tell of an order that was never charged that it was not; of one that was, the provider tells."""
     LATE = "late"
     """The provider never says that the clip is ready."""
     FAILED = "failed"
@@ -202,13 +204,14 @@ def _silent(history: History, terms: Terms) -> Iterator[str]:
 
 def _given_up(history: History, terms: Terms) -> Iterator[str]:
     """An ask that was taken ends in its clips, unless its faults allow otherwise."""
+    fine = {"delivered", *terms.allowed, *(["uncertain"] if Allowed.UNBILLED in terms.allowed else [])}
     for asked in terms.asks:
         cards = _cards(history, asked)
         needed = Allowed.REFUSED if asked.acked else Allowed.UNHEARD
         if not cards and needed not in terms.allowed and not _paid(history, asked):
             yield f"“{asked.words}” came to nothing, and nothing kept it from being made: {history.told}"
         for card in cards:
-            words = [word for word in card.rows.values() if word in ENDED and word not in {"delivered", *terms.allowed}]
+            words = [word for word in card.rows.values() if word in ENDED - fine]
             if words:
                 yield f"“{asked.words}” is {', '.join(words)}, and nothing kept it from being made: {card.text!r}"
             if card.ended and len(card.rows) != asked.takes:
