@@ -84,7 +84,7 @@ class Company:
             raise
         if self.ours and played.verdict.clean and played.all_delivered and not script.unbooked:
             played = replace(played, verdict=await _booked(rig))
-        self._cases.append((script.name, rig, player.terms))
+        self._cases.append((script.name, rig, player.witness.terms))
         if not played.verdict.clean or not played.all_delivered:
             if played.verdict.clean:
                 await asyncio.sleep(_TAIL_SECONDS)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from tests.faults.acts import Act, Moment, perform
 from tests.faults.rig import Rig
 from tests.faults.scripts import PROMISE_SECONDS, Fault, Played, Script
+from tests.faults.witness import Witness
 from tests.sandbox.driver import Json
-from tests.support.history import ENDED, Card, History, cards_of, rows_of, standing
-from tests.support.verdict import Asked, Column, Terms, Verdict, judge
+from tests.support.verdict import Asked, Column, Verdict
 
 _QUIET_SECONDS = 0.7
 """A case that has ended and stays so has called whatever it was going to call."""
@@ -44,12 +44,10 @@ class Player:
         self._patience = script.promise_seconds if patience is None else patience
         self.script = script
         self.began = time.monotonic()
-        self._since = time.time() - 0.01
-        self._asks: list[Asked] = []
+        self.witness = Witness(rig, script)
         self._rules: dict[int, Fault] = {}
         self._to_come = list(script.deaths)
         self._death: int | None = None
-        self._seen: set[int] = set()
         self._struck = 0
         self._moved = 0
         self._restarts = 0
@@ -107,7 +105,7 @@ class Player:
 
     async def ask(self) -> Asked:
         """One more ``/clip`` of Maya's in this case, with words of its own."""
-        word = f"ask{len(self._asks) + 1}"
+        word = f"ask{len(self.witness.asks) + 1}"
         line = f"{word} --provider {self.script.provider} --takes {self.script.takes}"
         answer = await self.rig.ask(line)
         asked = Asked(
@@ -116,7 +114,7 @@ class Player:
             acked=answer["acked"],
             seconds=answer["ack_seconds"] if answer["acked"] else None,
         )
-        self._asks.append(asked)
+        self.witness.asks.append(asked)
         return asked
 
     async def _ask(self) -> None:
@@ -144,27 +142,13 @@ class Player:
         deadline = time.monotonic() + PROMISE_SECONDS
         while time.monotonic() < deadline:
             # Whether all is over is asked first: nothing comes after that.
-            over = moment != "asked" and (await self._look()).clean
-            if await self._has_come(moment):
+            over = moment != "asked" and (await self.witness.look()).clean
+            if await self.witness.sees(moment):
                 return True
             if over:
                 return False
             await asyncio.sleep(_GLANCE_SECONDS)
         return False
-
-    async def _has_come(self, moment: Moment) -> bool:
-        match moment:
-            case "asked":
-                return True
-            case "card":
-                return bool(await self._cards())
-            case "charged":
-                return bool((await self._history()).charges)
-            case "delivered":
-                return bool((await self._history()).clips)
-            case "over":
-                cards = await self._cards()
-                return bool(cards) and all(card.ended for card in cards)
 
     def exits(self, code: int) -> None:
         """The bot is about to be ended in another way than by SIGKILL."""
@@ -180,7 +164,7 @@ class Player:
                 quiet_since = None
                 await self._revive()
                 continue
-            verdict = await self._look()
+            verdict = await self.witness.look()
             now = time.monotonic()
             quiet_since = (quiet_since or now) if verdict.clean else None
             quiet = quiet_since is not None and now - quiet_since >= self._quiet_seconds()
@@ -196,12 +180,12 @@ class Player:
                 return verdict
             if now > self._harmed_at + self._patience and (self._death is not None or acts.done()):
                 self._over_after = now - self._harmed_at
-                return await self._judged()
+                return await self.witness.judged()
             await self._news()
 
     def _quiet_seconds(self) -> float:
         """An ask that nobody has acknowledged may still be on disk, and its card under way."""
-        acked = all(asked.acked for asked in self._asks)
+        acked = all(asked.acked for asked in self.witness.asks)
         return (_QUIET_SECONDS if self._death is not None else 0.1) if acked else 2.5
 
     async def _revive(self) -> None:
@@ -215,7 +199,7 @@ class Player:
             await self._next_death()
         self._harmed()
         self._restarts += 1
-        before = await self._effects()
+        before = await self.witness.effects()
         await self.rig.bot.start()
         await self.rig.studio.bot_is(self.rig.bot.pid)
         await self._goes_on(before)
@@ -230,29 +214,14 @@ class Player:
                 if "dailies.started" not in path.read_text(encoding="utf-8", errors="replace"):
                     continue
                 started, deadline = now, now + _PROGRESS_SECONDS
-            if await self._effects() > before:
+            if await self.witness.effects() > before:
                 self._progress.append(now - started)
                 return
-            if (await self._look()).clean:
+            if (await self.witness.look()).clean:
                 return
         if self.rig.bot.running():
             log = self.rig.bot.log()[-600:]
             self._crashes.append(f"a restarted bot moved nothing for {_PROGRESS_SECONDS} s: {log}")
-
-    async def _effects(self) -> int:
-        """Calls so far that move this case: those to the provider, those about files, and those in its channel."""
-        calls = await self._calls()
-        requests = await self.rig.studio.get(f"/providers/{self.script.provider}/requests")
-        # What the provider calls is its own doing.
-        asked = sum(int(count) for kind, count in requests.items() if kind != "callback")
-        return sum(self._moves(call) for call in calls) + asked
-
-    def _moves(self, call: Json) -> bool:
-        """A card that is drawn anew, and says that all is still at work, moves nothing."""
-        method, arguments = call["method"], call["arguments"]
-        if method == "chat.update" and not set(rows_of(str(arguments.get("text"))).values()) <= ENDED:
-            return False
-        return str(method).startswith("files.") or arguments.get("channel") == self.rig.channel_id
 
     async def _dying(self) -> None:
         """A kill is under way: some milliseconds after an answer, perhaps."""
@@ -271,11 +240,10 @@ class Player:
         await self._ask()
 
     async def _fired(self, rule: int) -> bool:
-        return any(one["id"] == rule and one["fired"] for one in await self.rig.studio.faults())
+        return rule in await self._struck_rules()
 
-    async def _note_what_struck(self) -> None:
-        """Rules are forgotten when they are healed."""
-        self._seen |= {one["id"] for one in await self.rig.studio.faults() if one["fired"]}
+    async def _struck_rules(self) -> set[int]:
+        return {one["id"] for one in await self.rig.studio.faults() if one["fired"]}
 
     async def _news(self) -> None:
         """Wait until something has changed outside, or the bot has died; not long."""
@@ -286,48 +254,9 @@ class Player:
         finally:
             gone.cancel()
 
-    # --- how it is ---------------------------------------------------------------------------------------------------
-
-    @property
-    def terms(self) -> Terms:
-        """On which it is judged."""
-        return Terms(
-            asks=tuple(self._asks),
-            allowed=self.script.allowed,
-            rendered=self.rig.rendered,
-            cap_micro_usd=None if self.script.cap_usd is None else round(float(self.script.cap_usd) * 1_000_000),
-            unbooked=self.script.unbooked,
-        )
-
-    async def _history(self) -> History:
-        return await History.read(self.rig.studio, channel=self.rig.channel, marker=self.rig.marker)
-
-    async def _look(self) -> Verdict:
-        """The verdict as things stand: cards first, since before they have ended nothing else matters."""
-        cards = await self._cards()
-        if any(not card.ended for card in cards):
-            return Verdict(broken=((Column.SILENT_ENDS, f"still at work: {[card.text for card in cards]}"),))
-        return await self._judged()
-
-    async def _judged(self) -> Verdict:
-        """Everything that is broken, whether it may still be mended or not."""
-        ours = {card.ts for card in await self._cards()}
-        calls = await self._calls("chat.update")
-        told = [call["arguments"] for call in calls if call["ok"] and call["arguments"].get("ts") in ours]
-        said = [(str(call["ts"]), str(call.get("text"))) for call in told]
-        return judge(await self._history(), self.terms, said)
-
-    async def _calls(self, method: str = "") -> list[Json]:
-        found: list[Json] = (await self.rig.studio.get("/calls", method=method, since=self._since))["calls"]
-        return found
-
-    async def _cards(self) -> list[Card]:
-        state = await self.rig.studio.get("/state", channel=self.rig.channel, deliveries=1)
-        return cards_of(standing(state, self.rig.channel))
-
     async def _told(self, verdict: Verdict) -> Played:
-        history = await self._history()
-        await self._note_what_struck()
+        history = await self.witness.history()
+        struck = await self._struck_rules()
         broken = (*verdict.broken, *((Column.OTHER, crash) for crash in self._crashes))
         return Played(
             script=self.script,
@@ -337,7 +266,7 @@ class Player:
             restarts=self._restarts,
             progress=tuple(self._progress),
             over_after=self._over_after,
-            idle=(*self._skipped, *(fault.name for rule, fault in self._rules.items() if rule not in self._seen)),
+            idle=(*self._skipped, *(fault.name for rule, fault in self._rules.items() if rule not in struck)),
             seconds=time.monotonic() - self.began,
             all_delivered={word for card in history.cards for word in card.rows.values()} == {"delivered"},
         )

@@ -1,0 +1,89 @@
+"""What is to be seen of a case from outside, while a script happens to its bot and afterwards."""
+
+import time
+
+from tests.faults.acts import Moment
+from tests.faults.rig import Rig
+from tests.faults.scripts import Script
+from tests.sandbox.driver import Json
+from tests.support.history import ENDED, Card, History, cards_of, rows_of, standing
+from tests.support.verdict import Asked, Column, Terms, Verdict, judge
+
+
+class Witness:
+    """Looks at Slack and the providers, and judges by what they show. ``asks`` grows as people ask."""
+
+    def __init__(self, rig: Rig, script: Script) -> None:
+        self._rig = rig
+        self._script = script
+        self._since = time.time() - 0.01
+        self.asks: list[Asked] = []
+
+    @property
+    def terms(self) -> Terms:
+        """On which the case is judged."""
+        cap = self._script.cap_usd
+        return Terms(
+            asks=tuple(self.asks),
+            allowed=self._script.allowed,
+            rendered=self._rig.rendered,
+            cap_micro_usd=None if cap is None else round(float(cap) * 1_000_000),
+            unbooked=self._script.unbooked,
+        )
+
+    async def history(self) -> History:
+        """What really happened so far."""
+        return await History.read(self._rig.studio, channel=self._rig.channel, marker=self._rig.marker)
+
+    async def look(self) -> Verdict:
+        """The verdict as things stand: cards first, since before they have ended nothing else matters."""
+        cards = await self._cards()
+        if any(not card.ended for card in cards):
+            return Verdict(broken=((Column.SILENT_ENDS, f"still at work: {[card.text for card in cards]}"),))
+        return await self.judged()
+
+    async def judged(self) -> Verdict:
+        """Everything that is broken, whether it may still be mended or not."""
+        ours = {card.ts for card in await self._cards()}
+        calls = await self._calls("chat.update")
+        told = [call["arguments"] for call in calls if call["ok"] and call["arguments"].get("ts") in ours]
+        said = [(str(call["ts"]), str(call.get("text"))) for call in told]
+        return judge(await self.history(), self.terms, said)
+
+    async def sees(self, moment: Moment) -> bool:
+        """Whether the case has come so far."""
+        match moment:
+            case "asked":
+                return True
+            case "card":
+                return bool(await self._cards())
+            case "charged":
+                return bool((await self.history()).charges)
+            case "delivered":
+                return bool((await self.history()).clips)
+            case "over":
+                cards = await self._cards()
+                return bool(cards) and all(card.ended for card in cards)
+
+    async def effects(self) -> int:
+        """Calls so far that move this case: those to the provider, those about files, and those in its channel."""
+        calls = await self._calls()
+        requests = await self._rig.studio.get(f"/providers/{self._script.provider}/requests")
+        # What the provider calls is its own doing.
+        asked = sum(int(count) for kind, count in requests.items() if kind != "callback")
+        return sum(self._moves(call) for call in calls) + asked
+
+    def _moves(self, call: Json) -> bool:
+        """A card that is drawn anew, and says that all is still at work, moves nothing."""
+        method, arguments = call["method"], call["arguments"]
+        if method == "chat.update" and not set(rows_of(str(arguments.get("text"))).values()) <= ENDED:
+            return False
+        return str(method).startswith("files.") or arguments.get("channel") == self._rig.channel_id
+
+    async def _calls(self, method: str = "") -> list[Json]:
+        found: list[Json] = (await self._rig.studio.get("/calls", method=method, since=self._since))["calls"]
+        return found
+
+    async def _cards(self) -> list[Card]:
+        state = await self._rig.studio.get("/state", channel=self._rig.channel, deliveries=1)
+        return cards_of(standing(state, self._rig.channel))
