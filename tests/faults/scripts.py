@@ -28,6 +28,8 @@ CUTTING = frozenset({"kill", "lock", "fill", "ask_while_locked", "ask_while_full
 PROMISE_SECONDS = 60.0
 SHARE_SECONDS = 25.0
 """A share that Slack dropped is given so long to appear before it is sent again, and then once more the promise."""
+_LASTING_SECONDS = dict.fromkeys(("hang", "drip", "delay"), 50.0)
+"""An answer that does not come is a fault for as long as it is waited for: an order's 50 seconds at most."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,11 @@ class Script:
 
     @property
     def promise_seconds(self) -> float:
-        """So long after the last fault every ask says how it stands."""
-        return PROMISE_SECONDS + (SHARE_SECONDS if any(fault.point == "slack:share" for fault in self.faults) else 0)
+        """So long after the last ask, act or restart every ask says how it stands: the promise, and what of its faults
+        lasts until then."""
+        lasting = (_LASTING_SECONDS.get(fault.kind, 0.0) for fault in self.faults if fault.point != "slack:share")
+        dropped = any(fault.point == "slack:share" for fault in self.faults)
+        return PROMISE_SECONDS + max(lasting, default=0.0) + (SHARE_SECONDS if dropped else 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
