@@ -37,8 +37,11 @@ def exclusive(database: Path) -> Iterator[None]:
     try:
         if not _taken(descriptor):
             raise AlreadyRunning(database, _pid(descriptor))
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise NotWritable(f"the lock file {path} cannot be written") from error
         yield
     finally:
         os.close(descriptor)

@@ -1,19 +1,22 @@
 """``dailies`` with an environment that fails on order: ``python -m tests.faults.failing_bot run``.
 
-Nothing of the product is changed. What it stands on is: the database driver, the system's file calls, the HTTP clients.
-Each operation belongs to a kind, and of a kind the n-th fails, once or for some seconds from then on:
+Nothing of the product is changed. What it stands on is: the database driver, Python's file calls, the HTTP clients.
+Each operation belongs to a kind, and of a kind the n-th fails: alone, or with each so many later one, or with all that
+come within some seconds:
 
     begin     a transaction of the database cannot begin: it is locked
     write     INSERT, UPDATE, DELETE or DDL: input/output error, and the transaction is lost, as SQLite does it
     select    SELECT: the same, in a transaction that only reads or in one that writes
     commit    the disk is full, and the transaction is lost
-    file      a file cannot be made or written: the disk is full
+    file      a file or folder cannot be made, opened for writing, written or cut: the disk is full
     fsync     input/output error
-    rename    input/output error
-    read      a file of the media store cannot be read
+    rename    a file cannot be given a name, by a rename or a link: input/output error
+    read      a file or folder cannot be opened for reading, or one of the media store not be read: input/output error
     unsent    no connection to Slack or to the provider
     lost      the request was processed, and the connection closes without an answer
     ack       a message on Slack's socket cannot be sent
+
+Which files these are says ``tests.faults.failing_files``.
 
 The file that FAILING_PLAN names says what fails: a JSON list of what ``Failure`` says. It is read at the start, and
 anew after each SIGUSR1, from which counting begins again. Whatever is read and whatever fails is a line of JSON in the
@@ -22,7 +25,6 @@ file that FAILING_REPORT names.
 
 import errno
 import functools
-import io
 import itertools
 import json
 import os
@@ -37,9 +39,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
-import obstore
 from aiohttp.connector import BaseConnector
-from obstore.exceptions import GenericError
+
+from tests.faults.failing_files import break_files
 
 KINDS = ("begin", "write", "select", "commit", "file", "fsync", "rename", "read", "unsent", "lost", "ack")
 
@@ -154,53 +156,6 @@ def _from_sqlite(name: str, text: str) -> sqlite3.OperationalError:
     return error
 
 
-def break_files(plan: Plan) -> None:
-    """Files that are opened for writing through ``open`` and ``Path``, and what the system is asked for by name."""
-    really_open = io.open
-
-    class RawFile(io.FileIO):
-        """A file without a buffer, whose writes fail."""
-
-        def write(self, content: Any, /) -> int:
-            if plan.fails("file", f"write {self.name!r}"):
-                raise _no_space()
-            return super().write(content) or 0
-
-    def opened(file: Any, mode: str = "r", buffering: int = -1, *more: Any, **named: Any) -> Any:
-        if not set(mode) & set("wxa+"):
-            return really_open(file, mode, buffering, *more, **named)
-        if plan.fails("file", f"open {file}"):
-            raise _no_space()
-        if "b" in mode and buffering == 0:
-            return RawFile(file, mode)
-        return really_open(file, mode, buffering, *more, **named)
-
-    def failing(kind: str, really: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(really)
-        def call(*given: Any, **named: Any) -> Any:
-            if plan.fails(kind, f"{really.__name__} {given}"):
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
-            return really(*given, **named)
-
-        return call
-
-    really_get = obstore.get_async
-
-    async def get_async(store: Any, key: str, **options: Any) -> Any:
-        if plan.fails("read", key):
-            raise GenericError(f"{key}: {os.strerror(errno.EIO)}")
-        return await really_get(store, key, **options)
-
-    _put(io, "open", opened)
-    _put(os, "fsync", failing("fsync", os.fsync))
-    _put(os, "replace", failing("rename", os.replace))
-    _put(obstore, "get_async", get_async)
-
-
-def _no_space() -> OSError:
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 def break_network(plan: Plan) -> None:
     """httpx, which speaks to providers and uploads clips, and aiohttp, which speaks Slack's Web API and its socket."""
     really_handle = httpx.AsyncHTTPTransport.handle_async_request
@@ -251,7 +206,7 @@ def main() -> None:
     plan = Plan(Path(os.environ["FAILING_PLAN"]), Path(os.environ["FAILING_REPORT"]))
     signal.signal(signal.SIGUSR1, plan.read)
     break_database(plan)
-    break_files(plan)
+    break_files(plan.fails)
     break_network(plan)
     from bot.__main__ import main as dailies  # noqa: PLC0415 - only now, over what was broken
 

@@ -6,6 +6,8 @@
     await failing.live()                    # an ask, its draft, a :rocket:, the final; and every promise is checked
     assert failing.struck()
 
+    await failing.start_under(Failure("write", 5), up=failing.connected)    # it may end, and says why; then it starts
+
 What fails is outside the product; see ``tests.faults.failing_bot``.
 """
 
@@ -15,7 +17,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -31,6 +33,9 @@ PRESSED_AGAIN_AFTER_SECONDS = 6.0
 """The same for a button: a card is drawn anew every three seconds at most."""
 
 UNCERTAIN = "uncertain"
+
+MENDED_SECONDS = 60.0
+"""A start in which something fails is up, or over, sooner; on machines that run tests it may take a while."""
 
 SURPRISES = ("step.failed", "door.failed", "runner.failed")
 """Events of the log that stand for an error that nobody had thought of."""
@@ -87,6 +92,46 @@ class Failing:
     def struck(self) -> list[str]:
         """The operations that failed by this plan."""
         return [f"{one['kind']} {one['number']}: {one['what']}" for one in self._said() if "kind" in one]
+
+    # --- a start -----------------------------------------------------------------------------------------------------
+
+    async def start_under(self, failure: Failure, up: Callable[[], Awaitable[bool]]) -> list[str]:
+        """Start it while this fails, counted from the first operation on, until it is ``up``. It may end instead: with
+        a clear word, after which it starts as ever. What failed until then; the bot runs."""
+        struck = await self._start((failure,), up)
+        if not self.rig.bot.running():
+            self._said_why(struck)
+            assert not await self._start((), up)
+            assert self.rig.bot.running(), f"no start after {struck}: {self._last_log()}"
+        return struck
+
+    async def _start(self, failures: tuple[Failure, ...], up: Callable[[], Awaitable[bool]]) -> list[str]:
+        """Until it is up, or has ended; what failed until then."""
+        bot = self.rig.bot
+        self._write(failures)
+        await self.rig.studio.wait_until(lambda state: not state["sockets"], what="no socket is open")
+        await bot.start()
+        await self.rig.studio.bot_is(bot.pid)
+        deadline = time.monotonic() + MENDED_SECONDS
+        while bot.running() and not await up():
+            assert time.monotonic() < deadline, f"neither up nor over: {self.struck()}: {self._last_log()}"
+            await asyncio.sleep(0.05)
+        return self.struck()
+
+    def _said_why(self, struck: list[str]) -> None:
+        """An end by itself is exit code 1 and one sentence."""
+        said, code = self._last_log(), self.rig.bot.process and self.rig.bot.process.returncode
+        assert struck, f"it ended by itself with {code}: {said}"
+        assert code == 1, f"after {struck} it ended with {code}: {said}"
+        assert said.splitlines()[-1].startswith("dailies: "), f"after {struck} it says: {said}"
+        assert "Traceback" not in said, f"after {struck} it says: {said}"
+
+    def _last_log(self) -> str:
+        return self.rig.bot.logs[-1].read_text(encoding="utf-8", errors="replace")[-6000:]
+
+    async def connected(self) -> bool:
+        """Whether Slack reaches the bot."""
+        return bool((await self.rig.studio.state())["sockets"])
 
     # --- a life ------------------------------------------------------------------------------------------------------
 
@@ -180,3 +225,15 @@ def _looked(messages: Sequence[Json], count: int) -> tuple[list[Json], list[Card
     if doubted:
         return clips, doubted
     return (clips, []) if len(clips) >= count else None
+
+
+async def one_after_the_other(failures: Iterable[Failure], happen: Callable[[Failure], Awaitable[list[str]]]) -> int:
+    """Let it happen under each of these, until one has had no occasion; how many had one. Each says what struck. Raises
+    AssertionError when none had: then nothing was tried."""
+    count = 0
+    for failure in failures:
+        if not await happen(failure):
+            break
+        count += 1
+    assert count, "what was to fail never comes"
+    return count

@@ -50,6 +50,9 @@ POLL_SECONDS = 0.3
 POLL_FOR_SECONDS = 20.0
 """The guide polls every 6 s for 240 s; the pretend providers render in a fraction of a second."""
 
+TOOK, ENDED = "naive.took", "naive.ended"
+"""Words on standard output by which the harness knows whether anything is in hand: an ask was taken; one is over."""
+
 
 class Failed(Exception):
     """What the person is told."""
@@ -81,14 +84,20 @@ class NaiveBot:
 
         handler = AsyncSocketModeHandler(app, _secret(self._settings.slack_app_token))
         await handler.connect_async()  # type: ignore[no-untyped-call] # slack_bolt has no types here
-        sys.stdout.write("dailies.started\n")  # the word by which the harness knows that a start is over
-        sys.stdout.flush()
+        _say("dailies.started")  # the word by which the harness knows that a start is over
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         await stop.wait()
 
     async def _make(self, channel: str, text: str) -> None:
         """One ask, from its card to its last word."""
+        _say(TOOK)
+        try:
+            await self._from_card_to_clip(channel, text)
+        finally:
+            _say(ENDED)
+
+    async def _from_card_to_clip(self, channel: str, text: str) -> None:
         asked = parse_clip(text)
         if not isinstance(asked, ClipRequest):
             return
@@ -174,6 +183,11 @@ class _Card:
 
     def _text(self, word: str) -> str:
         return f"{self._prompt}\n*#1* · *{word}*"
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 def _secret(value: Any) -> str:

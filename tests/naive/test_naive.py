@@ -1,13 +1,16 @@
 """The judgement bites: what passes with Dailies is found broken with a bot as it is written on a first day."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.faults.caps import every_cap
 from tests.faults.company import Company, company_at
 from tests.faults.scripts import Fault, Script
-from tests.naive.compare import NAIVE
+from tests.naive.compare import NAIVE, NAIVE_PATIENCE, played, still_at_work
 from tests.support.verdict import Column
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
@@ -21,8 +24,8 @@ async def naive(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Compa
 
 
 async def test_where_nothing_goes_wrong_it_does_as_well(naive: Company) -> None:
-    played = await naive.play(Script(name="nothing", family="kills", provider="muapi"))
-    assert played.verdict.clean, played.verdict.broken
+    shown = await naive.play(Script(name="nothing", family="kills", provider="muapi"))
+    assert shown.verdict.clean, shown.verdict.broken
 
 
 @pytest.mark.parametrize(
@@ -45,3 +48,24 @@ async def test_what_goes_wrong_once_breaks_a_promise(naive: Company, fault: Faul
         faults=() if death else (fault,),
     )
     assert (await naive.play(script)).verdict.count(column) > 0
+
+
+async def test_where_there_is_money_for_one_it_pays_for_three(naive: Company) -> None:
+    caps = next(script for script in every_cap() if script.provider == "muapi")
+    shown = await naive.play(replace(caps, name="a cap, and no death", deaths=()))
+    assert shown.verdict.count(Column.OVER_A_CAP) > 0
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(400)
+@pytest.mark.asyncio(loop_scope="function")
+async def test_an_order_that_hangs_is_not_judged_before_it_is_over(tmp_path: Path) -> None:
+    """What shows is the second charge, after the first order has hung to its deadline; and the card's last word."""
+    hanging = Script(name="hangs", family="rows", provider="muapi", faults=(Fault("create", "amid", "hang"),))
+    async with company_at(tmp_path, NAIVE, ours=False) as company:
+        record = await played(
+            company, [hanging], "naive", patience=NAIVE_PATIENCE, at_work=lambda: still_at_work(tmp_path)
+        )
+    (outcome,) = record.outcomes
+    assert Column.DOUBLE_CHARGES in outcome.broken
+    assert Column.SILENT_ENDS not in outcome.broken

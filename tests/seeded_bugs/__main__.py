@@ -2,8 +2,11 @@
 
 Each bug is put into a copy of the tree, and the same tests run over every copy, fastest first, until one fails: nothing
 tells them which bug is in. A test that then passes by itself has caught nothing but a busy machine, and is left out of
-another try. Without names the tree without a bug comes first, since tests that fail there catch nothing either.
-The last thing printed is a Markdown table; the exit code is 0 when every bug was caught.
+another try. Only a test that failed, and fails by itself too, has caught anything: where pytest ends otherwise (tests
+that cannot be collected, or are not there, or an error of its own) the row says so, and the run shows nothing of that
+bug. Without names the tree without a bug comes first, since tests that fail there catch nothing either.
+The last thing printed is a Markdown table; the exit code is 0 when every bug was caught, 1 when one was not, and 2 when
+of one nothing can be said.
 """
 
 import argparse
@@ -20,6 +23,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from tests.seeded_bugs.catalogue import FOLDER, ROOT, seeded_bugs
 
@@ -40,13 +45,35 @@ NO_BUG = "(no bug)"
 MOST_UNSTEADY = 5
 """So many tests that fail once and pass by themselves are left out before the machine is too busy to say anything."""
 
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (?P<test>.+?)(?: - .*)?$", re.MULTILINE)
+_PASSED = pytest.ExitCode.OK
+_STOPPED = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+"""What ``-x`` ends with at the first failure: pytest by itself, and pytest-xdist. Files that cannot be collected end
+with the second too, but name no test."""
+
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (?P<test>\S+\.py::.+?)(?: - .*)?$", re.MULTILINE)
+
+
+class NothingShown(Exception):
+    """A run of the tests that says nothing about the tree: pytest's exit ``code``, why that is so, and the end of what
+    it ``said``."""
+
+    def __init__(self, code: int, why: str, said: str) -> None:
+        self.code, self.why, self.said = code, why, said[-600:]
+        super().__init__(f"exit code {code}: {why}: {self.said}")
+
+    @property
+    def line(self) -> str:
+        """For a cell of the table."""
+        words = [word for word in self.said.splitlines() if word.strip(" =!")]
+        return f"exit code {self.code}, {self.why}: {words[-1].strip() if words else 'nothing was said'}".replace(
+            "|", "/"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What became of one broken build. ``step`` is the one that ended it, with the test that failed in it; both are
-    None when everything passed. ``over`` says that the time was over before."""
+    None when everything passed. ``over`` says that the time was over before; ``nothing``, why nothing can be said."""
 
     name: str
     promise: str
@@ -54,6 +81,7 @@ class Verdict:
     step: str | None = None
     test: str | None = None
     over: bool = False
+    nothing: str | None = None
 
     @property
     def caught(self) -> bool:
@@ -63,7 +91,12 @@ class Verdict:
     @property
     def line(self) -> str:
         """A row of the table."""
-        how = f"{self.step}: `{self.test}`" if self.caught else "NOT CAUGHT" + (" in time" if self.over else "")
+        if self.nothing is not None:
+            how = f"NOTHING SHOWN ({self.step}): {self.nothing}"
+        elif self.caught:
+            how = f"{self.step}: `{self.test}`"
+        else:
+            how = "NOT CAUGHT" + (" in time" if self.over else "")
         return f"| {self.name.replace('_', ' ')} | {self.promise} | {how} | {self.seconds:.0f} s |"
 
 
@@ -86,20 +119,24 @@ def copy_tree(to: Path, files: Mapping[str, str]) -> None:
 
 
 async def first_failure(tree: Path, folders: Sequence[str], *, workers: int, within: float) -> str | None:
-    """The first test of these folders that fails, and fails by itself too; None when all pass. Raises TimeoutError."""
+    """The first test of these folders that fails, and fails by itself too; None when all pass. Raises TimeoutError, and
+    NothingShown where a run ends otherwise or one test after the other fails and passes by itself."""
     async with asyncio.timeout(within):
         options = [f"--ignore={path}" for path in AROUND_THE_CODE]
         for _ in range(1 + MOST_UNSTEADY):
             code, said = await run_tests(tree, [*options, *folders], workers=workers)
-            if not code:
+            if code == _PASSED:
                 return None
-            if (failed := _FAILED.search(said)) is None:
-                return f"exit code {code}: {said[-300:]}"
-            alone, _ = await run_tests(tree, [failed["test"]], workers=0)
-            if alone:
+            failed = _FAILED.search(said) if code in _STOPPED else None
+            if failed is None:
+                raise NothingShown(code, "no test failed", said)
+            alone, repeated = await run_tests(tree, [failed["test"]], workers=0)
+            if alone == pytest.ExitCode.TESTS_FAILED and _FAILED.search(repeated):
                 return failed["test"]
+            if alone != _PASSED:
+                raise NothingShown(alone, f"{failed['test']} cannot be run by itself", repeated)
             options.append(f"--deselect={failed['test']}")
-    return None
+    raise NothingShown(code, f"{1 + MOST_UNSTEADY} tests failed that pass by themselves", said)
 
 
 async def run_tests(tree: Path, arguments: Sequence[str], *, workers: int) -> tuple[int, str]:
@@ -129,9 +166,11 @@ async def judge(name: str, promise: str, files: Mapping[str, str], *, workers: i
     """Build it, and let the tests have a go at it for at most so many seconds."""
     began = time.monotonic()
 
-    def verdict(step: str | None = None, test: str | None = None, *, over: bool = False) -> Verdict:
+    def verdict(
+        step: str | None = None, test: str | None = None, *, over: bool = False, nothing: str | None = None
+    ) -> Verdict:
         took = time.monotonic() - began
-        return Verdict(name=name, promise=promise, seconds=took, step=step, test=test, over=over)
+        return Verdict(name=name, promise=promise, seconds=took, step=step, test=test, over=over, nothing=nothing)
 
     with tempfile.TemporaryDirectory(prefix="dailies-bug-") as folder:
         tree = Path(folder)
@@ -145,6 +184,8 @@ async def judge(name: str, promise: str, files: Mapping[str, str], *, workers: i
                 test = await first_failure(tree, present, workers=workers, within=left)
             except TimeoutError:
                 return verdict(step, over=True)
+            except NothingShown as shown:
+                return verdict(step, nothing=shown.line)
             if test is not None:
                 return verdict(step, test)
     return verdict()
@@ -164,14 +205,22 @@ async def main() -> int:
 
     if not options.names:
         sound = await one(NO_BUG, "Nothing is broken.", {})
-        if sound.caught or sound.over:
+        if sound.caught or sound.over or sound.nothing is not None:
             _say("The tree without a bug does not pass: nothing can be said about those with one.")
             return 2
     verdicts = await asyncio.gather(*(one(bug.name, bug.promise, bug.applied(ROOT)) for bug in bugs))
-    caught = sum(verdict.caught for verdict in verdicts)
     _say("", "| bug | promise | caught by | after |", "|---|---|---|---|", *(one.line for one in verdicts))
-    _say("", f"Caught {caught} of {len(verdicts)}.")
-    return 0 if caught == len(verdicts) else 1
+    caught = sum(verdict.caught for verdict in verdicts)
+    nothing = sum(verdict.nothing is not None for verdict in verdicts)
+    _say("", f"Caught {caught} of {len(verdicts)}." + (f" Of {nothing} nothing can be said." if nothing else ""))
+    return exit_code(verdicts)
+
+
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """0 when every bug was caught, 1 when one was not, 2 when of one nothing can be said."""
+    if any(verdict.nothing is not None for verdict in verdicts):
+        return 2
+    return 0 if all(verdict.caught for verdict in verdicts) else 1
 
 
 def _options() -> argparse.Namespace:

@@ -1,5 +1,6 @@
 """One process runs on a SQLite file."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -96,3 +97,21 @@ def test_a_holder_that_has_not_said_its_pid_yet_is_told_of_without_one(tmp_path:
 def test_a_folder_that_takes_no_lock_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotWritable, match="lock"), exclusive(tmp_path / "missing" / "dailies.db"):
         pytest.fail("locked nothing")
+
+
+@pytest.mark.parametrize("call", ["ftruncate", "pwrite"])
+def test_a_disk_that_takes_no_pid_is_told_and_leaves_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, call, full)
+        with (
+            pytest.raises(NotWritable, match=r"the lock file .* cannot be written"),
+            exclusive(tmp_path / "dailies.db"),
+        ):
+            pytest.fail("started without a word")
+    with exclusive(tmp_path / "dailies.db"):
+        assert (tmp_path / "dailies.db.lock").read_text() == f"{os.getpid()}\n"
