@@ -167,7 +167,7 @@ class Company:
 
     async def _afterwards(self, name: str, rig: Rig, terms: Terms) -> list[str]:
         verdict = judge(await History.read(rig.studio, channel=rig.channel, marker=rig.marker), terms)
-        return [f"after “{name}” had ended well: {sentence}" for _, sentence in verdict.broken]
+        return [f"after “{name}” had ended well: {column}: {sentence}" for column, sentence in verdict.broken]
 
     async def _end_sandbox(self) -> None:
         if self._people is not None:

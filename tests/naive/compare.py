@@ -23,7 +23,7 @@ from tests.faults.caps import every_cap
 from tests.faults.catalogue import row_pairs, single_rows
 from tests.faults.company import company_at
 from tests.faults.kills import double_kills, every_kill
-from tests.faults.player import PATIENCE, NeverStruck
+from tests.faults.player import NeverStruck
 from tests.faults.scripts import Played, Script
 from tests.naive.__main__ import ENDED, POLL_FOR_SECONDS, TOOK, TRIES
 from tests.scenarios.bot import ROOT
@@ -60,7 +60,7 @@ _LATE = re.compile(r"after “(?P<name>.+?)” had ended well: (?P<sentence>.*)"
 class Plays(Protocol):
     """What this needs of a ``Company``."""
 
-    patience: float
+    patience: float | None
 
     async def play(self, script: Script) -> Played:
         """See ``Company.play``."""
@@ -171,11 +171,11 @@ async def played(
     scripts: Sequence[Script],
     who: str,
     *,
-    patience: Sequence[float] = (PATIENCE,),
+    patience: Sequence[float | None] = (None,),
     at_work: Callable[[], bool] = nothing_in_hand,
 ) -> Record:
     """Every script once, and the company closed. ``at_work`` says whether the bot had something in hand when the script
-    was judged: then one that is broken is played again with the next ``patience``."""
+    was judged: then one that is broken is played again with the next ``patience``. None is what is promised."""
     record = Record(who=who)
     for number, script in enumerate(scripts, start=1):
         outcome = Outcome(script=script)

@@ -31,8 +31,8 @@ class Puppets:
 
     does: list[Exception | tuple[Column, ...]]
     closes_with: Exception | None = None
-    patience: float = 0.0
-    seen: list[tuple[str, float]] = field(default_factory=list)
+    patience: float | None = None
+    seen: list[tuple[str, float | None]] = field(default_factory=list)
 
     async def play(self, script: Script) -> Played:
         """The next thing."""
@@ -47,6 +47,7 @@ class Puppets:
             moved=0,
             restarts=0,
             progress=(),
+            over_after=0.0,
             idle=(),
             seconds=1.0,
             all_delivered=True,
