@@ -16,7 +16,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -91,7 +91,7 @@ class Bot:
     async def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         if self.process is not None and self.process.returncode is None:
-            self.process.kill()
+            self._signal(signal.SIGKILL)
         await self.gone()
 
     async def gone(self, within: float = _STOP_SECONDS) -> int:
@@ -103,8 +103,14 @@ class Bot:
     async def terminate(self) -> int:
         """SIGTERM, and its exit code."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         return await self.gone()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Not by asyncio's own way: that reaps a child that has just ended before whoever waits for its exit code,
+        which is then told as 255."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     async def origin(self, within: float = _START_SECONDS) -> str:
         """Where this life of it serves HTTP, as it says in its log."""
