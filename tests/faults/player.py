@@ -23,7 +23,7 @@ _GLANCE_SECONDS = 0.1
 
 _DEATH_SECONDS = 20.0
 _START_SECONDS = 40.0
-_PROGRESS_SECONDS = 5.0
+_PROGRESS_SECONDS = 10.0
 """A restarted bot that moves nothing for so long is broken on the slowest machine; the promise is measured."""
 
 
