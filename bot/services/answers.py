@@ -138,6 +138,14 @@ class NotPromotable(Refusal):
         super().__init__(f"Clip #{job.number} is {job.state.value} and cannot be promoted.")
 
 
+class TooLateToTakeBack(Refusal):
+    """Whoever pays for a final took their reaction back when its time for that was over."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        super().__init__(f"Final #{job.number} is {job.state.value} and cannot be taken back.")
+
+
 class NothingToDo(Refusal):
     """The button is from an older card: what it offered is over."""
 

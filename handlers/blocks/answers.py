@@ -33,6 +33,7 @@ from bot.services.answers import (
     Refusal,
     Taken,
     TooFew,
+    TooLateToTakeBack,
     WhichClip,
 )
 from handlers.blocks.access import not_allowed
@@ -240,6 +241,16 @@ def _nothing_to_do(error: NothingToDo) -> str:
     )
 
 
+def _too_late_to_take_back(error: TooLateToTakeBack) -> str:
+    job = error.job
+    if job.state is State.DELIVERED:
+        return f"Final #{job.number} is made already: taking your reaction back gives nothing of its price back."
+    return (
+        f"Your reaction was taken back too late for final #{job.number}: it goes on, and nothing is given back for "
+        "that. *Cancel* on its card stops what can still be stopped."
+    )
+
+
 def _not_yours(error: NotYours) -> str:
     # Who may is written by us, as mentions; the rest is quoted like anybody's words.
     return f"Only {error.who} may {escape(error.verb)}. {_NOTHING_CHARGED} Ask them to press the button."
@@ -341,5 +352,6 @@ _REFUSALS: Mapping[type[Refusal], Callable[[Any], str]] = MappingProxyType(
         NotYours: _not_yours,
         NotAllowed: not_allowed,
         TooFew: _too_few,
+        TooLateToTakeBack: _too_late_to_take_back,
     }
 )

@@ -33,6 +33,7 @@ from bot.services.answers import (
     Refusal,
     Taken,
     TooFew,
+    TooLateToTakeBack,
     WhichClip,
 )
 from bot.vendors import VENDORS
@@ -324,6 +325,22 @@ REFUSALS: list[tuple[Exception, tuple[str, ...]]] = [
         ("“x”", "y", "`/clip a --x y`"),
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (State.QUEUED, ("too late for final #2", "it goes on", "nothing is given back", "*Cancel* on its card")),
+        (State.UNCERTAIN, ("too late for final #2", "nothing is given back", "*Cancel* on its card")),
+        (State.DELIVERED, ("Final #2 is made already", "gives nothing of its price back")),
+    ],
+)
+def test_who_takes_a_reaction_back_too_late_is_told_that_it_gives_nothing_back(
+    state: State, words: tuple[str, ...]
+) -> None:
+    text = explain_error(TooLateToTakeBack(replace(JOB, state=state)), reference="").text
+    assert [word for word in words if word not in text] == []
+    assert "Nothing was charged" not in text
 
 
 @pytest.mark.parametrize(("error", "words"), REFUSALS)
