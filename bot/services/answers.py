@@ -138,6 +138,13 @@ class NotPromotable(Refusal):
         super().__init__(f"Clip #{job.number} is {job.state.value} and cannot be promoted.")
 
 
+class OnACard(Refusal):
+    """Somebody reacted to a card of ours in order to promote: only a clip can be promoted."""
+
+    def __init__(self) -> None:
+        super().__init__("A card cannot be promoted, only a clip.")
+
+
 class TooLateToTakeBack(Refusal):
     """Whoever pays for a final took their reaction back when its time for that was over."""
 

@@ -30,6 +30,7 @@ from bot.services.answers import (
     NothingToDo,
     NotPromotable,
     NotYours,
+    OnACard,
     Refusal,
     Taken,
     TooFew,
@@ -241,6 +242,10 @@ def _nothing_to_do(error: NothingToDo) -> str:
     )
 
 
+def _on_a_card(_: OnACard) -> str:
+    return f"This is a card, and only a clip can be promoted: react to the clip itself. {_NOTHING_CHARGED}"
+
+
 def _too_late_to_take_back(error: TooLateToTakeBack) -> str:
     job = error.job
     if job.state is State.DELIVERED:
@@ -351,6 +356,7 @@ _REFUSALS: Mapping[type[Refusal], Callable[[Any], str]] = MappingProxyType(
         NothingToDo: _nothing_to_do,
         NotYours: _not_yours,
         NotAllowed: not_allowed,
+        OnACard: _on_a_card,
         TooFew: _too_few,
         TooLateToTakeBack: _too_late_to_take_back,
     }
