@@ -104,23 +104,45 @@ async def test_a_rocket_before_the_bot_knows_the_message_is_not_lost(play: Stage
 
 @pytest.mark.row("F82")
 async def test_a_rocket_on_anything_but_a_draft_costs_nothing(play: Stage) -> None:
-    """On a final: a hint. On somebody's words, on a card, by the bot itself: nothing at all."""
+    """On a final, and on our cards, also of what failed or was taken back: a hint. On somebody's words, in a reply or
+    elsewhere, and by the bot itself: nothing at all."""
+    await play.studio.fault("hiapi:outcome", "do", "fail", match={"prompt": "a torn kite"})
+    await play.studio.slash("maya", "/clip a torn kite")
     clip = await draft(play, "a kite")
     await play.studio.say("maya", "promote #1", thread=clip)
     final = (await clips_of(play, clip, 2))[1]
     await play.until_rows("select 1 from jobs where message_ts = ? and state = 'delivered'", final["ts"])
-    words = await play.studio.say("ben", "what a kite")
+    await play.until_rows("select 1 from jobs where state = 'failed' and recipe like '%a torn kite%'")
+    before = await spent(play, "a kite"), len(play.bot.rows("select 1 from asks"))
+    told = len(await play.studio.ephemerals())
+
+    for person, words in (
+        ("chloe", await play.studio.say("ben", "what a kite", thread=clip)),
+        ("chloe", await play.studio.say("ben", "rockets are fun")),
+        ("dailies", clip),
+    ):
+        await play.studio.react(person, words, "rocket")
+    await heard(play)
+    assert len(await play.studio.ephemerals()) == told
 
     await play.studio.react("ben", final, "rocket")
-    hint = await play.ephemeral("ben", "is a final already")
-    await play.studio.react("ben", words, "rocket")
-    await play.studio.react("ben", await play.card("a kite"), "rocket")
-    await play.studio.react("dailies", clip, "rocket")
+    hints = [await play.ephemeral("ben", "is a final already")]
+    for person, card in (
+        ("dev", await play.card("a kite")),
+        ("maya", await reply_card(play, clip, "Final of #1")),
+        ("chloe", await play.card("a torn kite")),
+    ):
+        await play.studio.react(person, card, "rocket", copies=2)
+        hints.append(await play.ephemeral(person, "react to the clip itself"))
+    await play.studio.say("ben", "promote #1", thread=await play.card("a torn kite"))
+    hints.append(await play.ephemeral("ben", "was never posted"))
     await heard(play)
 
-    assert "Nothing was charged" in hint["text"]
-    assert await spent(play, "a kite") == DRAFT + FINAL
-    assert len(jobs_of(play, "a kite")) == 2
+    assert [hint["text"] for hint in hints if "Nothing was charged" not in hint["text"]] == []
+    assert len(await play.studio.ephemerals()) == told + len(hints), "each is told once"
+    assert (await spent(play, "a kite"), len(play.bot.rows("select 1 from asks"))) == before
+    assert before[0] == DRAFT + FINAL
+    await play.studio.heal()
 
 
 @pytest.mark.row("F03", "F04")
