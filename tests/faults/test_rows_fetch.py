@@ -13,14 +13,14 @@ import pytest
 from bot.domain.job import State
 from bot.ports import LinkExpired, OrderAccepted, TaskFinished
 from bot.services.agenda import PLACES, Line
+from tests.faults.acts import locked
 from tests.faults.conftest import RigOf
 from tests.faults.ensemble import events
 from tests.faults.rig import PATIENCE_SECONDS, Harm, Rig
-from tests.faults.test_storage_faults import locked
 from tests.sandbox.driver import Json
-from tests.scenarios.test_many_clips import LARGE_RISE_KB, forget_peak, resident_kb
 from tests.support.ageing import age
 from tests.support.links import WHOLE, Behind
+from tests.support.memory import LARGE_RISE_KB, forget_peak, resident_kb
 from tests.support.ordering import desk
 
 pytestmark = pytest.mark.timeout(1_200)
