@@ -104,15 +104,18 @@ async def test_a_rocket_before_the_bot_knows_the_message_is_not_lost(play: Stage
 
 @pytest.mark.row("F82")
 async def test_a_rocket_on_anything_but_a_draft_costs_nothing(play: Stage) -> None:
-    """On a final, and on our cards, also of what failed or was taken back: a hint. On somebody's words, in a reply or
+    """On a final, and on our cards, also of what failed or was cancelled: a hint. On somebody's words, in a reply or
     elsewhere, and by the bot itself: nothing at all."""
     await play.studio.fault("hiapi:outcome", "do", "fail", match={"prompt": "a torn kite"})
     await play.studio.slash("maya", "/clip a torn kite")
+    await play.studio.slash("maya", "/clip a dear kite --takes 4")
+    await play.studio.click("maya", await play.card("a dear kite"), "clip.cancel", stale=True)
     clip = await draft(play, "a kite")
     await play.studio.say("maya", "promote #1", thread=clip)
     final = (await clips_of(play, clip, 2))[1]
     await play.until_rows("select 1 from jobs where message_ts = ? and state = 'delivered'", final["ts"])
     await play.until_rows("select 1 from jobs where state = 'failed' and recipe like '%a torn kite%'")
+    await play.until_rows("select 1 from jobs where state = 'cancelled' and recipe like '%a dear kite%'")
     before = await spent(play, "a kite"), len(play.bot.rows("select 1 from asks"))
     told = len(await play.studio.ephemerals())
 
@@ -131,6 +134,7 @@ async def test_a_rocket_on_anything_but_a_draft_costs_nothing(play: Stage) -> No
         ("dev", await play.card("a kite")),
         ("maya", await reply_card(play, clip, "Final of #1")),
         ("chloe", await play.card("a torn kite")),
+        ("olga", await play.card("a dear kite")),
     ):
         await play.studio.react(person, card, "rocket", copies=2)
         hints.append(await play.ephemeral(person, "react to the clip itself"))
