@@ -87,7 +87,8 @@ _REACTION = [
 _REACTION_TO_MESSAGE = _needs(_identifier, "event.item.channel", "event.item.ts")
 _VIEW = [*_needs(_object, "view"), *_needs(_text, "view.type"), *_needs(_identifier, "user.id")]
 
-_EVENTS = {"message": _MESSAGE, "app_mention": _MESSAGE, "reaction_added": _REACTION}
+_REACTIONS = frozenset({"reaction_added", "reaction_removed"})
+_EVENTS = {"message": _MESSAGE, "app_mention": _MESSAGE, **dict.fromkeys(_REACTIONS, _REACTION)}
 _ACTIONS = {
     "block_actions": [*_needs(_text, "action_id"), *_may_have(_text, "value", "block_id")],
     "interactive_message": _may_have(_text, "value", "name"),  # buttons of attachments are older than Block Kit
@@ -168,7 +169,7 @@ def _check_event(payload: Json) -> None:
     _check(payload, _EVENT)
     event = payload["event"]
     _check(payload, _EVENTS.get(event["type"], []))
-    if event["type"] == "reaction_added" and event["item"].get("type") == "message":
+    if event["type"] in _REACTIONS and event["item"].get("type") == "message":
         _check(payload, _REACTION_TO_MESSAGE)
 
 

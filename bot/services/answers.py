@@ -138,6 +138,21 @@ class NotPromotable(Refusal):
         super().__init__(f"Clip #{job.number} is {job.state.value} and cannot be promoted.")
 
 
+class OnACard(Refusal):
+    """Somebody reacted to a card of ours in order to promote: only a clip can be promoted."""
+
+    def __init__(self) -> None:
+        super().__init__("A card cannot be promoted, only a clip.")
+
+
+class TooLateToTakeBack(Refusal):
+    """Whoever pays for a final took their reaction back when its time for that was over."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        super().__init__(f"Final #{job.number} is {job.state.value} and cannot be taken back.")
+
+
 class NothingToDo(Refusal):
     """The button is from an older card: what it offered is over."""
 

@@ -23,6 +23,7 @@ from bot.services.answers import (
     NothingChanges,
     NothingToDo,
     NotPromotable,
+    OnACard,
     Taken,
     WhichClip,
 )
@@ -157,7 +158,8 @@ class Intake:
 
     async def promote_message(self, sender: Sender, message_ts: str) -> Taken | AlreadyTaken | None:
         """Take a :rocket: on a message. None when the message is not a clip of ours, or not known to be one yet:
-        then every clip that is just being shared in the channel is looked at again when its message is known."""
+        then every clip that is just being shared in the channel is looked at again when its message is known. Raises
+        OnACard of one of ours."""
         async with self._storage.begin() as tx:
             job = await tx.jobs.by_message(sender.workspace, sender.channel, message_ts)
             card = await tx.jobs.find_card(sender.workspace, sender.channel, message_ts)
@@ -166,6 +168,8 @@ class Intake:
                 await tx.jobs.wish(candidate.workspace, candidate.id, Wish.SEE_REACTIONS, sender.person)
         if unknown:
             self._doorbell.ring()
+        if job is None and card is not None:
+            raise OnACard
         return None if job is None else await self._promote(sender, job, Door.REACTION)
 
     async def promote_early(self, job: Job, person: str) -> None:

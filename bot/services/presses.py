@@ -9,9 +9,18 @@ from datetime import datetime
 
 from bot.domain.access import Action, Why
 from bot.domain.audit import Act, AuditEntry
+from bot.domain.budget import Stage
 from bot.domain.job import AWAITS_PROVIDER, Ask, AskKind, Decision, Door, Gate, Job, State, Wish
 from bot.ports import Clock, Storage, Transaction
-from bot.services.answers import AlreadyTaken, Flagged, NotAllowed, NothingToDo, NotYours, TooFew
+from bot.services.answers import (
+    AlreadyTaken,
+    Flagged,
+    NotAllowed,
+    NothingToDo,
+    NotYours,
+    TooFew,
+    TooLateToTakeBack,
+)
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.holds import hold
 from bot.services.policies import Policies
@@ -121,6 +130,23 @@ class Presses:
             return await self.cancel(sender, ask.id)
         except (NotAllowed, NotYours, NothingToDo):
             return None
+
+    async def reaction_removed(self, sender: Sender, ts: str) -> None:
+        """Take it that somebody took a :rocket: back, however late it is heard of. Within the window nothing is to be
+        done: who stands at its end is read from Slack. Raises TooLateToTakeBack where that was after it, and the final
+        is theirs to pay."""
+        async with self._storage.read() as tx:
+            draft = await tx.jobs.by_message(sender.workspace, sender.channel, ts)
+            if draft is None:
+                return
+            for job in await tx.jobs.in_thread(draft.workspace, draft.thread_id):
+                if job.stage is not Stage.FINAL or job.state in {State.FAILED, State.CANCELLED}:
+                    continue
+                ask = await tx.jobs.ask(job.workspace, job.ask_id)
+                asked_so = (ask.parent_job, ask.door, ask.decision) == (draft.id, Door.REACTION, Decision.GO)
+                in_time = sender.at is not None and ask.decide_by is not None and sender.at < ask.decide_by
+                if asked_so and ask.person == sender.person and not in_time:
+                    raise TooLateToTakeBack(job)
 
     # --- one job -----------------------------------------------------------------------------------------------------
 

@@ -30,9 +30,11 @@ from bot.services.answers import (
     NothingToDo,
     NotPromotable,
     NotYours,
+    OnACard,
     Refusal,
     Taken,
     TooFew,
+    TooLateToTakeBack,
     WhichClip,
 )
 from handlers.blocks.access import not_allowed
@@ -240,6 +242,20 @@ def _nothing_to_do(error: NothingToDo) -> str:
     )
 
 
+def _on_a_card(_: OnACard) -> str:
+    return f"This is a card, and only a clip can be promoted: react to the clip itself. {_NOTHING_CHARGED}"
+
+
+def _too_late_to_take_back(error: TooLateToTakeBack) -> str:
+    job = error.job
+    if job.state is State.DELIVERED:
+        return f"Final #{job.number} is made already: taking your reaction back gives nothing of its price back."
+    return (
+        f"Your reaction was taken back too late for final #{job.number}: it goes on, and nothing is given back for "
+        "that. *Cancel* on its card stops what can still be stopped."
+    )
+
+
 def _not_yours(error: NotYours) -> str:
     # Who may is written by us, as mentions; the rest is quoted like anybody's words.
     return f"Only {error.who} may {escape(error.verb)}. {_NOTHING_CHARGED} Ask them to press the button."
@@ -340,6 +356,8 @@ _REFUSALS: Mapping[type[Refusal], Callable[[Any], str]] = MappingProxyType(
         NothingToDo: _nothing_to_do,
         NotYours: _not_yours,
         NotAllowed: not_allowed,
+        OnACard: _on_a_card,
         TooFew: _too_few,
+        TooLateToTakeBack: _too_late_to_take_back,
     }
 )

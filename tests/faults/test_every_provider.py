@@ -9,11 +9,11 @@ import pytest
 from tests.faults.conftest import RigOf
 from tests.faults.ensemble import NAMES, Look, Troupe, events, spilled, together
 from tests.faults.rig import PROVIDERS
+from tests.faults.scripts import KEYED
 from tests.faults.troubles import (
     DRIPPING_LOOK,
     HANGING_LOOK,
     HIDDEN_AT_FIRST,
-    KEYED,
     LOOKS,
     LOST,
     NO_LINK_AT_FIRST,

@@ -1,57 +1,32 @@
 """The check of a history finds what it is there to find: each broken promise, told apart from a kept one."""
 
-import json
-import struct
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.driver import Json
-from tests.support.history import Card, Clip, History, PromisesBroken, cards_of, task_of
-
-
-def _box(kind: bytes, payload: bytes) -> bytes:
-    return struct.pack(">I4s", 8 + len(payload), kind) + payload
-
-
-def _film(task_id: str) -> bytes:
-    stamp = b"\x00" * 16 + json.dumps({"task_id": task_id, "prompt": "a red panda"}).encode()
-    return _box(b"ftyp", b"isom") + _box(b"moov", b"index") + _box(b"mdat", b"frames") + _box(b"uuid", stamp)
-
-
-def _clip(task_id: str = "task-1", number: int = 1, thread_ts: str = "1.0") -> Clip:
-    return Clip(
-        number=number,
-        file_id=f"F{number}",
-        thread_ts=thread_ts,
-        content=_film(task_id),
-        task_id=task_of(_film(task_id)),
-    )
-
-
-def _charge(task_id: str = "task-1", status: str = "settled") -> Json:
-    return {"task_id": task_id, "status": status, "micro_usd": 320_000, "prompt": "a red panda", "key": task_id}
+from tests.support.histories import charge, clip, film
+from tests.support.history import Card, History, PromisesBroken, cards_of, task_of
 
 
 def _card(word: str = "delivered", ask_id: str = "ask-1", ts: str = "1.0") -> Card:
     return Card(ask_id=ask_id, ts=ts, thread_ts=None, rows={1: word}, text="")
 
 
-KEPT = History(cards=(_card(),), clips=(_clip(),), charges=(_charge(),))
+KEPT = History(cards=(_card(),), clips=(clip(),), charges=(charge(),))
 
 BROKEN = {
-    "a second charge": (replace(KEPT, charges=(_charge(), _charge("task-2"))), "2 charges were made, not 1"),
+    "a second charge": (replace(KEPT, charges=(charge(), charge("task-2"))), "2 charges were made, not 1"),
     "no clip": (replace(KEPT, clips=()), "0 clips stand, not 1"),
-    "the clip twice": (replace(KEPT, clips=(_clip(), _clip())), "the clip of task task-1 stands 2 times"),
+    "the clip twice": (replace(KEPT, clips=(clip(), clip())), "the clip of task task-1 stands 2 times"),
     "two cards": (replace(KEPT, cards=(_card(), _card(ts="2.0"))), "ask ask-1 has 2 cards"),
     "no card": (replace(KEPT, cards=()), "0 cards stand, not 1"),
     "silence": (replace(KEPT, cards=(_card("rendering"),)), "left without a last word"),
-    "another's clip": (replace(KEPT, clips=(_clip("task-9"),)), "which these asks have not paid for"),
-    "a refunded clip": (replace(KEPT, charges=(_charge(status="refunded"),)), "0 charges were made, not 1"),
-    "the wrong thread": (replace(KEPT, clips=(_clip(thread_ts="7.0"),)), "outside the threads"),
+    "another's clip": (replace(KEPT, clips=(clip("task-9"),)), "which these asks have not paid for"),
+    "a refunded clip": (replace(KEPT, charges=(charge(status="refunded"),)), "0 charges were made, not 1"),
+    "the wrong thread": (replace(KEPT, clips=(clip(thread_ts="7.0"),)), "outside the threads"),
     "an untrue card": (replace(KEPT, cards=(_card("failed"),)), "no card says that it was delivered"),
-    "half a clip": (replace(KEPT, clips=(replace(_clip(), task_id=None),)), "is not a whole clip"),
+    "half a clip": (replace(KEPT, clips=(replace(clip(), task_id=None),)), "is not a whole clip"),
 }
 
 
@@ -68,18 +43,18 @@ def test_a_broken_promise_is_found(name: str) -> None:
 
 def test_bytes_other_than_the_provider_rendered_are_found(tmp_path: Path) -> None:
     rendered = tmp_path / "task-1.mp4"
-    rendered.write_bytes(_film("task-1"))
+    rendered.write_bytes(film("task-1"))
     KEPT.check(clips=1, rendered=tmp_path)
-    rendered.write_bytes(_film("task-1").replace(b"frames", b"fromes"))
+    rendered.write_bytes(film("task-1").replace(b"frames", b"fromes"))
     with pytest.raises(PromisesBroken, match="differs from what the provider rendered"):
         KEPT.check(clips=1, rendered=tmp_path)
 
 
 @pytest.mark.parametrize("cut", [1, 20, 60])
 def test_a_film_that_was_cut_names_no_task(cut: int) -> None:
-    film = _film("task-1")
-    assert task_of(film) == "task-1"
-    assert task_of(film[:-cut]) is None
+    whole = film("task-1")
+    assert task_of(whole) == "task-1"
+    assert task_of(whole[:-cut]) is None
 
 
 def test_a_card_is_read_by_its_metadata_and_its_rows() -> None:

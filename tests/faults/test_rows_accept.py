@@ -9,12 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.faults.acts import locked
 from tests.faults.rig import Rig
-from tests.faults.test_storage_faults import ANSWERED_WITHIN, locked
 from tests.sandbox.driver import CHANNEL, Json
 from tests.scenarios.bot import stage
 from tests.support import loopback
 from tests.support.history import History
+from tests.support.verdict import ACK_SECONDS
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -91,7 +92,7 @@ async def test_f09_two_hundred_commands_in_a_second_are_answered_in_time_and_que
         assert taken + sum("nothing was accepted" in text for text in texts) == len(texts), texts
         accepted, unheard = accepted + taken, unheard + COMMANDS - len(heard)
         await rig.play.at_rest(timeout=200)
-        if len(heard) == COMMANDS and max(answer["ack_seconds"] for answer in heard) < ANSWERED_WITHIN:
+        if len(heard) == COMMANDS and max(answer["ack_seconds"] for answer in heard) < ACK_SECONDS:
             break
     else:
         pytest.fail(f"{unheard} commands of {RUSHES} rushes were not answered in time")

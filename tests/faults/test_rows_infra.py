@@ -16,14 +16,15 @@ from bot.domain.job import Job, State
 from bot.ports import Chat, OrderAccepted, Share, TaskFinished
 from bot.services.bench import Later
 from bot.services.delivering import Delivering
+from tests.faults.acts import locked
 from tests.faults.rig import Rig
-from tests.faults.test_storage_faults import locked
 from tests.sandbox.driver import Json
 from tests.support.clock import START
 from tests.support.cutting import Way, cutting
 from tests.support.links import WHOLE, Behind
 from tests.support.ordering import Desk, desk
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.verdict import ACK_SECONDS
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -191,16 +192,12 @@ async def test_f86_a_connection_cut_at_a_commit_doubles_and_loses_nothing(
     assert asks <= len(cards) <= len(numbers)
 
 
-ANSWERED_WITHIN = 3.0
-"""Slack's limit for a command's answer, in seconds."""
-
-
 async def _away(rig: Rig, seconds: float) -> None:
     """While the database cannot be reached an ask is answered in time, and nothing is accepted."""
     began = time.monotonic()
     answer = await rig.ask("too late")
     assert answer["acked"]
-    assert answer["ack_seconds"] < ANSWERED_WITHIN
+    assert answer["ack_seconds"] < ACK_SECONDS
     await rig.told("maya", "nothing was")
     await asyncio.sleep(max(0.0, seconds - (time.monotonic() - began)))
 

@@ -12,13 +12,10 @@ from itertools import product
 
 import pytest
 
+from tests.faults.acts import locked
 from tests.faults.conftest import RigOf
 from tests.faults.ensemble import Troupe
-from tests.faults.rig import PROVIDERS, Harm, Rig
-from tests.faults.test_storage_faults import ANSWERED_WITHIN, locked
-from tests.faults.test_uncertain_everywhere import (
-    CALLED,
-    KEYED,
+from tests.faults.orders import (
     KEYLESS,
     SETTINGS,
     SILENT,
@@ -28,15 +25,17 @@ from tests.faults.test_uncertain_everywhere import (
     charges_of,
     counted,
     each_clip_is_its_own,
-    free_port,
     harm,
     in_hand,
     order,
     press,
     prompt_of,
 )
+from tests.faults.rig import PROVIDERS, Harm, Rig
+from tests.faults.scripts import CALLED, KEYED
 from tests.faults.troubles import BODIES, SAYS, Trouble
 from tests.support import loopback
+from tests.support.verdict import ACK_SECONDS
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -48,7 +47,7 @@ BEFORE_A_PAUSE = 4
 
 def called_back() -> dict[str, str]:
     """The settings of a bot that has all providers, and that those who call can reach."""
-    port = free_port()
+    port = loopback.unused_port()
     return {**SETTINGS, "HTTP_PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
 
 
@@ -72,7 +71,7 @@ async def test_f21_what_reached_nobody_is_sent_until_it_reaches_somebody(rig: Ri
     deaf = await asyncio.start_server(_speak_plainly, "127.0.0.1", 0)
     async with deaf:
         nowhere = {
-            "refused": f"http://127.0.0.1:{free_port()}",
+            "refused": f"http://127.0.0.1:{loopback.unused_port()}",
             "name": "https://nobody.invalid",
             "tls": f"https://127.0.0.1:{deaf.sockets[0].getsockname()[1]}",
         }[how]
@@ -145,7 +144,7 @@ async def test_f25_f33_f34_an_answer_that_takes_too_long_is_lost_and_holds_nobod
     await in_hand(rig, before + Counter([*PROVIDERS] * len(SLOW)), charges=len(PROVIDERS) * len(SLOW))
     line = f"/clip {prompt_of(rig, 'meanwhile', 'hiapi')} --provider hiapi"
     answer = await rig.studio.slash("ben", line, channel=rig.channel)
-    assert answer["ack_seconds"] < ANSWERED_WITHIN
+    assert answer["ack_seconds"] < ACK_SECONDS
     await card_of(rig, "meanwhile", "hiapi", "*delivered*", within=20)
 
     for word in SLOW:

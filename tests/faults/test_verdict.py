@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.test_history import _charge, _clip
+from tests.support.histories import charge, clip
 from tests.support.history import Card, History, PromisesBroken
 from tests.support.verdict import CHOICES, Allowed, Asked, Column, Terms, judge
 
@@ -20,14 +20,14 @@ def _card(word: str = "delivered", says: str = "Posted in the thread. $0.32 was 
 
 
 def _paid(task_id: str = "task-1", **changes: Any) -> dict[str, Any]:
-    return {**_charge(task_id), "prompt": f"a red panda {WORDS}", "provider": "muapi", **changes}
+    return {**charge(task_id), "prompt": f"a red panda {WORDS}", "provider": "muapi", **changes}
 
 
 UNCERTAIN = _card("uncertain", "It may have been taken and charged, or not.", actions=CHOICES)
 FREE = _card("failed", "Refused. Nothing was charged.")
 AGAIN = _card("failed", "It is charged.", ts="2.0")
 BOTH = frozenset({"task-1", "task-2"})
-KEPT = History(cards=(_card(),), clips=(_clip(),), charges=(_paid(),), rendered=frozenset({"task-1"}))
+KEPT = History(cards=(_card(),), clips=(clip(),), charges=(_paid(),), rendered=frozenset({"task-1"}))
 TERMS = Terms(asks=(Asked(words=WORDS),))
 ANYHOW = replace(TERMS, allowed=frozenset(Allowed))
 LOST = replace(KEPT, clips=(), cards=(UNCERTAIN,))
@@ -105,7 +105,7 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
     ),
     "a clip twice": (
         Column.DOUBLE_POSTS,
-        replace(KEPT, clips=(_clip(), _clip(number=2)), cards=(_two("delivered", "delivered"),)),
+        replace(KEPT, clips=(clip(), clip(number=2)), cards=(_two("delivered", "delivered"),)),
         TWO,
     ),
     "a card twice": (Column.DOUBLE_POSTS, replace(KEPT, cards=(_card(), AGAIN)), ANYHOW),
@@ -163,7 +163,7 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
     "over without a word of money": (Column.UNTRUE_WORDS, replace(KEPT, cards=(_card(says="Posted."),)), TERMS),
     "told to be nothing": (Column.UNTRUE_WORDS, replace(REFUSED, charges=(_paid(),)), ANYHOW),
     "said to be posted": (Column.UNTRUE_WORDS, replace(KEPT, clips=(), rendered=frozenset()), TERMS),
-    "another's clip": (Column.FOREIGN_CLIPS, replace(KEPT, clips=(_clip("task-9"),), rendered=frozenset()), TERMS),
+    "another's clip": (Column.FOREIGN_CLIPS, replace(KEPT, clips=(clip("task-9"),), rendered=frozenset()), TERMS),
     "a late answer": (Column.OTHER, KEPT, replace(TERMS, asks=(Asked(words=WORDS, seconds=3.2),))),
 }
 ALSO = {
@@ -194,7 +194,7 @@ def test_a_clip_in_the_thread_of_another_ask_is_foreign() -> None:
     history = replace(
         KEPT,
         cards=(_card(), other),
-        clips=(_clip(thread_ts="2.0"), _clip("task-2", thread_ts="1.0")),
+        clips=(clip(thread_ts="2.0"), clip("task-2", thread_ts="1.0")),
         charges=(_paid(), _paid("task-2", prompt="a red panda case-1x ask2")),
     )
     assert judge(history, replace(TERMS, asks=asks)).count(Column.FOREIGN_CLIPS) == 2
@@ -211,7 +211,7 @@ def test_a_card_that_changes_its_last_word_is_seen(words: list[str], count: int)
 
 def test_bytes_are_compared_where_they_lie(tmp_path: Path) -> None:
     original = tmp_path / "task-1.mp4"
-    original.write_bytes(_clip().content)
+    original.write_bytes(clip().content)
     terms = replace(TERMS, rendered=tmp_path)
     judge(KEPT, terms).raise_if_broken()
     original.write_bytes(b"another film")

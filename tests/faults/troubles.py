@@ -10,10 +10,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from enum import StrEnum
 
+from tests.faults.scripts import KEYED
 from tests.sandbox.driver import Json
-
-KEYED = frozenset({"hiapi", "apimart"})
-"""Providers that honour an idempotency key: an order whose answer was lost is repeated there, and nowhere else."""
 
 FILLER = "z" * 5_000
 PLANT = f"<!channel> *x* {FILLER}"

@@ -3,7 +3,6 @@ a wrong effect. One charge and one clip each, whatever is called, at each of the
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,6 +16,7 @@ from tests.sandbox.driver import CHANNEL, Json
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 from tests.support.history import History, cards_of, standing
+from tests.support.loopback import unused_port
 
 pytestmark = [HTTP_IN_THE_STORM, pytest.mark.timeout(180)]
 
@@ -37,20 +37,12 @@ TELLS: Mapping[str, Callable[[str, bool], Json]] = {
 """How each provider words a call about a task that ended well or not."""
 
 
-def free_port() -> int:
-    """A port of ours that nobody listens to."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
 async def reachable(
     stage: MakeStage, place: Path, *, secret: str = SECRET, **settings: str
 ) -> AsyncIterator[tuple[Stage, str]]:
     """A stage whose four providers can reach the bot, and the bot's origin. Without a secret HiAPI signs nothing."""
-    port = free_port()
+    port = unused_port()
     origin = f"http://127.0.0.1:{port}"
     given: dict[str, Any] = {
         "PROVIDERS": ",".join(CALLERS),
@@ -126,7 +118,7 @@ async def call(origin: str, path: str, body: bytes = b"{}", **headers: str) -> i
         return (await http.post(f"{origin}{path}", content=body, headers=headers)).status_code
 
 
-@pytest.mark.row("F38")
+@pytest.mark.row("F38", "F44", "F45")
 async def test_a_clip_arrives_once_however_its_end_is_called(stage: MakeStage, tmp_path: Path) -> None:
     """Called ten times at once, before the order's own answer, and by another before it is true, who signs falsely
     where calls are signed."""
@@ -142,6 +134,7 @@ async def test_a_clip_arrives_once_however_its_end_is_called(stage: MakeStage, t
             counted = await requests(play, name)
             assert (counted["create"], counted["callback"]) == (3, 13), name
             assert counted["get"] <= 3 * 3, name
+            assert counted["download"] == 3, name
             for kind in ("duplicate", "early"):
                 assert heard(play, kind, name) == [await task_at(play, kind, name)]
             forged = [await task_at(play, "forge", name)] * 2
@@ -184,7 +177,7 @@ async def test_with_every_call_lost_late_too_old_or_racing_a_poll_everything_sti
             assert (after["create"], after["get"]) == (before[name]["create"], before[name]["get"]), name
 
 
-@pytest.mark.row("F26")
+@pytest.mark.row("F26", "F45")
 async def test_an_order_whose_answer_was_lost_is_found_by_the_call_and_by_nothing_that_strangers_say(
     stage: MakeStage, tmp_path: Path
 ) -> None:

@@ -21,11 +21,11 @@ from tests.sandbox.driver import Json
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 from tests.scenarios.rush import BUSY
-from tests.scenarios.test_many_clips import STAMP, stamp_of
 from tests.support.backstage import shelf
 from tests.support.documented import EXAMPLES
 from tests.support.loopback import unused_port
 from tests.support.modes import MEDIA, PROMPT, as_sent, sent, typed, ways
+from tests.support.stamps import STAMP, stamp_of
 
 TYPISTS = 5
 SIGNING_KEY = "a-signing-key-of-this-stage"

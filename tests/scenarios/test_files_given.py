@@ -16,8 +16,8 @@ from aiohttp import web
 
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
-from tests.scenarios.test_callbacks import free_port
 from tests.support.files import picture
+from tests.support.loopback import unused_port
 
 pytestmark = [HTTP_IN_THE_STORM, pytest.mark.timeout(120)]
 
@@ -43,7 +43,7 @@ class Shelf:
 async def shelf(folder: Path) -> AsyncIterator[Shelf]:
     """Its site on loopback."""
     folder.mkdir()
-    port = free_port()
+    port = unused_port()
     made = Shelf(folder, f"http://127.0.0.1:{port}")
     app = web.Application()
     app.router.add_get("/{name}", made.serve)
@@ -64,7 +64,7 @@ async def order_of(play: Stage, prompt: str) -> str:
 
 
 async def test_a_picture_behind_a_link_is_mended_kept_and_given_the_best_way(tmp_path: Path, stage: MakeStage) -> None:
-    port = free_port()
+    port = unused_port()
     given: dict[str, Any] = {
         "HTTP_PORT": str(port),
         "PUBLIC_URL": f"http://127.0.0.1:{port}",

@@ -64,18 +64,25 @@ async def test_the_promote_button_works_once_however_often_it_is_pressed(play: S
 
 @pytest.mark.row("F79")
 async def test_two_people_and_three_changes_of_mind_at_once_make_one_final(play: Stage) -> None:
+    """The bot stands still meanwhile, so that all of it reaches it in one moment, in whatever order."""
     clip = await draft(play, "a lantern")
-    await play.studio.react("chloe", clip, "rocket")
-    await play.studio.react("ben", clip, "rocket")
-    for _ in range(3):
-        await play.studio.react("ben", clip, "rocket", remove=True)
-        await play.studio.react("ben", clip, "rocket")
+    with standing_still(play):
+        await asyncio.gather(play.studio.react("chloe", clip, "rocket"), toggles(play, "ben", clip, times=3))
+        assert [event["acked"] for event in (await play.studio.state())["events"][-7:]] == [False] * 7
     await clips_of(play, clip, 2)
     await heard(play)
     await play.at_rest("a lantern")
 
     assert [job["state"] for job in jobs_of(play, "a lantern")] == ["delivered"] * 2
     assert await spent(play, "a lantern") == DRAFT + FINAL
+    assert await payer_of(play, "a lantern", 2) == await play.person_id("chloe"), "whose rocket stands"
+
+
+async def toggles(play: Stage, person: str, clip: Json, *, times: int) -> None:
+    """A rocket, and off again, one after the other without a pause: Slack itself takes neither twice."""
+    for _ in range(times):
+        await play.studio.react(person, clip, "rocket")
+        await play.studio.react(person, clip, "rocket", remove=True)
 
 
 @pytest.mark.row("F81")
@@ -97,23 +104,49 @@ async def test_a_rocket_before_the_bot_knows_the_message_is_not_lost(play: Stage
 
 @pytest.mark.row("F82")
 async def test_a_rocket_on_anything_but_a_draft_costs_nothing(play: Stage) -> None:
-    """On a final: a hint. On somebody's words, on a card, by the bot itself: nothing at all."""
+    """On a final, and on our cards, also of what failed or was cancelled: a hint. On somebody's words, in a reply or
+    elsewhere, and by the bot itself: nothing at all."""
+    await play.studio.fault("hiapi:outcome", "do", "fail", match={"prompt": "a torn kite"})
+    await play.studio.slash("maya", "/clip a torn kite")
+    await play.studio.slash("maya", "/clip a dear kite --takes 4")
+    await play.studio.click("maya", await play.card("a dear kite"), "clip.cancel", stale=True)
     clip = await draft(play, "a kite")
     await play.studio.say("maya", "promote #1", thread=clip)
     final = (await clips_of(play, clip, 2))[1]
     await play.until_rows("select 1 from jobs where message_ts = ? and state = 'delivered'", final["ts"])
-    words = await play.studio.say("ben", "what a kite")
+    await play.until_rows("select 1 from jobs where state = 'failed' and recipe like '%a torn kite%'")
+    await play.until_rows("select 1 from jobs where state = 'cancelled' and recipe like '%a dear kite%'")
+    before = await spent(play, "a kite"), len(play.bot.rows("select 1 from asks"))
+    told = len(await play.studio.ephemerals())
+
+    for person, words in (
+        ("chloe", await play.studio.say("ben", "what a kite", thread=clip)),
+        ("chloe", await play.studio.say("ben", "rockets are fun")),
+        ("dailies", clip),
+    ):
+        await play.studio.react(person, words, "rocket")
+    await heard(play)
+    assert len(await play.studio.ephemerals()) == told
 
     await play.studio.react("ben", final, "rocket")
-    hint = await play.ephemeral("ben", "is a final already")
-    await play.studio.react("ben", words, "rocket")
-    await play.studio.react("ben", await play.card("a kite"), "rocket")
-    await play.studio.react("dailies", clip, "rocket")
+    hints = [await play.ephemeral("ben", "is a final already")]
+    for person, card in (
+        ("dev", await play.card("a kite")),
+        ("maya", await reply_card(play, clip, "Final of #1")),
+        ("chloe", await play.card("a torn kite")),
+        ("olga", await play.card("a dear kite")),
+    ):
+        await play.studio.react(person, card, "rocket", copies=2)
+        hints.append(await play.ephemeral(person, "react to the clip itself"))
+    await play.studio.say("ben", "promote #1", thread=await play.card("a torn kite"))
+    hints.append(await play.ephemeral("ben", "was never posted"))
     await heard(play)
 
-    assert "Nothing was charged" in hint["text"]
-    assert await spent(play, "a kite") == DRAFT + FINAL
-    assert len(jobs_of(play, "a kite")) == 2
+    assert [hint["text"] for hint in hints if "Nothing was charged" not in hint["text"]] == []
+    assert len(await play.studio.ephemerals()) == told + len(hints), "each is told once"
+    assert (await spent(play, "a kite"), len(play.bot.rows("select 1 from asks"))) == before
+    assert before[0] == DRAFT + FINAL
+    await play.studio.heal()
 
 
 @pytest.mark.row("F03", "F04")

@@ -151,7 +151,7 @@ async def test_events_while_the_bot_is_down_come_when_it_is_back(tmp_path: Path)
         assert len(play.bot.rows("select 1 from asks")) == len(await play.ledger()) == 2, "nothing is half made"
 
 
-@pytest.mark.row("F02", "F83")
+@pytest.mark.row("F83")
 @pytest.mark.parametrize("when", ["sent", "acked"])
 async def test_a_kill_around_the_answer_makes_neither_none_nor_two(tmp_path: Path, when: str) -> None:
     """The reaction is answered for or comes again: one final in any case, and one charge for it."""

@@ -5,16 +5,16 @@ import contextlib
 import hashlib
 import json
 import statistics
-import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.driver import Json
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
+from tests.support.memory import LARGE_RISE_KB, forget_peak, resident_kb
+from tests.support.stamps import stamp_of
 
 TAKES = 4
 WARM_UP = 8
@@ -27,12 +27,6 @@ MOST_FILES = 200
 """Open files and sockets of the bot, with forty orders in flight."""
 
 LARGE = 96 * 1024 * 1024
-LARGE_RISE_KB = 20_480
-"""How much that clip may add to the peak of an ordinary one: batches and socket buffers in both directions, which are
-the same for any size. Held in memory once, it would add five times as much."""
-
-STAMP = uuid.UUID("0c7a5f6e-5d3b-4f53-9a0f-6b1c2d9e4a70").bytes
-"""The box in which the pretend provider writes whose clip a file is."""
 
 
 # What Slack sends is fifty commands, and all else is alike in both modes: over HTTP the half minute is for the storm.
@@ -102,12 +96,6 @@ async def each_clip_is_its_own(play: Stage, count: int) -> None:
         assert stamp_of(contents) == {"task_id": job["task_id"], "prompt": prompt}
 
 
-def stamp_of(contents: bytes) -> Json:
-    """Whose clip the provider says that it is."""
-    stamp: Json = json.loads(contents[contents.rindex(STAMP) + len(STAMP) :])
-    return stamp
-
-
 @dataclass
 class Seen:
     """A process over time: kilobytes that are resident, and open files."""
@@ -147,16 +135,3 @@ async def peak_kb(play: Stage, prompt: str) -> int:
     await play.studio.slash("maya", f"/clip {prompt}")
     await play.until_rows("select 1 from jobs where recipe like ? and state = 'delivered'", f"%{prompt}%")
     return resident_kb(play.bot.pid, "VmHWM")
-
-
-def resident_kb(pid: int, name: str) -> int:
-    """``VmRSS`` now, or ``VmHWM`` at its peak."""
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1])
-    raise AssertionError(name)
-
-
-def forget_peak(pid: int) -> None:
-    """Let ``VmHWM`` begin again from now (proc_pid_clear_refs(5))."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")

@@ -12,8 +12,8 @@ import pytest
 from tests.sandbox.driver import Json
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
-from tests.scenarios.test_callbacks import free_port
 from tests.support.files import film, picture, sound
+from tests.support.loopback import unused_port
 
 pytestmark = [HTTP_IN_THE_STORM, pytest.mark.timeout(180)]
 
@@ -79,7 +79,7 @@ def roles(media: Sequence[Mapping[str, str]]) -> str:
 
 
 async def test_files_from_slack_reach_every_provider_the_best_way_it_has(tmp_path: Path, stage: MakeStage) -> None:
-    port, files = free_port(), Files(tmp_path / "device")
+    port, files = unused_port(), Files(tmp_path / "device")
     async with stage(tmp_path, **settings(port)) as play:
         for name in FIVE:
             await play.studio.post(f"/providers/{name}/settings", render_seconds=[0.2, 0.4])

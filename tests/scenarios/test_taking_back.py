@@ -42,8 +42,13 @@ async def play(stage: MakeStage, tmp_path_factory: pytest.TempPathFactory) -> As
 
 @pytest.mark.row("F80")
 async def test_a_rocket_taken_back_within_the_window_counts_no_more(play: Stage) -> None:
-    """Two drafts side by side: when nobody's rocket is left there is no final; when one is left, its owner pays."""
-    await asyncio.gather(the_only_rocket_is_taken_back(play), one_of_two_rockets_is_taken_back(play))
+    """Drafts side by side: when nobody's rocket is left there is no final; when one is left, its owner pays; and so
+    when Slack delivers each event three times."""
+    await asyncio.gather(
+        the_only_rocket_is_taken_back(play),
+        one_of_two_rockets_is_taken_back(play),
+        every_event_comes_three_times(play),
+    )
 
 
 async def the_only_rocket_is_taken_back(play: Stage) -> None:
@@ -69,6 +74,77 @@ async def one_of_two_rockets_is_taken_back(play: Stage) -> None:
 
     assert await spent(play, "an owl at dusk") == DRAFT + FINAL
     assert await payer_of(play, "an owl at dusk", 2) == await play.person_id("chloe")
+
+
+async def every_event_comes_three_times(play: Stage) -> None:
+    """Ben's rocket is taken back, Chloe's stands in the end: one final, and she pays."""
+    clip = await draft(play, "a badger at noon")
+    for person, remove in (("ben", False), ("chloe", False), ("ben", True), ("chloe", True), ("chloe", False)):
+        await play.studio.react(person, clip, "rocket", remove=remove, copies=3)
+
+    await clips_of(play, clip, 2)
+    await play.at_rest("a badger at noon")
+
+    assert [job["state"] for job in jobs_of(play, "a badger at noon")] == ["delivered"] * 2
+    assert await spent(play, "a badger at noon") == DRAFT + FINAL
+    assert await payer_of(play, "a badger at noon", 2) == await play.person_id("chloe")
+
+
+@pytest.mark.row("F80")
+async def test_a_rocket_taken_back_too_late_is_paid_and_one_heard_of_too_late_is_not(play: Stage) -> None:
+    """Two drafts side by side: one rocket is taken back after the order, of the other its removal is heard of first."""
+    await asyncio.gather(it_is_taken_back_after_the_order(play), its_removal_is_heard_of_first(play))
+
+
+async def its_removal_is_heard_of_first(play: Stage) -> None:
+    clip = await draft(play, "a hare at dawn")
+    added = {"type": "reaction_added", "user": await play.person_id("dev")}
+    late = await play.studio.fault("slack:event", "do", "delay", seconds=1, match=added)
+    await play.studio.react("dev", clip, "rocket")
+    await play.studio.react("dev", clip, "rocket", remove=True)
+    await play.studio.wait_until(removed_before_added, what="the removal is acknowledged and the rocket not sent yet")
+
+    await reply_card(play, clip, "This was taken back before anything was ordered. Nothing was charged.")
+
+    await play.studio.heal(late)
+    assert [job["state"] for job in jobs_of(play, "a hare at dawn")] == ["delivered", "cancelled"]
+    assert await spent(play, "a hare at dawn") == DRAFT
+
+
+def removed_before_added(state: Json) -> bool:
+    """Whether every removal so far was acknowledged, while a rocket was not even sent."""
+    removals = [event["acked"] for event in state["events"] if event["type"] == "reaction_removed"]
+    return all(removals) and any(
+        event["attempts"] == 0 for event in state["events"] if event["type"] == "reaction_added"
+    )
+
+
+async def it_is_taken_back_after_the_order(play: Stage) -> None:
+    """While the final is rendered, and again when it stands; each event comes twice, and is answered once."""
+    slow = await play.studio.fault(
+        "hiapi:outcome", "do", "slow", factor=15, match={"prompt": "a lynx", "resolution": "720p"}
+    )
+    clip = await draft(play, "a lynx")
+    await play.studio.react("ben", clip, "rocket")
+    await play.until_rows("select 1 from jobs where state = 'rendering' and recipe like '%a lynx%'")
+
+    await play.studio.react("ben", clip, "rocket", remove=True, copies=2)
+    told = await play.ephemeral("ben", "too late for final #2")
+    await clips_of(play, clip, 2)
+    await play.at_rest("a lynx")
+    await play.studio.react("ben", clip, "rocket")
+    await play.studio.react("ben", clip, "rocket", remove=True, copies=2)
+    told_again = await play.ephemeral("ben", "Final #2 is made already")
+    await heard(play)
+
+    assert "nothing is given back" in told["text"]
+    assert "gives nothing of its price back" in told_again["text"]
+    words = ("final #2", "Final #2")
+    assert sum(any(word in one["text"] for word in words) for one in await play.studio.ephemerals()) == 2
+    assert [job["state"] for job in jobs_of(play, "a lynx")] == ["delivered"] * 2
+    assert money_of(play, "a lynx") == {"held": 0, "settled": DRAFT + FINAL, "released": 0}
+    assert await spent(play, "a lynx") == DRAFT + FINAL
+    await play.studio.heal(slow)
 
 
 async def test_undo_stops_a_promotion_for_free_and_is_for_those_who_asked(play: Stage) -> None:

@@ -30,9 +30,11 @@ from bot.services.answers import (
     NothingToDo,
     NotPromotable,
     NotYours,
+    OnACard,
     Refusal,
     Taken,
     TooFew,
+    TooLateToTakeBack,
     WhichClip,
 )
 from bot.vendors import VENDORS
@@ -314,6 +316,7 @@ REFUSALS: list[tuple[Exception, tuple[str, ...]]] = [
     (NotPromotable(replace(JOB, state=State.RENDERING)), ("#2 is not here yet (it is rendering)", "once it is posted")),
     (NotPromotable(replace(JOB, state=State.FAILED)), ("#2 was never posted (it is failed)",)),
     (NotPromotable(replace(JOB, state=State.DELIVERED)), ("#2 is a final already",)),
+    (OnACard(), ("This is a card", "react to the clip itself")),
     (NothingToDo("Undo"), ("*Undo* is no longer possible",)),
     (NotYours("cancel this", "<@UMAYA> or an admin"), ("Only <@UMAYA> or an admin may cancel this",)),
     (Busy(), ("database", "Try again")),
@@ -324,6 +327,22 @@ REFUSALS: list[tuple[Exception, tuple[str, ...]]] = [
         ("“x”", "y", "`/clip a --x y`"),
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (State.QUEUED, ("too late for final #2", "it goes on", "nothing is given back", "*Cancel* on its card")),
+        (State.UNCERTAIN, ("too late for final #2", "nothing is given back", "*Cancel* on its card")),
+        (State.DELIVERED, ("Final #2 is made already", "gives nothing of its price back")),
+    ],
+)
+def test_who_takes_a_reaction_back_too_late_is_told_that_it_gives_nothing_back(
+    state: State, words: tuple[str, ...]
+) -> None:
+    text = explain_error(TooLateToTakeBack(replace(JOB, state=state)), reference="").text
+    assert [word for word in words if word not in text] == []
+    assert "Nothing was charged" not in text
 
 
 @pytest.mark.parametrize(("error", "words"), REFUSALS)

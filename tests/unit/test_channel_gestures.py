@@ -67,6 +67,10 @@ class Desk:
         """A cancellation was asked for."""
         self.done.append("cancel")
 
+    async def reaction_removed(self, sender: Sender, ts: str) -> None:
+        """A reaction that promotes was taken back."""
+        self.done.append("taken back")
+
     async def is_ours(self, workspace: str, channel: str, root_ts: str) -> bool:
         """Every thread is."""
         return True
@@ -125,6 +129,8 @@ async def test_emoji_mean_what_the_channel_says(channel: str, emoji: str, done: 
     }
     await listeners.of["reaction_added"](event=event, body={"event_id": "E1"})
     assert desk.done == done
+    await listeners.of["reaction_removed"](event=event, body={"event_id": "E2"})
+    assert desk.done[len(done) :] == ["taken back"] * ("promote" in done)
 
 
 async def test_an_emoji_that_both_promotes_and_cancels_spends_nothing() -> None:

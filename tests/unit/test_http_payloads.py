@@ -74,6 +74,7 @@ def wrapped(**event: Any) -> Json:
 
 ITEM = {"type": "message", "channel": "C0DAILIES1", "ts": "1.1"}
 ROCKET = wrapped(type="reaction_added", reaction="rocket", user="U0MAYA0001", item=ITEM, item_user="U0BOT")
+ROCKET_BACK = {**ROCKET, "event": {**ROCKET["event"], "type": "reaction_removed"}}
 REPLY = wrapped(type="message", channel="C0DAILIES1", user="U0MAYA0001", ts="1.2", thread_ts="1.1", text="720p")
 MENTION = wrapped(type="app_mention", channel="C0DAILIES1", user="U0MAYA0001", ts="1.2", text="<@U0BOT> help")
 VIEW = {"type": "view_submission", "user": {"id": "U0MAYA0001"}, "view": {"callback_id": "x", "type": "modal"}}
@@ -86,7 +87,7 @@ LEGACY: list[Json] = [
     {**PERSON, "type": "workflow_step_edit", "workflow_step": {"id": "x"}},
     wrapped(type="function_executed", function={"callback_id": "x"}, function_execution_id="Fx1", inputs={}),
 ]
-GOOD = [PRESS, COMMAND, ROCKET, REPLY, MENTION, VIEW, *LEGACY]
+GOOD = [PRESS, COMMAND, ROCKET, ROCKET_BACK, REPLY, MENTION, VIEW, *LEGACY]
 
 
 class Intake:

@@ -20,6 +20,7 @@ from bot.services.answers import (
     NothingChanges,
     NothingToDo,
     NotPromotable,
+    OnACard,
     Taken,
     WhichClip,
 )
@@ -306,18 +307,18 @@ async def test_a_rocket_on_any_other_message_is_nothing(house: House) -> None:
         (a_sender("r1"), "1700000099.000100"),
         (a_sender("r2", channel="C2"), CLIP),
         (a_sender("r3", workspace="T2"), CLIP),
-        (a_sender("r4"), ROOT),
     ):
         assert await house.intake().promote_message(sender, ts) is None
     assert (len(await house.asks()), house.wakes) == (1, wakes)
 
 
-async def test_a_rocket_on_a_card_of_ours_flags_nothing(house: House) -> None:
+async def test_a_rocket_on_a_card_of_ours_flags_nothing_and_is_told_where_it_belongs(house: House) -> None:
     """A card is known to be no clip: none that is just being shared can be meant."""
     taken = await house.draft()
     job = await house.moved(taken.jobs[0], state=State.DELIVERING, file_id="F1", shared_at=START)
     wakes = house.wakes
-    assert await house.intake().promote_message(a_sender("react", person="U2"), ROOT) is None
+    with pytest.raises(OnACard):
+        await house.intake().promote_message(a_sender("react", person="U2"), ROOT)
     assert ((await house.job(job.id)).wish, house.wakes) == (None, wakes)
 
 

@@ -2,7 +2,7 @@
 money."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -15,6 +15,7 @@ from bot.ports import (
     OrderAccepted,
     TaskFinished,
 )
+from bot.services.answers import TooLateToTakeBack
 from bot.services.bench import Later
 from bot.services.policy import Policy
 from tests.support.ordering import LOST, PRICE, SENDER, TAKEN, Desk, desk
@@ -26,8 +27,9 @@ CHEAP = Policy(confirm_above_micro_usd=2_000_000)
 """Under which a final needs no button."""
 
 
-async def promotion(one: Desk, *people: str) -> tuple[Job, Ask]:
-    """The final of the first clip, asked for by these people's reactions, at the end of its window."""
+async def promotion(one: Desk, *people: str, at: datetime | None = None) -> tuple[Job, Ask]:
+    """The final of the first clip, asked for by these people's reactions, at the end of its window. ``at``: when they
+    reacted, by Slack."""
     async with one.storage.begin() as tx:
         draft = await tx.jobs.job("T1", one.job_id)
         cost = draft.price_micro_usd
@@ -36,7 +38,7 @@ async def promotion(one: Desk, *people: str) -> tuple[Job, Ask]:
         (timeline,) = await tx.jobs.timeline("T1", one.job_id)
         await tx.jobs.save(stands, one.lease.ownership, timeline)
     for person in people:
-        await one.intake.promote_message(replace(SENDER, person=person, key=f"event:{person}"), "1.5")
+        await one.intake.promote_message(replace(SENDER, person=person, key=f"event:{person}", at=at), "1.5")
         one.clock.advance(1)
     await one.claim()
     async with one.storage.read() as tx:
@@ -45,6 +47,15 @@ async def promotion(one: Desk, *people: str) -> tuple[Job, Ask]:
     one.clock.advance(25)
     one.chat.reacting = people
     return final, ask
+
+
+async def decide(one: Desk, final: Job) -> None:
+    """Take the final's steps at the end of its window: the money is held, then it goes on."""
+    for _ in range(2):
+        async with one.storage.read() as tx:
+            now, ask = await tx.jobs.job("T1", final.id), await tx.jobs.ask("T1", final.ask_id)
+        if now.state is State.WAITING:
+            await one.deciding.decide(now, ask)
 
 
 async def test_the_earliest_eligible_who_still_stands_pays() -> None:
@@ -61,6 +72,66 @@ async def test_the_earliest_eligible_who_still_stands_pays() -> None:
         assert (decided.decision, decided.person) == (Decision.GO, "U4")
         assert [(entry.kind, entry.person) for entry in paid] == [(EntryKind.HOLD, "U4")]
         assert one.chat.names == [("rocket",)]
+
+
+LATE = timedelta(minutes=5)
+
+
+@pytest.mark.row("F80")
+@pytest.mark.parametrize("stands", [True, False])
+async def test_a_rocket_that_is_heard_of_five_minutes_late_counts_as_it_stands_then(stands: bool) -> None:
+    """Its window begins when it is heard of. Delivered once more after that, it changes nothing."""
+    async with desk(TAKEN, policy=CHEAP) as one:
+        when = one.clock.now()
+        one.clock.advance(LATE.total_seconds())
+        final, ask = await promotion(one, "U2", at=when)
+        assert ask.decide_by == when + LATE + timedelta(seconds=20)
+        one.chat.reacting = ("U2",) if stands else ()
+
+        await decide(one, final)
+        await one.intake.promote_message(replace(SENDER, person="U2", key="event:U2", at=when), "1.5")
+
+        async with one.storage.read() as tx:
+            decided, paid = await tx.jobs.ask("T1", ask.id), await tx.ledger.entries(job_id=final.id)
+            finals = [job for job in await tx.jobs.in_thread("T1", final.thread_id) if job.stage is Stage.FINAL]
+        assert decided.decision is (Decision.GO if stands else Decision.STOP)
+        assert [(entry.kind, entry.person) for entry in paid] == ([(EntryKind.HOLD, "U2")] if stands else [])
+        assert [job.state for job in finals] == [State.QUEUED if stands else State.CANCELLED]
+
+
+@pytest.mark.row("F80")
+async def test_a_rocket_taken_back_after_the_order_gives_nothing_back_and_who_pays_is_told() -> None:
+    """Also of what happened within the window and is heard of five minutes late: nothing is said of that, since who
+    stood at the end of the window was asked of Slack."""
+    async with desk(TAKEN, policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2", "U3")
+        assert ask.decide_by is not None
+        after = ask.decide_by + timedelta(seconds=1)
+        presses, sender = one.presses, replace(SENDER, person="U2", key="back", at=after)
+        await presses.reaction_removed(sender, "1.5")  # Nothing is decided yet.
+        await decide(one, final)
+        async with one.storage.begin() as tx:
+            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        ordered = await one.order(await one.now(final))
+        assert ordered.state is State.RENDERING
+        async with one.storage.read() as tx:
+            money = await tx.ledger.entries(job_id=final.id)
+        one.chat.reacting = ()
+        one.clock.advance(LATE.total_seconds())
+
+        with pytest.raises(TooLateToTakeBack):
+            await presses.reaction_removed(sender, "1.5")
+        await presses.reaction_removed(replace(sender, at=ask.decide_by - timedelta(seconds=1)), "1.5")
+        await presses.reaction_removed(replace(sender, person="U3"), "1.5")
+        await presses.reaction_removed(sender, "1.6")
+
+        async with one.storage.read() as tx:
+            assert await tx.ledger.entries(job_id=final.id) == money
+        assert await one.now(final) == ordered
+        with pytest.raises(TooLateToTakeBack):
+            await presses.reaction_removed(replace(sender, at=None), "1.5")
+        await one.end(ordered)
+        await presses.reaction_removed(sender, "1.5")
 
 
 @pytest.mark.parametrize(
