@@ -5,7 +5,6 @@ Before a bot leaves, its cases are judged once more: what came too late to be se
 """
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from tests.sandbox.driver import Workspace
 from tests.scenarios.bot import QUICK, Bot, environment
 from tests.support.books import check_database
 from tests.support.history import History, PromisesBroken
+from tests.support.loopback import unused_port
 from tests.support.verdict import Column, Terms, Verdict, judge
 
 SLACK = {**QUICK, "ack_timeout": 3.0, "rate_limits": {}, "posts_per_second": None}
@@ -138,7 +138,7 @@ class Company:
         home.mkdir(parents=True)
         settings = {**SETTINGS, **script.environment}
         if script.callbacks:
-            port = str(free_port())
+            port = str(unused_port())
             settings |= {"HTTP_PORT": port, "PUBLIC_URL": f"http://127.0.0.1:{port}"}
         bot = Bot(place=home, environment=environment(home, people.environment, **settings), program=self.program)
         await people.wait_until(lambda state: not state["sockets"], what="no socket is open")
@@ -206,14 +206,6 @@ def left_over(bot: Bot) -> list[str]:
     unfinished = bot.media / "unfinished"
     found = list(unfinished.iterdir()) if unfinished.is_dir() else []
     return [*spilled, *(f"{one.name} was left unfinished" for one in found)]
-
-
-def free_port() -> int:
-    """A port of ours that nobody listens to."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @asynccontextmanager
