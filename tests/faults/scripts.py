@@ -96,9 +96,11 @@ class Script:
 
     @property
     def _orders_may_be_lost(self) -> bool:
-        """Whether something may strike between an order and the moment at which its answer is on disk."""
+        """Whether something may strike between an order and the moment at which its answer is on disk. While one clip
+        is anywhere, another may be on order."""
         struck = {fault.point for fault in (*self.faults, *self.deaths)}
-        return bool(struck & AROUND_AN_ORDER) or bool(self._harms & CUTTING)
+        many = self.takes > 1 or any(name.startswith("ask_") for name in self._harms)
+        return bool(struck & AROUND_AN_ORDER) or bool(self._harms & CUTTING) or (many and self._dies)
 
     @property
     def _dies(self) -> bool:
