@@ -73,8 +73,8 @@ unit: $(VENV)/.dev browser ## pytest alone (WORKERS=…)
 storm: $(VENV)/.dev ## the long rest of the fault matrix; its sums land in out/storm.md (SEED=…, WORKERS=…)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m storm $(if $(SEED),--seed $(SEED))
 
-seeded-bugs: $(VENV)/.dev ## break a copy of the tree in each known way, and see the tests catch it (an hour or so)
-	$(BIN)/python -m tests.seeded_bugs
+seeded-bugs: $(VENV)/.dev ## break a copy of the tree in each known way, and see the tests catch it (some minutes; SEARCH=1: all tests over each, an hour or so)
+	$(BIN)/python -m tests.seeded_bugs $(if $(SEARCH),--search)
 
 naive: $(VENV)/.dev ## the storm's scripts with a bot without any care, its figures beside ours (SEED=…, EACH=…)
 	$(BIN)/python -m tests.naive.compare $(if $(SEED),--seed $(SEED)) $(if $(EACH),--each $(EACH))

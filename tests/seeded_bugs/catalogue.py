@@ -1,8 +1,8 @@
 """The deliberately broken builds: small patches kept as data, one promise each.
 
-A patch is a unified diff below a line that says which promise it breaks. It is applied by its text alone, wherever in
-the file the lines stand by now, and only where they stand exactly once: a patch that no longer says what it means is an
-error, and never another bug than the one it is called after. Neither git nor patch is needed.
+A patch is a unified diff below two lines: which promise it breaks, and a quick test that sees it. It is applied by its
+text alone, wherever in the file the lines stand by now, and only where they stand exactly once: a patch that no longer
+says what it means is an error, and never another bug than the one it is called after. Neither git nor patch is needed.
 """
 
 import re
@@ -13,6 +13,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 
+_CAUGHT_BY = "Caught by: "
 _FILE = re.compile(r"^--- a/(?P<path>\S+)\n\+\+\+ b/(?P=path)\n", re.MULTILINE)
 _HUNK = re.compile(r"^@@ .*@@.*\n", re.MULTILINE)
 
@@ -36,10 +37,12 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class SeededBug:
-    """A way to break a promise. ``promise`` says which, in a sentence."""
+    """A way to break a promise. ``promise`` says which, in a sentence; ``caught_by`` is a test of ``make test`` that
+    fails with the bug in and passes without, as pytest takes it: a file, or a test in one."""
 
     name: str
     promise: str
+    caught_by: str
     changes: tuple[Change, ...]
 
     def applied(self, tree: Path) -> Mapping[str, str]:
@@ -60,8 +63,11 @@ def seeded_bugs(names: tuple[str, ...] = ()) -> tuple[SeededBug, ...]:
 
 
 def _read(path: Path) -> SeededBug:
-    promise, _, diff = path.read_text(encoding="utf-8").partition("\n")
-    return SeededBug(name=path.stem, promise=promise, changes=tuple(_changes(diff)))
+    promise, second, diff = path.read_text(encoding="utf-8").split("\n", 2)
+    if not second.startswith(_CAUGHT_BY):
+        raise ValueError(f"{path.name}: the second line says no “{_CAUGHT_BY}…”")
+    caught_by = second.removeprefix(_CAUGHT_BY)
+    return SeededBug(name=path.stem, promise=promise, caught_by=caught_by, changes=tuple(_changes(diff)))
 
 
 def _changes(diff: str) -> Iterator[Change]:

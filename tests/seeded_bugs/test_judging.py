@@ -1,12 +1,13 @@
 """Whether a bug counts as caught: by a test that fails, and fails by itself too. However else pytest may end, that
-shows nothing, and is not counted."""
+shows nothing, and is not counted. The test that a patch names comes first; where it does not fail, all do."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.seeded_bugs import __main__ as judging
-from tests.seeded_bugs.__main__ import NothingShown, Verdict, exit_code, first_failure
+from tests.seeded_bugs.__main__ import NothingShown, Verdict, exit_code, first_failure, judge
 
 PASSES = "def test_passes():\n    assert True\n"
 FAILS = "def test_fails():\n    assert False\n"
@@ -100,6 +101,61 @@ async def test_nor_do_tests_of_which_one_after_the_other_passes_by_itself(
     tree(tmp_path, company=ONLY_IN_COMPANY)
     with pytest.raises(NothingShown, match="2 tests failed that pass by themselves"):
         await found(tmp_path, workers=1)
+
+
+class Suite:
+    """In place of pytest: ``failing`` and, among all the tests, one fail; ``gone`` is not there."""
+
+    def __init__(self) -> None:
+        self.ran: list[tuple[str, ...]] = []
+
+    async def first_failure(self, tree: Path, paths: Sequence[str], *, workers: int, within: float) -> str | None:
+        self.ran.append((*paths,))
+        if "gone" in paths:
+            raise NothingShown(4, "no test failed", "ERROR: not found: gone")
+        return {"failing": "failing", "all": "one of all"}.get(paths[0])
+
+    async def judge(self, *named: str, search: bool) -> Verdict:
+        return await judge("a_bug", "P.", {}, named=named, search=search, workers=2, limit=60)
+
+
+@pytest.fixture
+def suite(monkeypatch: pytest.MonkeyPatch) -> Suite:
+    suite = Suite()
+    monkeypatch.setattr(judging, "first_failure", suite.first_failure)
+    monkeypatch.setattr(judging, "copy_tree", lambda to, files: (to / "all").mkdir())
+    monkeypatch.setattr(judging, "STEPS", {"every": ("all",), "more": ("nowhere",)})
+    return suite
+
+
+async def test_the_named_test_alone_catches(suite: Suite) -> None:
+    verdict = await suite.judge("failing", search=True)
+    assert (verdict.step, verdict.test, verdict.stale) == ("named", "failing", None)
+    assert suite.ran == [("failing",)]
+
+
+@pytest.mark.parametrize("named", ["passing", "gone"])
+async def test_where_the_named_test_does_not_fail_all_are_searched_and_it_is_said(suite: Suite, named: str) -> None:
+    verdict = await suite.judge(named, search=True)
+    assert (verdict.step, verdict.test, verdict.stale) == ("every", "one of all", named)
+    assert f"every: `one of all` (its patch is out of date: `{named}` does not fail)" in verdict.line
+    assert suite.ran == [(named,), ("all",)]
+
+
+async def test_a_search_has_no_name_to_begin_with(suite: Suite) -> None:
+    verdict = await suite.judge(search=True)
+    assert (verdict.step, verdict.test, verdict.stale) == ("every", "one of all", None)
+    assert suite.ran == [("all",)]
+
+
+async def test_over_the_sound_tree_run_the_named_tests_alone_and_all_have_to_be_there(suite: Suite) -> None:
+    sound, lacking = (
+        await suite.judge("passing", "more", search=False),
+        await suite.judge("passing", "gone", search=False),
+    )
+    assert (sound.caught, sound.nothing, sound.stale) == (False, None, None)
+    assert (lacking.nothing, lacking.stale) == ("exit code 4, no test failed: ERROR: not found: gone", None)
+    assert suite.ran == [("passing", "more"), ("passing", "gone")]
 
 
 def test_what_shows_nothing_is_said_and_is_not_caught() -> None:

@@ -13,6 +13,14 @@ def test_there_are_at_least_twenty_and_each_says_what_it_breaks() -> None:
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_the_test_that_it_names_is_there(bug: SeededBug) -> None:
+    file, _, test = bug.caught_by.partition("::")
+    assert file.startswith("tests/")
+    assert (ROOT / file).is_file()
+    assert not test or f"def {test.partition('[')[0]}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_seeded_bug_applies_and_what_it_makes_can_be_imported(bug: SeededBug) -> None:
     for path, text in bug.applied(ROOT).items():
         assert text != (ROOT / path).read_text(encoding="utf-8")

@@ -137,3 +137,12 @@ def test_a_commit_in_doubt_loses_and_doubles_nothing(kind: Kind) -> None:
     else:
         pytest.fail("it never came to an end")
     assert nth > 20, "each commit had its turn"
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_task_that_rendered_when_its_process_died_is_no_order_in_doubt(kind: Kind) -> None:
+    """Its intention was answered and the task's name is on disk: the next process looks at it, whether or not the
+    provider honours keys."""
+    stage = Stage(kind)
+    assert stage.live(lambda tables: None) == []
+    assert stage.states <= {State.DELIVERED, State.CANCELLED}
