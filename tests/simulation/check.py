@@ -22,6 +22,9 @@ _REACHABLE = 600.0
 _GUESSED = frozenset({FailureKind.COUNTED_AS_SPENT, FailureKind.TASK_LOST, FailureKind.LINK_EXPIRED})
 _ENDS = frozenset({State.DELIVERED, State.FAILED})
 
+_Limited = tuple[str, str, str]
+"""What a cap limits: a scope, whose it is, and its month or day."""
+
 
 class Check:
     """Looks over one life."""
@@ -33,6 +36,8 @@ class Check:
         self.ends = Ends(world, vendors, slack, wanted, policy)
         self._entries = 0
         self._over: set[str] = set()
+        for books in vendors.values():
+            books.charging = self.charged
 
     @property
     def tasks(self) -> list[Task]:
@@ -45,11 +50,29 @@ class Check:
         if len(tables.ledger) == self._entries:
             return
         self._entries = len(tables.ledger)
-        caps, sums = self.policy.caps, Counter[tuple[str, str, str]]()
+        sums = Counter[_Limited]()
         for entry, counted in _counted(tables):
             sums["workspace", "", entry.month] += counted
             sums["channel", entry.channel, entry.month] += counted
             sums["person", entry.person, entry.day] += counted
+        self._see_caps(sums, "held and spent")
+
+    def charged(self) -> None:
+        """I5: so does what the providers charge, at the price table, whatever the bot has booked. A life has one day.
+        Who pays for a final, or orders again, is not told here: such clips are nobody's own."""
+        sums, now = Counter[_Limited](), self.world.now
+        for task in self.tasks:
+            word = word_in(task.prompt)
+            channel, person = self.wanted.asker.get(word, ("", ""))
+            counted = 0 if task.refunded(now) else task.price
+            sums["workspace", "", ""] += counted
+            sums["channel", channel, ""] += counted
+            if not self.wanted.finals[word] and not self.wanted.again[task.job_id]:
+                sums["person", person, ""] += counted
+        self._see_caps(sums, "charged by providers")
+
+    def _see_caps(self, sums: Mapping[_Limited, int], what: str) -> None:
+        caps = self.policy.caps
         limits = {
             "workspace": caps.workspace_month_micro_usd,
             "channel": caps.channel_month_micro_usd,
@@ -58,7 +81,7 @@ class Check:
         for (scope, subject, period), total in sums.items():
             limit = limits[scope]
             if limit is not None and total > limit:
-                self._over.add(f"I5: {total} is held and spent of the {limit} of {scope} {subject} in {period}")
+                self._over.add(f"I5: {total} is {what} of the {limit} of {scope} {subject} {period}".rstrip())
 
     def now(self, tables: Tables) -> list[str]:
         """What must hold at every moment: money, cards, clips and the ledger."""

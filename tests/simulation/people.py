@@ -84,6 +84,8 @@ class Wanted:
     """Asks, and when somebody was told that they are confirmed."""
     supported: defaultdict[str, list[Support]] = field(default_factory=lambda: defaultdict(list))
     """Who stands behind an ask for a final."""
+    asker: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By the word in the prompt: the channel and the person that asked."""
     acknowledged: dict[str, Acknowledged] = field(default_factory=dict)
     """Asks that somebody was told are taken."""
 
@@ -171,6 +173,7 @@ class People:
         """Ask for clips, by a command or by naming the app in a message."""
         word, sender = self._word(), self._sender(channel, person)
         self.wanted.clips[word] += takes
+        self.wanted.asker[word] = channel, person
         prompt, changes = f"{word} a red panda", Changes(takes=takes)
         root = self.slack.post(channel, None) if mention else None
 
@@ -185,6 +188,7 @@ class People:
         """Reply in a thread with a change."""
         word, sender = self._word(), self._sender(card.channel, person)
         self.wanted.clips[word] += 1
+        self.wanted.asker[word] = card.channel, person
         root, changes, text = card.thread_ts or card.ts, Changes(direction=f"{word} but at night"), "but at night"
         self.say(
             Said(

@@ -108,9 +108,13 @@ class Task:
         """Whether there will be a clip."""
         return self.end in {End.CLIP, End.SLOW}
 
+    def refunded(self, now: float) -> bool:
+        """Whether the provider has given its money back by then."""
+        return self.end is End.REFUNDED and now >= self.ends_at
+
     def kept(self, now: float) -> int:
         """What the provider keeps for it by then."""
-        return 0 if self.end is End.REFUNDED and now >= self.ends_at else self.charged
+        return 0 if self.refunded(now) else self.charged
 
     @property
     def job_id(self) -> str:
