@@ -13,6 +13,7 @@ from bot.services.policy import Policy
 from storage.memory.tables import Tables
 from tests.simulation.ends import Ends
 from tests.simulation.people import Wanted, word_in
+from tests.simulation.promptness import Promptness
 from tests.simulation.slack_books import SlackBooks, settled
 from tests.simulation.vendor_books import Task, VendorBooks
 from tests.simulation.world import CLIPS, FETCH, STORAGE, World
@@ -34,6 +35,7 @@ class Check:
     ) -> None:
         self.world, self.vendors, self.slack, self.wanted, self.policy = world, vendors, slack, wanted, policy
         self.ends = Ends(world, vendors, slack, wanted, policy)
+        self.promptness = Promptness(world, vendors, slack, wanted, policy)
         self._entries = 0
         self._over: set[str] = set()
         for books in vendors.values():
@@ -106,6 +108,7 @@ class Check:
             *self._not_silent(),
             *self._true(rows),
             *self.ends.unexplained(asks, rows),
+            *self.promptness.too_slow(asks, rows),
             *self.ends.doubted_in_vain(),
         ]
 

@@ -67,7 +67,7 @@ class Ends:
         return isinstance(sendings[-1].answer, OrderUnknown) or self._unwritten(sendings[-1])
 
     def _unwritten(self, sending: Sending) -> bool:
-        """Whether who had the order in hand died over it, or could not write."""
+        """Whether who had the order in hand died over it, could not write, or had lost its lease."""
         end = self.world.now if sending.answered_at is None else sending.answered_at + _WRITTEN_WITHIN
         return self.world.hindered(sending.process, sending.at, end)
 

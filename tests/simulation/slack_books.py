@@ -56,6 +56,8 @@ class SlackBooks:
         """Ask and notice, as its asker was told."""
         self.shown: dict[str, list[Job]] = {}
         """Every state of each clip that a card showed, by the clip's id."""
+        self.shown_from: dict[str, float] = {}
+        """When a card first showed each clip."""
         self.worded: dict[str, float] = {}
         """Since when the row of each clip has had a last word."""
         self.refused_asks: set[str] = set()
@@ -89,6 +91,7 @@ class SlackBooks:
             shown = self.shown.setdefault(job.id, [])
             if not shown or shown[-1] != job:
                 shown.append(job)
+            self.shown_from.setdefault(job.id, self.world.now)
             if settled(job):
                 self.worded.setdefault(job.id, self.world.now)
             else:

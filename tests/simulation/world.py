@@ -84,10 +84,14 @@ class World:
         self.weather = Weather(chances=self.stream("weather"), heals_at=heals_at)
         self.wall_offset = timedelta()
         """How far the wall clock of the bot's machine is from the true time."""
+        self.set_back = 0.0
+        """For how many seconds in all that clock was set back."""
+        self.clock_moved = False
         self.up: list[Span] = []
         """When a process of the bot was running."""
         self.mishaps: dict[int, list[float]] = {}
-        """By the number of a process: when a transaction of it failed, and when it was no more."""
+        """By the number of a process: when a transaction of it failed, when it had lost its lease, and when it was no
+        more."""
 
     def stream(self, name: str) -> random.Random:
         """Chance for one purpose."""
@@ -117,11 +121,11 @@ class World:
         self.trace.note(self.now, what)
 
     def mishap(self, process: int) -> None:
-        """It died, or could not write."""
+        """It died, lost its lease, or could not write."""
         self.mishaps.setdefault(process, []).append(self.now)
 
     def hindered(self, process: int, begin: float, end: float) -> bool:
-        """Whether that process died in that time, or could not write."""
+        """Whether that process died in that time, lost its lease, or could not write."""
         return any(begin <= at <= end for at in self.mishaps.get(process, ()))
 
     def reachable(self, begin: float, end: float, *fronts: str) -> float:
