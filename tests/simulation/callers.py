@@ -52,6 +52,8 @@ class Callers:
         core.process.gate("any", f"call {number} about {task.id}: {heard.value}")
         if heard is Heard.NOT_YET:
             self._again(task, number, tries)
+        elif heard is Heard.TAKEN and task.called_at is None:
+            task.called_at = self._world.now
 
     def _again(self, task: Task, number: int, tries: int) -> None:
         if tries + 1 < len(CALLBACK_DELAYS):

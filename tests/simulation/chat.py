@@ -48,6 +48,8 @@ class WorkspaceChat:
         ask = card.ask
 
         def post() -> Message:
+            if self._archived(ask.channel):
+                self._books.refused_asks.add(ask.id)
             self._see_place(ask.channel, ask.root_ts)
             message = self._books.post(ask.channel, ask.root_ts, ask_id=ask.id, card=card)
             self._world.note(f"slack card {ask.id} as {message.ts}")
@@ -193,13 +195,16 @@ class WorkspaceChat:
     def _revoked(self) -> bool:
         return self._world.now < self._books.revoked_until
 
+    def _archived(self, channel: str) -> bool:
+        return self._world.now < self._books.refused_until.get(channel, 0.0)
+
     def _see_token(self) -> None:
         if self._revoked:
             raise ChatUnauthorized("token_revoked")
 
     def _see_place(self, channel: str, root_ts: str | None) -> None:
         """Raises ChatRefused where nothing can be posted, ThreadGone where the thread is gone."""
-        if self._world.now < self._books.refused_until.get(channel, 0.0):
+        if self._archived(channel):
             raise ChatRefused("is_archived")
         if self._books.gone(root_ts):
             raise ThreadGone("thread_not_found")

@@ -11,7 +11,9 @@ from bot.domain.job import FINAL, Job, State
 from bot.domain.ledger_check import unsound
 from bot.services.policy import Policy
 from storage.memory.tables import Tables
+from tests.simulation.ends import Ends
 from tests.simulation.people import Wanted, word_in
+from tests.simulation.promptness import Promptness
 from tests.simulation.slack_books import SlackBooks, settled
 from tests.simulation.vendor_books import Task, VendorBooks
 from tests.simulation.world import CLIPS, FETCH, STORAGE, World
@@ -21,6 +23,9 @@ _REACHABLE = 600.0
 _GUESSED = frozenset({FailureKind.COUNTED_AS_SPENT, FailureKind.TASK_LOST, FailureKind.LINK_EXPIRED})
 _ENDS = frozenset({State.DELIVERED, State.FAILED})
 
+_Limited = tuple[str, str, str]
+"""What a cap limits: a scope, whose it is, and its month or day."""
+
 
 class Check:
     """Looks over one life."""
@@ -29,8 +34,12 @@ class Check:
         self, world: World, vendors: Mapping[str, VendorBooks], slack: SlackBooks, wanted: Wanted, policy: Policy
     ) -> None:
         self.world, self.vendors, self.slack, self.wanted, self.policy = world, vendors, slack, wanted, policy
+        self.ends = Ends(world, vendors, slack, wanted, policy)
+        self.promptness = Promptness(world, vendors, slack, wanted, policy)
         self._entries = 0
         self._over: set[str] = set()
+        for books in vendors.values():
+            books.charging = self.charged
 
     @property
     def tasks(self) -> list[Task]:
@@ -43,11 +52,29 @@ class Check:
         if len(tables.ledger) == self._entries:
             return
         self._entries = len(tables.ledger)
-        caps, sums = self.policy.caps, Counter[tuple[str, str, str]]()
+        sums = Counter[_Limited]()
         for entry, counted in _counted(tables):
             sums["workspace", "", entry.month] += counted
             sums["channel", entry.channel, entry.month] += counted
             sums["person", entry.person, entry.day] += counted
+        self._see_caps(sums, "held and spent")
+
+    def charged(self) -> None:
+        """I5: so does what the providers charge, at the price table, whatever the bot has booked. A life has one day.
+        Who pays for a final, or orders again, is not told here: such clips are nobody's own."""
+        sums, now = Counter[_Limited](), self.world.now
+        for task in self.tasks:
+            word = word_in(task.prompt)
+            channel, person = self.wanted.asker.get(word, ("", ""))
+            counted = 0 if task.refunded(now) else task.price
+            sums["workspace", "", ""] += counted
+            sums["channel", channel, ""] += counted
+            if not self.wanted.finals[word] and not self.wanted.again[task.job_id]:
+                sums["person", person, ""] += counted
+        self._see_caps(sums, "charged by providers")
+
+    def _see_caps(self, sums: Mapping[_Limited, int], what: str) -> None:
+        caps = self.policy.caps
         limits = {
             "workspace": caps.workspace_month_micro_usd,
             "channel": caps.channel_month_micro_usd,
@@ -56,7 +83,7 @@ class Check:
         for (scope, subject, period), total in sums.items():
             limit = limits[scope]
             if limit is not None and total > limit:
-                self._over.add(f"I5: {total} is held and spent of the {limit} of {scope} {subject} in {period}")
+                self._over.add(f"I5: {total} is {what} of the {limit} of {scope} {subject} {period}".rstrip())
 
     def now(self, tables: Tables) -> list[str]:
         """What must hold at every moment: money, cards, clips and the ledger."""
@@ -74,7 +101,16 @@ class Check:
     def broken(self, tables: Tables) -> list[str]:
         """Every promise that was not kept, a sentence each."""
         rows = {job.id: shown[-1] for job_id, shown in self.slack.shown.items() for job in shown[-1:]}
-        return [*self.now(tables), *self._not_lost(rows), *self._not_silent(), *self._true(rows)]
+        asks = {card.ask.id: card.ask for message in self.slack.messages.values() if (card := message.card)}
+        return [
+            *self.now(tables),
+            *self._not_lost(rows),
+            *self._not_silent(),
+            *self._true(rows),
+            *self.ends.unexplained(asks, rows),
+            *self.promptness.too_slow(asks, rows),
+            *self.ends.doubted_in_vain(),
+        ]
 
     def _charged_once(self) -> Iterator[str]:
         """I1: one charge a clip beyond *Order again*."""
@@ -124,7 +160,7 @@ class Check:
             row = rows.get(task.job_id)
             if row is None:
                 yield f"I4: task {task.id} is of clip {task.job_id}, which no card ever showed"
-            elif row.state is State.UNCERTAIN or self._let_go(task, row) or task.content in posted:
+            elif _in_doubt(task, row) or self._let_go(task, row) or task.content in posted:
                 continue
             elif row.task_id != task.id:
                 yield f"I7: task {task.id} of clip {task.job_id} ({row.state.value}) is not known"
@@ -147,9 +183,9 @@ class Check:
         standing = {card.ask_id: card.card for card in self.slack.cards()}
         last = {one.ask_id: one for one in self.slack.messages.values() if one.card is not None}
         told = {ask_id for ask_id, _ in self.slack.notices}
-        for ask_id in sorted(self.wanted.acknowledged | {ask_id for ask_id in last if ask_id}):
+        for ask_id in sorted(set(self.wanted.acknowledged) | {ask_id for ask_id in last if ask_id}):
             card = standing.get(ask_id)
-            if card is None and ask_id in told:
+            if card is None and ask_id in told and ask_id in self.slack.refused_asks:
                 continue
             if card is None and ask_id in last:
                 # A person deleted it.
@@ -157,6 +193,9 @@ class Check:
             if card is None:
                 yield f"I4: ask {ask_id} has no card, and nobody was told"
                 continue
+            asked = self.wanted.acknowledged.get(ask_id)
+            if asked is not None and len(card.jobs) < asked.clips:
+                yield f"I4: the card of {ask_id} shows {len(card.jobs)} of {asked.clips} clips"
             for job in card.jobs:
                 if not settled(job):
                     yield f"I4: the card of {ask_id} leaves #{job.number} ({job.id}) {job.state.value} {job.trouble}"
@@ -196,6 +235,11 @@ def _counted(tables: Tables) -> Iterator[tuple[Entry, int]]:
         if seq == 0:
             is_open = (workspace, job_id, attempt, 1) not in tables.ledger
             yield entry, entry.held_micro_usd if is_open else min(entry.held_micro_usd, spent[job_id, attempt])
+
+
+def _in_doubt(task: Task, row: Job) -> bool:
+    """Whether the order of that very task is called uncertain."""
+    return row.state is State.UNCERTAIN and task.key == f"{row.id}-{row.attempt}"
 
 
 def _kept(row: Job) -> bool:

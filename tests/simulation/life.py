@@ -128,6 +128,8 @@ class Life:
     def _step_clock(self, step: timedelta) -> None:
         self.world.note(f"clock steps {step.total_seconds():.0f}")
         self.world.wall_offset += step
+        self.world.clock_moved = True
+        self.world.set_back += max(0.0, -step.total_seconds())
 
     def _revoke(self, until: float) -> None:
         self.slack.revoked_until = until

@@ -2,7 +2,7 @@
 said *again* is written down, since that is what they may be charged for."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +39,31 @@ class Said:
     deed: Deed
     event: bool = False
     """Slack tells it again when it is not taken."""
+    clips: int = 1
+    """How many clips it asks for, if any."""
+    taken: Callable[[str], None] | None = None
+    """Called with the ask when somebody is told that it is taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledged:
+    """Somebody was told that an ask is taken."""
+
+    at: float
+    clips: int
+
+
+@dataclass
+class Support:
+    """One person's reaction for a final, from when the bot took it until it was taken back."""
+
+    clip: Message
+    person: str
+    begin: float
+    end: float = float("inf")
+
+    def stands(self, at: float) -> bool:
+        return self.begin <= at < self.end and not self.clip.deleted
 
 
 @dataclass
@@ -53,7 +78,15 @@ class Wanted:
     """By clip: how often *Order again* was pressed."""
     let_go: set[str] = field(default_factory=set)
     """Clips that somebody gave up or cancelled."""
-    acknowledged: set[str] = field(default_factory=set)
+    undone: set[str] = field(default_factory=set)
+    """Asks that somebody pressed *Undo* on."""
+    confirmed: dict[str, float] = field(default_factory=dict)
+    """Asks, and when somebody was told that they are confirmed."""
+    supported: defaultdict[str, list[Support]] = field(default_factory=lambda: defaultdict(list))
+    """Who stands behind an ask for a final."""
+    asker: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By the word in the prompt: the channel and the person that asked."""
+    acknowledged: dict[str, Acknowledged] = field(default_factory=dict)
     """Asks that somebody was told are taken."""
 
 
@@ -108,7 +141,10 @@ class People:
             return False
         core.process.gate("any", f"{said.name}: {type(answer).__name__}")
         if isinstance(answer, Taken):
-            self.wanted.acknowledged.add(answer.ask.id)
+            acknowledged = Acknowledged(at=self.world.now, clips=said.clips)
+            self.wanted.acknowledged.setdefault(answer.ask.id, acknowledged)
+        if said.taken is not None and isinstance(answer, Taken | Flagged | AlreadyTaken) and answer.ask is not None:
+            said.taken(answer.ask.id)
         return True
 
     def _sender(self, channel: str, person: str) -> Sender:
@@ -137,6 +173,7 @@ class People:
         """Ask for clips, by a command or by naming the app in a message."""
         word, sender = self._word(), self._sender(channel, person)
         self.wanted.clips[word] += takes
+        self.wanted.asker[word] = channel, person
         prompt, changes = f"{word} a red panda", Changes(takes=takes)
         root = self.slack.post(channel, None) if mention else None
 
@@ -145,12 +182,13 @@ class People:
                 return core.intake.draft(sender, prompt, changes, provider=provider, final=final)
             return core.intake.mention(sender, root.ts, prompt, changes, provider=provider, final=final)
 
-        self.say(Said(name=word, deed=deed, event=mention))
+        self.say(Said(name=word, deed=deed, event=mention, clips=takes))
 
     def vary(self, card: Message, job: Job, person: str) -> None:
         """Reply in a thread with a change."""
         word, sender = self._word(), self._sender(card.channel, person)
         self.wanted.clips[word] += 1
+        self.wanted.asker[word] = card.channel, person
         root, changes, text = card.thread_ts or card.ts, Changes(direction=f"{word} but at night"), "but at night"
         self.say(
             Said(
@@ -166,20 +204,42 @@ class People:
         clip.reactions[person] = self.world.now
         self._wants_final(file.job_id)
         self.say(
-            Said(name=f"rocket {file.id}", deed=lambda core: core.intake.promote_message(sender, clip.ts), event=True)
+            Said(
+                name=f"rocket {file.id}",
+                deed=lambda core: core.intake.promote_message(sender, clip.ts),
+                event=True,
+                taken=lambda ask_id: self._stands_behind(ask_id, clip, person),
+            )
         )
+
+    def _stands_behind(self, ask_id: str, clip: Message, person: str) -> None:
+        if person in clip.reactions:
+            self.wanted.supported[ask_id].append(Support(clip=clip, person=person, begin=self.world.now))
 
     def take_back(self, clip: Message, person: str) -> None:
         """Take the reaction away again."""
         clip.reactions.pop(person, None)
+        for support in (one for supports in self.wanted.supported.values() for one in supports):
+            if support.clip is clip and support.person == person:
+                support.end = min(support.end, self.world.now)
 
     def answer(self, ask: Ask, person: str) -> None:
         """Press what an open question offers: *Confirm*, or *Undo*."""
         sender = self._sender(ask.channel, person)
         if ask.gate is Gate.CONFIRMATION:
-            self.say(Said(name=f"confirm {ask.id}", deed=lambda core: core.presses.confirm(sender, ask.id)))
+            self.say(
+                Said(
+                    name=f"confirm {ask.id}",
+                    deed=lambda core: core.presses.confirm(sender, ask.id),
+                    taken=self._confirmed,
+                )
+            )
         else:
+            self.wanted.undone.add(ask.id)
             self.say(Said(name=f"undo {ask.id}", deed=lambda core: core.presses.undo(sender, ask.id)))
+
+    def _confirmed(self, ask_id: str) -> None:
+        self.wanted.confirmed.setdefault(ask_id, self.world.now)
 
     def press(self, job: Job, name: str, person: str) -> None:
         """Press a button in the row of a clip."""

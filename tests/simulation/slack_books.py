@@ -56,6 +56,12 @@ class SlackBooks:
         """Ask and notice, as its asker was told."""
         self.shown: dict[str, list[Job]] = {}
         """Every state of each clip that a card showed, by the clip's id."""
+        self.shown_from: dict[str, float] = {}
+        """When a card first showed each clip."""
+        self.worded: dict[str, float] = {}
+        """Since when the row of each clip has had a last word."""
+        self.refused_asks: set[str] = set()
+        """Asks whose card it would not let stand."""
         self.refused_until: dict[str, float] = {}
         """Channels that the app may not post in for a while."""
         self.revoked_until = 0.0
@@ -85,6 +91,11 @@ class SlackBooks:
             shown = self.shown.setdefault(job.id, [])
             if not shown or shown[-1] != job:
                 shown.append(job)
+            self.shown_from.setdefault(job.id, self.world.now)
+            if settled(job):
+                self.worded.setdefault(job.id, self.world.now)
+            else:
+                self.worded.pop(job.id, None)
 
     def standing(self, ts: str | None) -> Message | None:
         """The message, unless it is gone."""

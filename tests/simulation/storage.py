@@ -66,7 +66,11 @@ class ProcessStorage:
                 raise StorageError("The disk is full.")
             if trouble == "in doubt":
                 raise CommitUnknown
-        self._committed(self._storage._tables)
+        try:
+            self._committed(self._storage._tables)
+        except CommitUnknown:
+            self._world.mishap(self._process.number)
+            raise
         self._process.gate("committed", "commit")
         if trouble == "in doubt, written":
             raise CommitUnknown
@@ -84,6 +88,8 @@ class ProcessStorage:
         if self._chances.random() < _SLOW:
             await self._process.wait(self._chances.uniform(0.0, 0.05))
         trouble = self.trouble()
+        if trouble:
+            self._world.mishap(self._process.number)
         if trouble == "busy":
             await self._process.wait(self._chances.uniform(0.0, 2.0))
             raise StorageBusy("The database is locked.")

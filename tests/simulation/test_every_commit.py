@@ -45,7 +45,8 @@ class Stage:
         self.slack = SlackBooks(self.world)
         self.books = VendorBooks(self.world, "alpha", kind, {Resolution.P480: 80_000, Resolution.P720: 160_000})
         self.books.ends, self.books.refuses = {End.CLIP: 1}, 0.0
-        self.check = Check(self.world, {"alpha": self.books}, self.slack, Wanted(clips=Counter(WORDS)), POLICY)
+        self.wanted = Wanted(clips=Counter(WORDS))
+        self.check = Check(self.world, {"alpha": self.books}, self.slack, self.wanted, POLICY)
         self.disk = Disk()
         self._started = 0
 
@@ -101,6 +102,7 @@ class Stage:
 
     async def _cancel(self, core: Core, ask_id: str) -> None:
         sender = Sender(workspace="T1", channel="C1", person="U1", key="cancel")
+        self.wanted.let_go.update(job.id for job in self.disk.tables.jobs.values() if job.ask_id == ask_id)
         while True:
             try:
                 await core.presses.cancel(sender, ask_id)

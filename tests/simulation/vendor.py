@@ -58,6 +58,7 @@ class Vendor:
             "seconds": recipe.seconds,
             "callback": callback_url,
         }
+        self.books.prepared(key, self._process.number)
         return Order(key=key, body=json.dumps(said, sort_keys=True).encode())
 
     async def upload(
@@ -68,6 +69,12 @@ class Vendor:
     # --- the billed order ------------------------------------------------------------------------------------------
 
     async def submit(self, order: Order) -> OrderOutcome:
+        sending = self.books.sent(order.key, self._process.number)
+        sending.answer = await self._answer(order)
+        sending.answered_at = self._world.now
+        return sending.answer
+
+    async def _answer(self, order: Order) -> OrderOutcome:
         self._process.gate("order.send", f"{self.name} order {order.key}")
         trouble = self.trouble()
         if trouble in _NOT_TAKEN:

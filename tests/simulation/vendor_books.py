@@ -12,7 +12,7 @@ from enum import StrEnum
 from bot.domain.capabilities import Callback, Capabilities, Idempotency
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.recipe import Resolution
-from bot.ports import Order, TaskFailed, TaskFinished, TaskMissing, TaskReport, TaskRunning
+from bot.ports import Order, OrderOutcome, TaskFailed, TaskFinished, TaskMissing, TaskReport, TaskRunning
 from tests.simulation.world import World
 from tests.support.values import capabilities
 
@@ -48,9 +48,23 @@ ENDS = {End.CLIP: 80, End.REFUNDED: 7, End.CHARGED: 5, End.SLOW: 4, End.LOST: 4}
 """How often tasks end so."""
 _SECONDS = 2.0, 8.0, 20.0, 45.0, 90.0
 _SLOW = 300.0, 1800.0
+OVERBILLED = 125
+"""What some charge, as a percentage of their price."""
 OUTPUT_LIFETIME = timedelta(hours=24)
 CALLBACK_DELAYS = (0.5, 30.0, 300.0)
 """A call that is not answered well is made again after so long."""
+
+
+@dataclass
+class Sending:
+    """An order as a process had it in hand: put together, sent perhaps, and answered perhaps."""
+
+    process: int
+    at: float
+    sent: bool = False
+    answer: OrderOutcome | None = None
+    """What that process was told; None while it waits, and for ever when it died."""
+    answered_at: float | None = None
 
 
 @dataclass
@@ -61,6 +75,8 @@ class Task:
     key: str
     prompt: str
     resolution: str
+    price: int
+    """Micro-dollars, at the price table."""
     charged: int
     """Micro-dollars, when it was taken."""
     accepted_at: float
@@ -74,6 +90,8 @@ class Task:
     resigns: bool
     link_lives: float
     callback: str | None = None
+    called_at: float | None = None
+    """When a call about it was first answered well."""
     links: list[float] = field(default_factory=list)
     """When each link to its clip dies; the last one is the newest."""
 
@@ -90,9 +108,13 @@ class Task:
         """Whether there will be a clip."""
         return self.end in {End.CLIP, End.SLOW}
 
+    def refunded(self, now: float) -> bool:
+        """Whether the provider has given its money back by then."""
+        return self.end is End.REFUNDED and now >= self.ends_at
+
     def kept(self, now: float) -> int:
         """What the provider keeps for it by then."""
-        return 0 if self.end is End.REFUNDED and now >= self.ends_at else self.charged
+        return 0 if self.refunded(now) else self.charged
 
     @property
     def job_id(self) -> str:
@@ -109,6 +131,10 @@ class VendorBooks:
         self.tasks: dict[str, Task] = {}
         self.call: Callable[[Task, str], None] | None = None
         """Tells whoever delivers callbacks that a task has news."""
+        self.charging: Callable[[], None] | None = None
+        """Is told of every charge."""
+        self.sendings: dict[str, list[Sending]] = {}
+        """By the order's key."""
         self._by_key: dict[str, Task] = {}
         self.ends = ENDS
         self.refuses = 0.04
@@ -118,6 +144,21 @@ class VendorBooks:
         self.can = _declared(name, kind, stops=self.chances.random() < 0.5)
 
     # --- orders ----------------------------------------------------------------------------------------------------
+
+    def prepared(self, key: str, process: int) -> None:
+        """A process put an order together, and is about to write that down."""
+        sendings = self.sendings.setdefault(key, [])
+        if sendings and not sendings[-1].sent:
+            sendings.pop()
+        sendings.append(Sending(process=process, at=self.world.now))
+
+    def sent(self, key: str, process: int) -> Sending:
+        """A process sends the order."""
+        sendings = self.sendings.setdefault(key, [])
+        if not sendings or sendings[-1].sent:
+            sendings.append(Sending(process=process, at=self.world.now))
+        sendings[-1].sent = True
+        return sendings[-1]
 
     def known(self, key: str) -> Task | None:
         """The task of that key, where keys are honoured."""
@@ -131,6 +172,8 @@ class VendorBooks:
             self.tasks[task.id] = task
             self._by_key[task.key] = task
             self.world.note(f"{self.name} charged {task.charged} for {task.id}")
+            if self.charging:
+                self.charging()
             if task.callback and self.call:
                 self.call(task, "early" if self.sends_early else "end")
         return task
@@ -145,7 +188,8 @@ class VendorBooks:
             key=order.key,
             prompt=said["prompt"],
             resolution=said["resolution"],
-            charged=price * 5 // 4 if self.overbills else price,
+            price=price,
+            charged=price * OVERBILLED // 100 if self.overbills else price,
             accepted_at=now,
             seen_from=now + (chances.uniform(0, 10) if chances.random() < 0.2 else 0),
             ends_at=now + chances.choice(_SLOW if end is End.SLOW else _SECONDS) * chances.uniform(0.5, 1.5),

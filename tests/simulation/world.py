@@ -84,8 +84,14 @@ class World:
         self.weather = Weather(chances=self.stream("weather"), heals_at=heals_at)
         self.wall_offset = timedelta()
         """How far the wall clock of the bot's machine is from the true time."""
+        self.set_back = 0.0
+        """For how many seconds in all that clock was set back."""
+        self.clock_moved = False
         self.up: list[Span] = []
         """When a process of the bot was running."""
+        self.mishaps: dict[int, list[float]] = {}
+        """By the number of a process: when a transaction of it failed, when it had lost its lease, and when it was no
+        more."""
 
     def stream(self, name: str) -> random.Random:
         """Chance for one purpose."""
@@ -101,6 +107,11 @@ class World:
         """Whether nothing goes wrong any more."""
         return self.now >= self.weather.heals_at
 
+    @property
+    def calm_from(self) -> float:
+        """When the last thing went wrong: all works since then, and the process that runs has not died."""
+        return max(self.weather.heals_at, self.up[-1].begin if self.up else 0.0)
+
     def moment(self, at: float | None = None) -> datetime:
         """The true time, as everybody but the bot's machine has it."""
         return BEGINNING + timedelta(seconds=self.now if at is None else at)
@@ -108,6 +119,14 @@ class World:
     def note(self, what: str) -> None:
         """Write down what was called."""
         self.trace.note(self.now, what)
+
+    def mishap(self, process: int) -> None:
+        """It died, lost its lease, or could not write."""
+        self.mishaps.setdefault(process, []).append(self.now)
+
+    def hindered(self, process: int, begin: float, end: float) -> bool:
+        """Whether that process died in that time, lost its lease, or could not write."""
+        return any(begin <= at <= end for at in self.mishaps.get(process, ()))
 
     def reachable(self, begin: float, end: float, *fronts: str) -> float:
         """For how long of that time a process ran and none of those was out."""

@@ -1,0 +1,158 @@
+"""Why a clip may end otherwise than in its thread, and when an order may be called uncertain: by what the providers,
+Slack and people did. What the bot says of it is only the claim that is held against that."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from bot.domain.failure import FailureKind
+from bot.domain.job import Ask, AskKind, Gate, Job, State
+from bot.ports import OrderOutcome, OrderRefused, OrderUnknown
+from bot.services.circuit import STARVING
+from bot.services.policy import Policy
+from tests.simulation.chat import GUEST
+from tests.simulation.people import Wanted
+from tests.simulation.slack_books import SlackBooks
+from tests.simulation.vendor_books import OVERBILLED, End, Kind, Sending, Task, VendorBooks
+from tests.simulation.world import World
+
+_WRITTEN_WITHIN = 5.0
+"""A process that lives on so long after an answer, and whose transactions all go through, has written it down."""
+_LOOKED_AT_WITHIN = 90.0
+"""So long after a call was taken, or the provider answers again, its task was looked at: an uncertain order is every
+minute."""
+_LATE_WITHIN = 180.0
+"""So long after its end a late task was looked at: it is every two minutes."""
+_LOST_WITHIN = 900.0
+"""A task that the provider knew and knows no more is waited for ten minutes more, looked at every two."""
+
+
+class Ends:
+    """Judges the last words of clips."""
+
+    def __init__(
+        self, world: World, vendors: Mapping[str, VendorBooks], slack: SlackBooks, wanted: Wanted, policy: Policy
+    ) -> None:
+        self.world, self.vendors, self.slack, self.wanted, self.policy = world, vendors, slack, wanted, policy
+
+    def unexplained(self, asks: Mapping[str, Ask], rows: Mapping[str, Job]) -> Iterator[str]:
+        """I4: a clip ends in its thread, unless the books know why not."""
+        tasks: dict[str, list[Task]] = {}
+        for books in self.vendors.values():
+            for task in books.tasks.values():
+                tasks.setdefault(task.job_id, []).append(task)
+        for row in rows.values():
+            if not self._explained(row, asks[row.ask_id], tasks.get(row.id, []), rows):
+                yield f"I4: nothing in the books made clip {row.id} {row.state.value} {row.failure or ''}".rstrip()
+
+    def doubted_in_vain(self) -> Iterator[str]:
+        """I7: an order is uncertain only where its answer was lost, and nothing that the provider offers tells."""
+        for job_id, shown in self.slack.shown.items():
+            for key in sorted({f"{job.id}-{job.attempt}" for job in shown if job.state is State.UNCERTAIN}):
+                if not self._lost(key):
+                    yield f"I7: order {key} is called uncertain, and nothing of it was lost"
+            if shown[-1].state is State.UNCERTAIN and self._told(f"{job_id}-{shown[-1].attempt}"):
+                yield f"I7: clip {job_id} is uncertain, and the provider called about it"
+
+    # --- uncertain -------------------------------------------------------------------------------------------------
+
+    def _lost(self, key: str) -> bool:
+        """Whether nobody could know what became of that order."""
+        books = next((books for books in self.vendors.values() if key in books.sendings), None)
+        if books is None:
+            return False
+        sendings = books.sendings[key]
+        if books.kind is Kind.KEYS:
+            # It is asked again under its key until that is refused for good, which says nothing of the first time.
+            again = len(sendings) > 1 or self._unwritten(sendings[-1])
+            return again and _refused_for_good(sendings[-1].answer)
+        return isinstance(sendings[-1].answer, OrderUnknown) or self._unwritten(sendings[-1])
+
+    def _unwritten(self, sending: Sending) -> bool:
+        """Whether who had the order in hand died over it, could not write, or had lost its lease."""
+        end = self.world.now if sending.answered_at is None else sending.answered_at + _WRITTEN_WITHIN
+        return self.world.hindered(sending.process, sending.at, end)
+
+    def _told(self, key: str) -> bool:
+        """Whether a call named the task of that order, and the provider knows it still."""
+        since = self.world.now - _LOOKED_AT_WITHIN
+        return since >= self.world.calm_from and any(
+            task.key == key and task.called_at is not None and task.called_at <= since and task.end is not End.LOST
+            for books in self.vendors.values()
+            for task in books.tasks.values()
+        )
+
+    # --- ended -----------------------------------------------------------------------------------------------------
+
+    def _explained(self, row: Job, ask: Ask, tasks: Sequence[Task], rows: Mapping[str, Job]) -> bool:
+        match row.state:
+            case State.LATE:
+                return any(self._may_be_late(task) for task in tasks)
+            case State.CANCELLED if row.failure is not None and row.failure.kind is FailureKind.NOBODY_WAITED:
+                given_up = self.wanted.let_go | set(self.wanted.again)
+                return any(one.ask_id == ask.id and one.id in given_up for one in rows.values())
+            case State.CANCELLED:
+                return row.id in self.wanted.let_go or self._not_wanted(row, ask)
+            case State.FAILED:
+                return self._had_to_fail(row, tasks, rows)
+            case _:
+                return True
+
+    def _may_be_late(self, task: Task) -> bool:
+        """Whether the task goes on, or ended just now as far as anybody could see."""
+        seen_from = max(task.ends_at, self.world.calm_from)
+        return self.world.now < seen_from + (_LOST_WITHIN if task.end is End.LOST else _LATE_WITHIN)
+
+    def _not_wanted(self, row: Job, ask: Ask) -> bool:
+        """Whether people let the question of the whole ask end without a yes."""
+        if ask.id in self.wanted.undone:
+            return True
+        if ask.gate is Gate.CONFIRMATION and ask.id not in self.wanted.confirmed:
+            return True
+        return ask.kind is AskKind.PROMOTION and self._fewest_behind(ask) < self.policy.quorum
+
+    def _fewest_behind(self, ask: Ask) -> int:
+        """How few people, at some time since the last of them came, stood behind a final."""
+        supports = [one for one in self.wanted.supported[ask.id] if one.person != GUEST]
+        last = max((one.begin for one in supports), default=0.0)
+        moments = {last, *(one.end for one in supports if last < one.end <= self.world.now)}
+        return min(len({one.person for one in supports if one.stands(at)}) for at in moments)
+
+    def _had_to_fail(self, row: Job, tasks: Sequence[Task], rows: Mapping[str, Job]) -> bool:
+        kind = row.failure.kind if row.failure else None
+        match kind:
+            case FailureKind.NOT_IN_CHANNEL:
+                return row.ask_id in self.slack.refused_asks
+            case FailureKind.OVER_CAP:
+                return self._cap_was_near(rows.values())
+            case FailureKind.COUNTED_AS_SPENT:
+                return row.id in self.wanted.let_go
+            case FailureKind.TASK_LOST:
+                return any(task.end is End.LOST for task in tasks)
+            case FailureKind.LINK_EXPIRED:
+                return any(task.links and self.world.now >= task.links[-1] for task in tasks)
+            case _:
+                return any(not task.renders for task in tasks) or self._refused(row.id)
+
+    def _refused(self, job_id: str) -> bool:
+        """Whether a provider refused an order of that clip, and not all orders."""
+        return any(
+            _refused_for_good(sending.answer)
+            for books in self.vendors.values()
+            for key, sendings in books.sendings.items()
+            if key.rpartition("-")[0] == job_id
+            for sending in sendings
+        )
+
+    def _cap_was_near(self, rows: Iterable[Job]) -> bool:
+        """Whether all that was ever asked for, at the dearest price, comes to more than the lowest cap."""
+        caps = self.policy.caps
+        limits = caps.workspace_month_micro_usd, caps.channel_month_micro_usd, caps.person_day_micro_usd
+        asked = sum(self._most(row) * (1 + self.wanted.again[row.id]) for row in rows)
+        return any(limit is not None and asked > limit for limit in limits)
+
+    def _most(self, row: Job) -> int:
+        prices = (books.prices[row.recipe.resolution] for books in self.vendors.values())
+        return max(prices) * row.recipe.billable_seconds * OVERBILLED // 100
+
+
+def _refused_for_good(answer: OrderOutcome | None) -> bool:
+    return isinstance(answer, OrderRefused) and answer.failure.kind not in STARVING

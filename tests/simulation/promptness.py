@@ -1,0 +1,136 @@
+"""How long clips are without a last word once nothing goes wrong any more: what their providers and people take their
+time for is theirs, and of what is left a minute is promised."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from bot.domain.failure import FailureKind
+from bot.domain.job import Ask, Gate, Job
+from bot.domain.patience import CONFIRMATION_VALID, KNOWN_TASK_GRACE, LATE_GAP, UNDO_WINDOW
+from bot.ports import OrderAccepted, OrderRefused, OrderThrottled
+from bot.services.circuit import RUN, STARVING
+from bot.services.policy import Policy
+from tests.simulation.people import Wanted
+from tests.simulation.slack_books import SlackBooks
+from tests.simulation.vendor_books import End, Sending, Task, VendorBooks
+from tests.simulation.world import World
+
+PROMISED = 60.0
+"""Virtual seconds."""
+_SEEN_WITHIN = 25.0
+"""A running task is looked at every 20 seconds, at the longest, and its place is somebody else's 5 seconds later."""
+_LATE_SEEN_WITHIN = LATE_GAP.total_seconds() + _SEEN_WITHIN
+"""The same for one that is late."""
+_CLOCK_MOVED = _LATE_SEEN_WITHIN
+"""To whoever begins after the clock was set ahead every task is late, and after it was set back whatever is due is
+looked at once a minute."""
+_LOST_WITHIN = KNOWN_TASK_GRACE.total_seconds() + _LATE_SEEN_WITHIN
+"""A task that its provider knows no more is waited for, since it is rather the provider that is out of order. It keeps
+its place, and who begins to work anew begins to wait anew."""
+
+
+class _Span(NamedTuple):
+    begin: float
+    end: float
+
+
+class Promptness:
+    """Judges how long it took from the moment when nothing went wrong any more."""
+
+    def __init__(
+        self, world: World, vendors: Mapping[str, VendorBooks], slack: SlackBooks, wanted: Wanted, policy: Policy
+    ) -> None:
+        self.world, self.vendors, self.slack, self.wanted, self.policy = world, vendors, slack, wanted, policy
+
+    def too_slow(self, asks: Mapping[str, Ask], rows: Mapping[str, Job]) -> Iterator[str]:
+        """I4: within a minute, beyond what others take their time for, every clip has its last word."""
+        calm = self.world.calm_from
+        for row in rows.values():
+            worded = self.slack.worded.get(row.id)
+            if worded is None or worded <= calm:
+                continue
+            ask, payers = asks[row.ask_id], {one.id for one in rows.values() if one.person == row.person}
+            since = max(calm, self._begun(row, ask))
+            spans = [*self._questions(ask), *self._turns(row, payers)]
+            idle = worded - since - _covered(since, worded, spans)
+            allowed = PROMISED + self._grown_gap(row) + _CLOCK_MOVED * self.world.clock_moved
+            if idle > allowed:
+                yield f"I4: nothing was done for clip {row.id} ({row.state.value}) for {idle:.0f} s of {allowed:.0f}"
+
+    def _begun(self, row: Job, ask: Ask) -> float:
+        """When there was something to do: for a clip that nobody waited for, when the provider spoke of it."""
+        beside = row.failure is not None and row.failure.kind is FailureKind.NOBODY_WAITED
+        return self.slack.shown_from[row.id] if beside else self._asked(ask)
+
+    def _asked(self, ask: Ask) -> float:
+        """When somebody was told that it is taken, or else first saw its card."""
+        asked = self.wanted.acknowledged.get(ask.id)
+        if asked is not None:
+            return asked.at
+        return min(one.at for one in self.slack.messages.values() if one.ask_id == ask.id)
+
+    # --- what others take their time for ---------------------------------------------------------------------------
+
+    def _questions(self, ask: Ask) -> Iterator[_Span]:
+        """People may think. Whose clock is set back in the meantime gives them so much longer."""
+        begin = self._asked(ask)
+        if ask.gate is Gate.UNDO:
+            yield _Span(begin, begin + UNDO_WINDOW.total_seconds() + self.world.set_back)
+        elif ask.gate is Gate.CONFIRMATION:
+            end = begin + CONFIRMATION_VALID.total_seconds() + self.world.set_back
+            yield _Span(begin, self.wanted.confirmed.get(ask.id, end))
+
+    def _turns(self, row: Job, payers: set[str]) -> Iterator[_Span]:
+        """Its own order, and those whose places it waits for: of its provider, and of whoever pays."""
+        for books in self.vendors.values():
+            for task in books.tasks.values():
+                if books.name == row.provider or task.job_id in payers or task.job_id == row.id:
+                    yield _Span(task.accepted_at, self._seen(task))
+            for key, sendings in books.sendings.items():
+                if books.name == row.provider or key.rpartition("-")[0] in payers:
+                    yield from (_Span(one.at, one.answered_at) for one in sendings if one.answered_at is not None)
+
+    def _seen(self, task: Task) -> float:
+        """Until when its end is to be seen."""
+        if task.end is End.LOST:
+            return max(task.ends_at, self.world.calm_from) + _LOST_WITHIN
+        late = task.ends_at - task.accepted_at + _SEEN_WITHIN >= self.policy.job_timeout.total_seconds()
+        return task.ends_at + (_LATE_SEEN_WITHIN if late else _SEEN_WITHIN)
+
+    # --- what faults leave behind ----------------------------------------------------------------------------------
+
+    def _grown_gap(self, row: Job) -> float:
+        """Who refuses everybody until somebody mends it is asked in gaps that grow double: after a fault it may take
+        as long again as it can have lasted."""
+        place = row.channel in self.slack.refused_until or self.slack.revoked_until > 0.0
+        return self.world.weather.heals_at if place or self._was_paused(row.provider) else 0.0
+
+    def _was_paused(self, provider: str) -> bool:
+        """Whether the provider had no credit, or left so many orders without a proper answer that it is left alone."""
+        sendings = [one for sendings in self.vendors[provider].sendings.values() for one in sendings if one.sent]
+        return any(map(_starved, sendings)) or _longest_run(sendings) >= RUN
+
+
+def _covered(begin: float, end: float, spans: Iterable[_Span]) -> float:
+    """How much of that time at least one of the spans lies over."""
+    total, at = 0.0, begin
+    for span in sorted(spans):
+        first, last = max(span.begin, at), min(span.end, end)
+        if last > first:
+            total, at = total + last - first, last
+    return total
+
+
+def _starved(sending: Sending) -> bool:
+    return isinstance(sending.answer, OrderRefused) and sending.answer.failure.kind in STARVING
+
+
+def _longest_run(sendings: Iterable[Sending]) -> int:
+    """The most orders in a row without a proper answer."""
+    longest = run = 0
+    for one in sorted(sendings, key=lambda one: one.answered_at or one.at):
+        answer = one.answer
+        refused = isinstance(answer, OrderRefused) and answer.failure.kind is not FailureKind.PROVIDER
+        run = 0 if refused or isinstance(answer, OrderAccepted | OrderThrottled) else run + 1
+        longest = max(longest, run)
+    return longest
