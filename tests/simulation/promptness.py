@@ -24,6 +24,8 @@ _LATE_SEEN_WITHIN = LATE_GAP.total_seconds() + _SEEN_WITHIN
 _CLOCK_MOVED = _LATE_SEEN_WITHIN
 """To whoever begins after the clock was set ahead every task is late, and after it was set back whatever is due is
 looked at once a minute."""
+_PAUSED = 600.0
+"""So long at most a provider is left alone that did not take orders, or not this one, before it is sent the next."""
 _LOST_WITHIN = KNOWN_TASK_GRACE.total_seconds() + _LATE_SEEN_WITHIN
 """A task that its provider knows no more is waited for, since it is rather the provider that is out of order. It keeps
 its place, and who begins to work anew begins to wait anew."""
@@ -50,7 +52,7 @@ class Promptness:
             if worded is None or worded <= calm:
                 continue
             ask, payers = asks[row.ask_id], {one.id for one in rows.values() if one.person == row.person}
-            since = max(calm, self._begun(row, ask))
+            since = max(calm, self._begun(row, ask), self.slack.reopened.get(row.id, 0.0))
             spans = [*self._questions(ask), *self._turns(row, payers)]
             idle = worded - since - _covered(since, worded, spans)
             allowed = PROMISED + self._grown_gap(row) + _CLOCK_MOVED * self.world.clock_moved
@@ -82,10 +84,13 @@ class Promptness:
 
     def _turns(self, row: Job, payers: set[str]) -> Iterator[_Span]:
         """Its own order, and those whose places it waits for: of its provider, and of whoever pays."""
+        calm = self.world.calm_from
         for books in self.vendors.values():
             for task in books.tasks.values():
                 if books.name == row.provider or task.job_id in payers or task.job_id == row.id:
-                    yield _Span(task.accepted_at, self._seen(task))
+                    # Of another's end, too, the minute is promised and no less.
+                    seen = calm + PROMISED if task.job_id != row.id and task.ends_at <= calm else 0.0
+                    yield _Span(task.accepted_at, max(seen, self._seen(task)))
             for key, sendings in books.sendings.items():
                 if books.name == row.provider or key.rpartition("-")[0] in payers:
                     yield from (_Span(one.at, one.answered_at) for one in sendings if one.answered_at is not None)
@@ -101,9 +106,9 @@ class Promptness:
 
     def _grown_gap(self, row: Job) -> float:
         """Who refuses everybody until somebody mends it is asked in gaps that grow double: after a fault it may take
-        as long again as it can have lasted."""
+        as long again as it can have lasted. Providers, whose orders may be lost, have a gap of their own."""
         place = row.channel in self.slack.refused_until or self.slack.revoked_until > 0.0
-        return self.world.weather.heals_at if place or self._was_paused(row.provider) else 0.0
+        return max(self.world.weather.heals_at * place, _PAUSED * self._was_paused(row.provider))
 
     def _was_paused(self, provider: str) -> bool:
         """Whether the provider had no credit, or left so many orders without a proper answer that it is left alone."""

@@ -56,6 +56,8 @@ class SlackBooks:
         """Ask and notice, as its asker was told."""
         self.shown: dict[str, list[Job]] = {}
         """Every state of each clip that a card showed, by the clip's id."""
+        self.reopened: dict[str, float] = {}
+        """When the row of a clip had last had a last word, and then there was more to do for it."""
         self.shown_from: dict[str, float] = {}
         """When a card first showed each clip."""
         self.worded: dict[str, float] = {}
@@ -94,8 +96,8 @@ class SlackBooks:
             self.shown_from.setdefault(job.id, self.world.now)
             if settled(job):
                 self.worded.setdefault(job.id, self.world.now)
-            else:
-                self.worded.pop(job.id, None)
+            elif self.worded.pop(job.id, None) is not None:
+                self.reopened[job.id] = self.world.now
 
     def standing(self, ts: str | None) -> Message | None:
         """The message, unless it is gone."""
