@@ -11,8 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 PROMPT ?= a red panda surfing
 OUT ?= out
-# Scenarios wait for servers more than they compute: four keep two cores busy. The long tests come first
-# (tests/conftest.py) and are handed out a few at a time, so that no worker is left alone with them.
+# Scenarios wait for servers more than they compute: four keep two cores busy.
 WORKERS ?= 4
 SEEDS ?= 10000
 
@@ -69,7 +68,7 @@ browser: ## a Chromium for the tests of the demo page: through apt as root, othe
 	else echo "The browser tests need Chromium: sudo apt-get install chromium (or set CHROMIUM=/path/to/it)" >&2; exit 1; fi
 
 unit: $(VENV)/.dev browser ## pytest alone (WORKERS=…)
-	$(BIN)/pytest -n $(WORKERS) --dist load --maxschedchunk 4
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 storm: $(VENV)/.dev ## the long rest of the fault matrix; its sums land in out/storm.md (SEED=…, WORKERS=…)
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m storm $(if $(SEED),--seed $(SEED))

@@ -13,11 +13,7 @@ from hypothesis import settings
 from tests.support.books import BOOKS, BY_HAND, HALF_MADE, Jobs
 from tests.support.storm import OPTION, Storm, today
 
-TESTS = Path(__file__).resolve().parent
-EXAMPLE = TESTS.parent / ".env.example"
-
-FIRST = ("browser", "scenarios", "faults", "naive", "simulation")
-"""Folders of long tests, in the order in which they begin: what is short fills the gaps at the end."""
+EXAMPLE = Path(__file__).resolve().parents[1] / ".env.example"
 
 # Slack's client libraries and ours read these from the environment.
 SETTING = re.compile(r"SLACK_\w+|https?_proxy|all_proxy", re.IGNORECASE)
@@ -37,17 +33,6 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("dailies")
     BOOKS.watch()
     config.pluginmanager.register(Storm(config), "storm")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests first, since workers that share a run end together only when the last tests are short."""
-    items.sort(key=_turn)
-
-
-def _turn(item: pytest.Item) -> int:
-    folder = item.path.relative_to(TESTS).parts[0]
-    return FIRST.index(folder) if folder in FIRST else len(FIRST)
 
 
 @pytest.hookimpl(wrapper=True)

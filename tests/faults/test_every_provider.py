@@ -210,10 +210,11 @@ async def _the_run_is_booked(troupe: Troupe, provider: str, doubtful: list[str])
             assert (sums["held"], sums["settled"]) == (sums["price"], 0)
 
 
-# --- in every run: each trouble somewhere, and what is peculiar to each provider --------------------------------------
+# --- all five at once: each trouble somewhere, and what is peculiar to each provider ----------------------------------
 
 
 @pytest.mark.row("F30", "F31", "F32", "F37")
+@storm
 async def test_troubles_are_told_in_their_class_and_cost_what_they_cost(rig_of: RigOf) -> None:
     """One bot, five providers side by side. At those without a list, looks hang, drip and are web pages meanwhile."""
     troupe = await _troupe(rig_of, *PROVIDERS)

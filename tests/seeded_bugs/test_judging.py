@@ -51,12 +51,13 @@ async def found(place: Path, folder: str = "suite", workers: int = 0) -> str | N
     return await first_failure(place, [folder], workers=workers, within=60)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.storm)])
 async def test_a_test_that_fails_catches(tmp_path: Path, workers: int) -> None:
     tree(tmp_path, passing=PASSES, failing=FAILS)
     assert await found(tmp_path, workers=workers) == "suite/test_failing.py::test_fails"
 
 
+@pytest.mark.storm
 async def test_so_does_a_fixture_that_fails(tmp_path: Path) -> None:
     assert await found(tree(tmp_path, fixture=FIXTURE_FAILS)) == "suite/test_fixture.py::test_with_it"
 
@@ -65,6 +66,7 @@ async def test_tests_that_pass_catch_nothing_nor_does_one_that_passes_by_itself(
     assert await found(tree(tmp_path, passing=PASSES, once=ONCE)) is None
 
 
+@pytest.mark.storm
 @pytest.mark.parametrize(
     ("files", "folder", "workers"),
     [
@@ -84,6 +86,7 @@ async def test_any_other_end_shows_nothing(tmp_path: Path, files: dict[str, str]
     assert f"exit code {shown.value.code}, no test failed" in shown.value.line
 
 
+@pytest.mark.storm
 async def test_nor_does_an_error_of_pytest_s_own(tmp_path: Path) -> None:
     tree(tmp_path, passing=PASSES)
     (tmp_path / "conftest.py").write_text(
@@ -94,6 +97,7 @@ async def test_nor_does_an_error_of_pytest_s_own(tmp_path: Path) -> None:
     assert shown.value.code == pytest.ExitCode.INTERNAL_ERROR
 
 
+@pytest.mark.storm
 async def test_nor_do_tests_of_which_one_after_the_other_passes_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
