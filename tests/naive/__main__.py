@@ -27,6 +27,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.lineage import vary
+from bot.domain.pricing import dollars
 from bot.domain.recipe import Recipe
 from bot.ports import (
     OrderAccepted,
@@ -40,7 +41,7 @@ from bot.ports import (
     TaskMissing,
 )
 from bot.settings import Settings
-from bot.vendors import make_providers
+from bot.vendors import make_prices, make_providers
 from handlers.chat import CARD_EVENT
 from handlers.grammar import ClipRequest, parse_clip
 
@@ -64,6 +65,7 @@ class NaiveBot:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._providers = make_providers(settings)
+        self._prices = make_prices(settings)
         self._client = AsyncWebClient(
             token=_secret(settings.slack_bot_token), base_url=settings.slack_api_url, timeout=15
         )
@@ -102,16 +104,18 @@ class NaiveBot:
         if not isinstance(asked, ClipRequest):
             return
         recipe = vary(Recipe(prompt=asked.prompt), asked.changes)
-        provider = self._providers[asked.provider or next(iter(self._providers))]
+        name = asked.provider or next(iter(self._providers))
+        provider, price = self._providers[name], self._prices.quote(recipe, name)
         card = _Card(self._client, channel, asked.prompt)
         await card.post()
         try:
             link = await self._wait(provider, await self._order(provider, recipe))
             await card.upload(await self._fetch(link))
         except (Failed, TimeoutError, httpx.HTTPError):
-            await card.says("failed")
+            # What a bot believes that has no books.
+            await card.says("failed", "Nothing was charged.")
         else:
-            await card.says("delivered")
+            await card.says("delivered", f"{dollars(price.micro_usd)} was charged.")
 
     async def _order(self, provider: Provider, recipe: Recipe) -> str:
         """The task's id. A key that is new at each try protects nothing."""
@@ -162,10 +166,10 @@ class _Card:
         )
         self._ts = str(answer["ts"])
 
-    async def says(self, word: str) -> None:
-        """Say how it ended."""
+    async def says(self, word: str, money: str) -> None:
+        """Say how it ended, and what it cost."""
         await self._client.chat_update(
-            channel=self._channel, ts=self._ts, text=self._text(word), metadata=self._metadata
+            channel=self._channel, ts=self._ts, text=self._text(word, money), metadata=self._metadata
         )
 
     async def upload(self, clip: bytes) -> None:
@@ -181,8 +185,8 @@ class _Card:
         except SlackApiError as error:
             raise Failed("not uploaded") from error
 
-    def _text(self, word: str) -> str:
-        return f"{self._prompt}\n*#1* · *{word}*"
+    def _text(self, word: str, money: str = "") -> str:
+        return f"{self._prompt}\n*#1* · *{word}*: {money}"
 
 
 def _say(word: str) -> None:
