@@ -49,8 +49,9 @@ async def stop(player: "Player", seconds: float) -> None:
 
 async def lock(player: "Player", seconds: float) -> None:
     """Another process writes in the database, and does not end."""
-    with locked(player.rig):
-        await asyncio.sleep(seconds)
+    async with player.locker:
+        with locked(player.rig):
+            await asyncio.sleep(seconds)
 
 
 async def fill(player: "Player", seconds: float) -> None:
@@ -103,9 +104,10 @@ async def ask_again(player: "Player", seconds: float) -> None:
 
 async def ask_while_locked(player: "Player", seconds: float) -> None:
     """Another ask, while nothing can be written."""
-    with locked(player.rig):
-        await player.ask()
-        await asyncio.sleep(seconds)
+    async with player.locker:
+        with locked(player.rig):
+            await player.ask()
+            await asyncio.sleep(seconds)
 
 
 async def ask_while_full(player: "Player", seconds: float) -> None:

@@ -57,6 +57,8 @@ class Player:
         self._expected_exit = -9
         self._harmed_at = 0.0
         self._over_after = 0.0
+        self.locker = asyncio.Lock()
+        """Whoever locks the bot's database waits here for who does so already."""
 
     async def run(self) -> Played:
         """The whole of it."""

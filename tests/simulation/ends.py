@@ -110,10 +110,11 @@ class Ends:
         return ask.kind is AskKind.PROMOTION and self._fewest_behind(ask) < self.policy.quorum
 
     def _fewest_behind(self, ask: Ask) -> int:
-        """How few people, at some time since the last of them came, stood behind a final."""
+        """How few people, at some time since the first of them came, stood behind a final: who comes when it was
+        stopped already comes too late."""
         supports = [one for one in self.wanted.supported[ask.id] if one.person != GUEST]
-        last = max((one.begin for one in supports), default=0.0)
-        moments = {last, *(one.end for one in supports if last < one.end <= self.world.now)}
+        first = min((one.begin for one in supports), default=0.0)
+        moments = {first, *(one.end for one in supports if one.end <= self.world.now)}
         return min(len({one.person for one in supports if one.stands(at)}) for at in moments)
 
     def _had_to_fail(self, row: Job, tasks: Sequence[Task], rows: Mapping[str, Job]) -> bool:
