@@ -194,7 +194,10 @@ class Player:
         """The bot has ended: arm the next kill, start it again, and see how soon it goes on."""
         assert self.rig.bot.process is not None
         code = self.rig.bot.process.returncode
-        if code not in (-9, self._expected_exit):
+        # Who is asked to end before it has begun to listen ends as any process does.
+        begun = "dailies.started" in self.rig.bot.logs[-1].read_text(encoding="utf-8", errors="replace")
+        expected = {-9, self._expected_exit} | (set() if begun else {-15})
+        if code not in expected:
             self._crashes.append(f"the bot ended by itself with {code}: {self.rig.bot.log()[-600:]}")
         if self._death is not None and await self._fired(self._death):
             self._struck += 1
