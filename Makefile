@@ -18,6 +18,9 @@ SEEDS ?= 10000
 # Universal: for every platform and supported Python; versions that still fit stay.
 LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
+# The tests start the bot some hundred times: without compiled files every start would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # `make test` is a fixed sequence that ends with pytest's summary, with -j too.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help

@@ -153,6 +153,15 @@ class TooLateToTakeBack(Refusal):
         super().__init__(f"Final #{job.number} is {job.state.value} and cannot be taken back.")
 
 
+class TakenBackBeforeOrder(Refusal):
+    """Whoever pays for a final took their reaction back when its time for that was over, and it is not ordered yet: it
+    is read once more right before that."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        super().__init__(f"Final #{job.number} is {job.state.value}: the reactions are read again before its order.")
+
+
 class NothingToDo(Refusal):
     """The button is from an older card: what it offered is over."""
 

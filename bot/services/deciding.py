@@ -6,35 +6,23 @@ from datetime import timedelta
 
 import structlog
 
-from bot.domain.access import Action, Why
 from bot.domain.budget import OverCap, Scope
 from bot.domain.events import Declined, Event, Opened, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AWAITS_PROVIDER, Ask, Decision, Door, Gate, Job, State, Wish
 from bot.domain.notice import Notice
-from bot.ports import ChatError, MessageGone, Transaction
+from bot.ports import ChatError, Transaction
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.circuit import LOOK_GAP
 from bot.services.holds import hold
 from bot.services.policy import Policy
 from bot.services.rerouting import Rerouting
+from bot.services.standing import who_stands
 
 log = structlog.get_logger(__name__)
 
 _ASK_AGAIN = timedelta(seconds=30)
 """For so long after its window a promotion waits for Slack to say who the people behind it are; then unknown is no."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Support:
-    """Who stands behind a promotion by reaction at the end of its window, earliest first."""
-
-    eligible: tuple[str, ...] = ()
-    """Their reaction still stands, and they may spend here."""
-    unknown: bool = False
-    """Slack did not say of somebody whether they may."""
-    anybody: bool = False
-    """Some reaction still stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,39 +56,19 @@ class Deciding:
         whose own allowance has room pays."""
         policy = await self.bench.policies.of(ask.workspace, ask.channel)
         try:
-            support = await self._support(ask, policy)
+            standing = await who_stands(self.bench, ask, policy)
         except ChatError as error:
             log.info("promotion.cannot_read_reactions", ask=ask.id, error=error.code)
             return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
-        if len(support.eligible) >= policy.quorum:
-            return await self._go(job, ask, support.eligible)
+        if len(standing.eligible) >= policy.quorum:
+            return await self._go(job, ask, standing.eligible)
         window = ask.decide_by or ask.created_at
-        if support.unknown and self.bench.clock.now() < window + _ASK_AGAIN:
+        if standing.unknown and self.bench.clock.now() < window + _ASK_AGAIN:
             return Later(seconds=2.0)
-        if not support.anybody and policy.quorum == 1:
+        if not standing.anybody and policy.quorum == 1:
             return await self._stop(job, ask, Declined())
-        detail = f"{len(support.eligible)} of {policy.quorum}"
+        detail = f"{len(standing.eligible)} of {policy.quorum}"
         return await self._stop(job, ask, Declined(failure=Failure(kind=FailureKind.TOO_FEW, detail=detail)))
-
-    async def _support(self, ask: Ask, policy: Policy) -> _Support:
-        """Raises ChatError when Slack does not say who reacts."""
-        async with self.bench.storage.read() as tx:
-            supporters = await tx.jobs.supporters(ask.workspace, ask.id)
-            parent = await tx.jobs.job(ask.workspace, ask.parent_job or "")
-        try:
-            standing = await self.bench.chat.reactors(parent.channel, parent.message_ts or "", policy.promoting)
-        except MessageGone:
-            return _Support()
-        people = [supporter.person for supporter in supporters if supporter.person in standing]
-        whys = {person: await self._why_not(person, ask, policy) for person in people}
-        return _Support(
-            eligible=tuple(person for person in people if whys[person] is None),
-            unknown=Why.UNKNOWN in whys.values(),
-            anybody=bool(people),
-        )
-
-    async def _why_not(self, person: str, ask: Ask, policy: Policy) -> Why | None:
-        return await self.bench.gatekeeper.may_be_told(Action.SPEND, person=person, channel=ask.channel, policy=policy)
 
     async def _go(self, job: Job, ask: Ask, payers: tuple[str, ...]) -> StepResult:
         """The window is over: hold the money of all its jobs, and go. The first of the payers pays whose own cap has

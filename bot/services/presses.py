@@ -18,6 +18,7 @@ from bot.services.answers import (
     NotAllowed,
     NothingToDo,
     NotYours,
+    TakenBackBeforeOrder,
     TooFew,
     TooLateToTakeBack,
 )
@@ -25,6 +26,7 @@ from bot.services.gatekeeper import Gatekeeper
 from bot.services.holds import hold
 from bot.services.policies import Policies
 from bot.services.policy import Policy
+from bot.services.standing import for_reactions_alone
 from bot.services.taking import Sender
 
 _KEPT = State.CANCELLED
@@ -133,8 +135,8 @@ class Presses:
 
     async def reaction_removed(self, sender: Sender, ts: str) -> None:
         """Take it that somebody took a :rocket: back, however late it is heard of. Within the window nothing is to be
-        done: who stands at its end is read from Slack. Raises TooLateToTakeBack where that was after it, and the final
-        is theirs to pay."""
+        done: who stands at its end is read from Slack. Where that was after it, and the final is theirs to pay, raises
+        TakenBackBeforeOrder as long as it is not ordered, else TooLateToTakeBack."""
         async with self._storage.read() as tx:
             draft = await tx.jobs.by_message(sender.workspace, sender.channel, ts)
             if draft is None:
@@ -146,6 +148,9 @@ class Presses:
                 asked_so = (ask.parent_job, ask.door, ask.decision) == (draft.id, Door.REACTION, Decision.GO)
                 in_time = sender.at is not None and ask.decide_by is not None and sender.at < ask.decide_by
                 if asked_so and ask.person == sender.person and not in_time:
+                    not_ordered = job.state in {State.WAITING, State.QUEUED}
+                    if not_ordered and for_reactions_alone(job, ask):
+                        raise TakenBackBeforeOrder(job)
                     raise TooLateToTakeBack(job)
 
     # --- one job -----------------------------------------------------------------------------------------------------

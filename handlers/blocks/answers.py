@@ -33,6 +33,7 @@ from bot.services.answers import (
     OnACard,
     Refusal,
     Taken,
+    TakenBackBeforeOrder,
     TooFew,
     TooLateToTakeBack,
     WhichClip,
@@ -256,6 +257,14 @@ def _too_late_to_take_back(error: TooLateToTakeBack) -> str:
     )
 
 
+def _taken_back_before_order(error: TakenBackBeforeOrder) -> str:
+    return (
+        f"Your reaction was taken back after its time for final #{error.job.number} was over. It is not ordered yet: "
+        "the reactions are read once more right before that, and without yours it is not ordered and costs nothing. "
+        "Its card says what came of it; *Cancel* there stops it at once."
+    )
+
+
 def _not_yours(error: NotYours) -> str:
     # Who may is written by us, as mentions; the rest is quoted like anybody's words.
     return f"Only {error.who} may {escape(error.verb)}. {_NOTHING_CHARGED} Ask them to press the button."
@@ -358,6 +367,7 @@ _REFUSALS: Mapping[type[Refusal], Callable[[Any], str]] = MappingProxyType(
         NotAllowed: not_allowed,
         OnACard: _on_a_card,
         TooFew: _too_few,
+        TakenBackBeforeOrder: _taken_back_before_order,
         TooLateToTakeBack: _too_late_to_take_back,
     }
 )

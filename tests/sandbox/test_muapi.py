@@ -54,7 +54,7 @@ async def test_the_other_dialect_is_a_setting(studio: MuapiClient, media: str) -
     """What Muapi's own clients need, and stop without."""
     assert (await studio.stage.settings("muapi", dialect="klingon")).status_code == 400
     await studio.finished()  # so that the encode is no part of what is measured
-    await studio.settings(dialect="live", render_seconds=1)
+    await studio.settings(dialect="live", render_seconds=3)
     created = await studio.create()
     assert set(created.json()) == {"request_id", "status"}
     job = created.json()["request_id"]

@@ -198,6 +198,28 @@ async def cancelled_amid(play: Stage, prompt: str, state: str) -> Json:
     return kept
 
 
+@pytest.mark.row("F80")
+async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_costs_nothing(play: Stage) -> None:
+    """The window is over and the money held: the reactions are read once more when the place is free."""
+    clip = await draft(play, "a heron")
+    busy = await play.studio.fault("hiapi:outcome", "do", "slow", factor=60, match={"prompt": "two boats"})
+    await play.studio.slash("maya", f"/clip two boats --takes {PLACES}")
+    taken = "select count(*) from jobs where state = 'rendering' and recipe like '%two boats%'"
+    await play.until_rows(f"select 1 where ({taken}) = ?", PLACES)
+    await play.studio.react("ben", clip, "rocket")
+    await play.until_rows("select 1 from jobs where state = 'queued' and recipe like '%a heron%'")
+
+    await play.studio.react("ben", clip, "rocket", remove=True)
+    await play.ephemeral("ben", "It is not ordered yet")
+
+    await reply_card(play, clip, "no longer stood")
+    assert [job["state"] for job in jobs_of(play, "a heron")] == ["delivered", "cancelled"]
+    assert money_of(play, "a heron") == {"held": 0, "settled": DRAFT, "released": FINAL}
+    assert await spent(play, "a heron") == DRAFT
+    await play.at_rest("two boats")
+    await play.studio.heal(busy)
+
+
 async def test_cancelling_what_waits_in_the_queue_releases_its_hold(play: Stage) -> None:
     """The provider's places are taken: the next ask is stopped before anything of it is ordered. Stands last, since
     the places stay taken."""

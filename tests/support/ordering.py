@@ -96,6 +96,8 @@ class RecordingChat:
     told: list[tuple[str, Notice]] = field(default_factory=list)
     reacting: tuple[str, ...] = ()
     names: list[tuple[str, ...]] = field(default_factory=list)
+    silent: ChatError | None = None
+    """Why it does not say who reacts."""
     no_card: ChatError | None = None
     """Why Slack takes no card."""
     blind: ChatError | None = field(default_factory=lambda: ChatForbidden("missing_scope"))
@@ -116,6 +118,8 @@ class RecordingChat:
 
     async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
         self.names.append(tuple(names))
+        if self.silent is not None:
+            raise self.silent
         return self.reacting
 
     async def post_card(self, card: Card) -> str:

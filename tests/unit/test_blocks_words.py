@@ -33,6 +33,7 @@ from bot.services.answers import (
     OnACard,
     Refusal,
     Taken,
+    TakenBackBeforeOrder,
     TooFew,
     TooLateToTakeBack,
     WhichClip,
@@ -332,7 +333,7 @@ REFUSALS: list[tuple[Exception, tuple[str, ...]]] = [
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (State.QUEUED, ("too late for final #2", "it goes on", "nothing is given back", "*Cancel* on its card")),
+        (State.RENDERING, ("too late for final #2", "it goes on", "nothing is given back", "*Cancel* on its card")),
         (State.UNCERTAIN, ("too late for final #2", "nothing is given back", "*Cancel* on its card")),
         (State.DELIVERED, ("Final #2 is made already", "gives nothing of its price back")),
     ],
@@ -343,6 +344,12 @@ def test_who_takes_a_reaction_back_too_late_is_told_that_it_gives_nothing_back(
     text = explain_error(TooLateToTakeBack(replace(JOB, state=state)), reference="").text
     assert [word for word in words if word not in text] == []
     assert "Nothing was charged" not in text
+
+
+def test_who_takes_a_reaction_back_before_the_order_is_told_that_it_may_still_count() -> None:
+    text = explain_error(TakenBackBeforeOrder(replace(JOB, state=State.QUEUED)), reference="").text
+    words = ("final #2", "not ordered yet", "costs nothing", "*Cancel* there")
+    assert [word for word in words if word not in text] == []
 
 
 @pytest.mark.parametrize(("error", "words"), REFUSALS)

@@ -12,10 +12,12 @@ from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Decision, Job, State
 from bot.domain.notice import Notice
 from bot.ports import (
+    ChatError,
+    ChatRefused,
     OrderAccepted,
     TaskFinished,
 )
-from bot.services.answers import TooLateToTakeBack
+from bot.services.answers import TakenBackBeforeOrder, TooLateToTakeBack
 from bot.services.bench import Later
 from bot.services.policy import Policy
 from tests.support.ordering import LOST, PRICE, SENDER, TAKEN, Desk, desk
@@ -132,6 +134,52 @@ async def test_a_rocket_taken_back_after_the_order_gives_nothing_back_and_who_pa
             await presses.reaction_removed(replace(sender, at=None), "1.5")
         await one.end(ordered)
         await presses.reaction_removed(sender, "1.5")
+
+
+@pytest.mark.row("F80")
+@pytest.mark.parametrize("back", ["U2", "U2 U3"])
+async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_is_not_ordered(back: str) -> None:
+    """Reactions are read once more right before the order. Also when somebody else's still stands, who was told that
+    another pays: they may ask anew."""
+    async with desk(TAKEN, policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2", "U3")
+        assert ask.decide_by is not None
+        await decide(one, final)
+        async with one.storage.begin() as tx:
+            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        one.chat.reacting = tuple({"U2", "U3"} - set(back.split()))
+        after = replace(SENDER, person="U2", key="back", at=ask.decide_by + timedelta(seconds=1))
+        with pytest.raises(TakenBackBeforeOrder):
+            await one.presses.reaction_removed(after, "1.5")
+
+        ended = await one.order(await one.now(final))
+
+        async with one.storage.read() as tx:
+            paid, known = await tx.ledger.entries(job_id=final.id), await tx.jobs.ask("T1", ask.id)
+            live = await tx.jobs.live_ask("T1", ask.unique_key or "")
+        assert ended.state is State.CANCELLED
+        assert [entry.kind for entry in paid] == [EntryKind.HOLD, EntryKind.RELEASE]
+        assert len(one.provider.orders) == 0
+        assert "no longer stood" in " ".join(known.notes)
+        assert live is None, "it may be asked for anew"
+
+
+@pytest.mark.row("F80")
+@pytest.mark.parametrize("passes", [True, False])
+async def test_a_final_waits_until_slack_tells_its_reactions_and_is_ordered_where_slack_never_will(
+    passes: bool,
+) -> None:
+    async with desk(TAKEN, policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2")
+        await decide(one, final)
+        async with one.storage.begin() as tx:
+            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        one.chat.silent = ChatError("away")
+
+        assert await one.order(final) == await one.now(final)
+        assert (await one.now(final)).state is State.QUEUED
+        one.chat.silent = None if passes else ChatRefused("not_in_channel")
+        assert (await one.order(await one.now(final))).state is State.RENDERING
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""Who stands behind a final that reactions asked for, as Slack shows it at this moment."""
+
+from dataclasses import dataclass
+
+from bot.domain.access import Action, Why
+from bot.domain.job import Ask, Door, Gate, Job
+from bot.ports import MessageGone
+from bot.services.bench import Bench
+from bot.services.policy import Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Who stands, earliest first."""
+
+    eligible: tuple[str, ...] = ()
+    """Their reaction still stands, and they may spend here."""
+    unknown: bool = False
+    """Slack did not say of somebody whether they may."""
+    anybody: bool = False
+    """Some reaction still stands."""
+
+
+def for_reactions_alone(job: Job, ask: Ask) -> bool:
+    """Whether nothing but reactions asked for the job's next order, so that they are read once more right before it.
+    What somebody pressed a button for stands until it is stopped."""
+    return ask.door is Door.REACTION and ask.gate is Gate.UNDO and not job.reordered
+
+
+async def who_stands(bench: Bench, ask: Ask, policy: Policy) -> Standing:
+    """Read the reactions on the draft's message, of those whose reaction was heard of. Raises ChatError when Slack does
+    not say who reacts."""
+    async with bench.storage.read() as tx:
+        supporters = await tx.jobs.supporters(ask.workspace, ask.id)
+        parent = await tx.jobs.job(ask.workspace, ask.parent_job or "")
+    try:
+        standing = await bench.chat.reactors(parent.channel, parent.message_ts or "", policy.promoting)
+    except MessageGone:
+        return Standing()
+    people = [supporter.person for supporter in supporters if supporter.person in standing]
+    may = bench.gatekeeper.may_be_told
+    whys = {person: await may(Action.SPEND, person=person, channel=ask.channel, policy=policy) for person in people}
+    return Standing(
+        eligible=tuple(person for person in people if whys[person] is None),
+        unknown=Why.UNKNOWN in whys.values(),
+        anybody=bool(people),
+    )
