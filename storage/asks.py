@@ -97,6 +97,9 @@ class SqlAsks:
             await self._sql.run(update(JobRow).where(*jobs).values(**payer))
         return True
 
+    async def pass_on(self, workspace: str, ask_id: str, person: str) -> None:
+        await self._change(workspace, ask_id, person=person, version=col(AskRow.version) + 1)
+
     async def retire(self, workspace: str, ask_id: str) -> None:
         await self._change(workspace, ask_id, live=False)
 

@@ -120,6 +120,15 @@ class Reordered:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PassedOn:
+    """Right before the order whoever was to pay stands behind it no more, and others do: a new attempt, with a hold of
+    its own."""
+
+    person: str
+    """Who pays from now on."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Overdue:
     """Rendering takes longer than the limit; it stays under slow watch."""
 
@@ -243,6 +252,7 @@ Event = (
     | Accepted
     | Refused
     | Reordered
+    | PassedOn
     | Overdue
     | Rendered
     | RenderFailed

@@ -18,6 +18,7 @@
     Unhindered: what hindered it is over
     Rerouted: WAITING for one provider, QUEUED for another         Stopped: RENDERING or LATE ──▶ CANCELLED
     Prepared: WAITING ──▶ QUEUED                        Progressed: the same step, further on
+    PassedOn: QUEUED, for another payer
 
 Every unfinished job has exactly one next action (``next_action``), so a restart is the ordinary loop. Only the runner
 calls ``transition``; people set flags. A pair that is not drawn here raises ``IllegalTransition``: it is a bug.
@@ -47,6 +48,7 @@ from bot.domain.events import (
     NotSent,
     Opened,
     Overdue,
+    PassedOn,
     Prepared,
     Progressed,
     Refused,
@@ -287,6 +289,10 @@ def _reordered(job: Job, event: Reordered, now: datetime) -> Job:
     )
 
 
+def _passed_on(job: Job, event: PassedOn, now: datetime) -> Job:
+    return replace(job, person=event.person, attempt=job.attempt + 1, due_at=now, tries=0, trouble=None)
+
+
 def _overdue(job: Job, event: Overdue, _: datetime) -> Job:
     return replace(job, state=State.LATE, due_at=event.due_at)
 
@@ -397,6 +403,7 @@ _TABLE: Mapping[tuple[State, type], _Change] = MappingProxyType(
         (State.WAITING, Starved): _starved,
         (State.QUEUED, Declined): _declined,
         (State.QUEUED, Starved): _starved,
+        (State.QUEUED, PassedOn): _passed_on,
         (State.QUEUED, Refused): _refused,
         (State.QUEUED, Hindered): _hindered,
         (State.QUEUED, SubmitIntended): _submit_intended,

@@ -108,6 +108,9 @@ class Jobs(Protocol):
         """Pass the ask's gate, once: False when it was decided before. GO also makes ``person`` the payer of the ask
         and of its jobs. Counts up the ask's version."""
 
+    async def pass_on(self, workspace: str, ask_id: str, person: str) -> None:
+        """That person is the payer of the ask from now on. Counts up the ask's version."""
+
     async def retire(self, workspace: str, ask_id: str) -> None:
         """The ask is live no more: its unique key is free."""
 

@@ -35,8 +35,6 @@ from bot.domain.recipe import Recipe
 from bot.domain.trouble import Trouble
 from bot.ports import (
     ChatError,
-    ChatRefused,
-    ChatUnauthorized,
     Fenced,
     Order,
     OrderAccepted,
@@ -60,8 +58,8 @@ from bot.services.holds import see_still_fits, tell_of_cost
 from bot.services.moving import evidence_of
 from bot.services.news import tell_taken_anew
 from bot.services.paying import book_taken_anew
+from bot.services.rechecking import recheck
 from bot.services.rerouting import Rerouting
-from bot.services.standing import for_reactions_alone, who_stands
 
 log = structlog.get_logger(__name__)
 
@@ -69,10 +67,6 @@ _FULL = Later(seconds=5.0)
 _NOBODY_TO_ASK = Later(seconds=60.0)
 _NotAccepted = OrderNotSent | OrderRefused | OrderThrottled | OrderInFlight | OrderUnknown
 _OVERDRAWN = "A provider billed more than its price, or the cap was lowered."
-_NOT_WANTED = (
-    "Right before the order the reactions for this no longer stood as they did when it was decided, so it was not "
-    "ordered. Who still wants it reacts to the draft again, or presses Promote."
-)
 _DATABASE_AWAY = "the database was away right before the order"
 _MOST_HANDED = 10
 """So often in a row a file is offered to a provider that does not take it just then."""
@@ -127,8 +121,9 @@ class Ordering:
         """Hand over the files, see that it is still wanted, take a place if there is one, and send the order."""
         try:
             recipe = await self._hand(job)
-            if not await self._still_wanted(job, ask):
-                return await self._not_wanted(job)
+            if (rechecked := await recheck(self.bench, job, ask)) is not None:
+                self.bench.places.leave(job)
+                return rechecked
             moved, attempt = await self._intend(job, recipe)
         except ChatError as error:
             # Others need not wait until Slack says who reacts.
@@ -163,27 +158,6 @@ class Ordering:
         if current.cancel_by:
             raise _Stopped(current.cancel_by)
         return recipe
-
-    async def _still_wanted(self, job: Job, ask: Ask) -> bool:
-        """Whether the reactions that a final is made for still stand, that of its payer among them: it may have waited
-        long for a place. Raises ChatError where it may be known later."""
-        if not for_reactions_alone(job, ask):
-            return True
-        policy = await self.bench.policies.of(job.workspace, job.channel)
-        try:
-            standing = await who_stands(self.bench, ask, policy)
-        except (ChatRefused, ChatUnauthorized) as error:
-            # Waiting would not help, and what was read when it was decided is the last that is known.
-            log.warning("promotion.may_not_read_reactions", ask=ask.id, error=error.code)
-            return True
-        return standing.unknown or (len(standing.eligible) >= policy.quorum and job.person in standing.eligible)
-
-    async def _not_wanted(self, job: Job) -> Job:
-        async with self.bench.storage.begin() as tx:
-            moved = await self.bench.moves.write(tx, job, self.bench.ownership, Declined(), detail="reactions gone")
-            await tx.jobs.add_note(job.workspace, job.ask_id, _NOT_WANTED)
-        self.bench.moves.announce(job, moved)
-        return moved
 
     async def _not_handed(self, job: Job, error: NotHanded) -> Job:
         """Tried again after a while, and not for ever."""

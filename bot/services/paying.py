@@ -13,6 +13,7 @@ from bot.domain.events import (
     Declined,
     Event,
     Lapsed,
+    PassedOn,
     Refused,
     Rendered,
     RenderFailed,
@@ -39,7 +40,7 @@ async def pay(tx: Transaction, job: Job, event: Event, after: Job) -> Job:
         case Lapsed():
             await books.line(Act.UNCERTAIN, job.price_micro_usd)
             return after
-        case Declined() | Starved() | Refused():
+        case Declined() | Starved() | Refused() | PassedOn():
             await books.release()
         case Rendered(cost_micro_usd=cost):
             await books.charge(cost)

@@ -147,7 +147,7 @@ class Presses:
                 ask = await tx.jobs.ask(job.workspace, job.ask_id)
                 asked_so = (ask.parent_job, ask.door, ask.decision) == (draft.id, Door.REACTION, Decision.GO)
                 in_time = sender.at is not None and ask.decide_by is not None and sender.at < ask.decide_by
-                if asked_so and ask.person == sender.person and not in_time:
+                if asked_so and job.person == sender.person and not in_time:
                     not_ordered = job.state in {State.WAITING, State.QUEUED}
                     if not_ordered and for_reactions_alone(job, ask):
                         raise TakenBackBeforeOrder(job)

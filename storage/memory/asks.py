@@ -71,6 +71,11 @@ class MemoryAsks:
                     self._tables.jobs[key] = replace(job, person=person, version=job.version + 1)
         return True
 
+    async def pass_on(self, workspace: str, ask_id: str, person: str) -> None:
+        ask = self._tables.asks.get((workspace, ask_id))
+        if ask is not None:
+            self._change(workspace, ask_id, person=person, version=ask.version + 1)
+
     async def retire(self, workspace: str, ask_id: str) -> None:
         self._change(workspace, ask_id, live=False)
 

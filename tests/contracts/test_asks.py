@@ -208,6 +208,15 @@ async def test_go_makes_who_decided_the_payer_of_the_ask_and_of_its_jobs_only(st
         assert (await tx.jobs.ask("T1", "a2")).version == 1
 
 
+async def test_who_pays_may_change_and_the_card_is_drawn_again(storage: Storage) -> None:
+    async with storage.begin() as tx:
+        await put(tx, a_job(), a_job(id="j3", ask_id="a2", number=3))
+        await tx.jobs.pass_on("T1", "a1", "U8")
+    async with storage.read() as tx:
+        ask, other = await tx.jobs.ask("T1", "a1"), await tx.jobs.ask("T1", "a2")
+    assert [(one.person, one.version) for one in (ask, other)] == [("U8", 2), ("U1", 1)]
+
+
 async def test_go_by_nobody_leaves_the_payer(storage: Storage) -> None:
     async with storage.begin() as tx:
         await put(tx, a_job())

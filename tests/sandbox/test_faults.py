@@ -117,7 +117,7 @@ async def test_a_request_may_be_read_in_full_and_thrown_away(shop: Shop) -> None
 async def test_a_hanging_call_never_sends_a_byte(shop: Shop, phase: str, processed: int) -> None:
     shop.rule(phase, "hang")
     with pytest.raises(httpx.ReadTimeout):
-        await shop.client.post("/order", json={"what": "x"}, timeout=0.3)
+        await shop.client.post("/order", json={"what": "x"}, timeout=httpx.Timeout(10, read=0.3))
     assert len(shop.processed) == processed
 
 

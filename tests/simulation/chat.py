@@ -129,7 +129,11 @@ class WorkspaceChat:
     # --- who people are --------------------------------------------------------------------------------------------
 
     async def member(self, person: str) -> Member | None:
-        await self._call("users.info")
+        try:
+            await self._call("users.info")
+        except ChatError:
+            self._books.untold[person] = self._world.now
+            raise
         return Member(person=person, admin=person == ADMIN, guest=person == GUEST)
 
     async def admins(self) -> tuple[str, ...]:

@@ -111,11 +111,12 @@ class Ends:
 
     def _fewest_behind(self, ask: Ask) -> int:
         """How few people, at some time since the first of them came, stood behind a final: who comes when it was
-        stopped already comes too late."""
+        stopped already comes too late, and of whom Slack does not say who they are does not count."""
         supports = [one for one in self.wanted.supported[ask.id] if one.person != GUEST]
         first = min((one.begin for one in supports), default=0.0)
         moments = {first, *(one.end for one in supports if one.end <= self.world.now)}
-        return min(len({one.person for one in supports if one.stands(at)}) for at in moments)
+        known = [one for one in supports if self.slack.untold.get(one.person, -1.0) < first]
+        return min(len({one.person for one in known if one.stands(at)}) for at in moments)
 
     def _had_to_fail(self, row: Job, tasks: Sequence[Task], rows: Mapping[str, Job]) -> bool:
         kind = row.failure.kind if row.failure else None

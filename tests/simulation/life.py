@@ -81,6 +81,7 @@ class Life:
             books.call = self.callers.tell
         self.kills = 0
         self._deaths = self.chances.choice((0, 1, 2, 3, 4, 6, 8))
+        self._ended = False
 
     # --- what is drawn ---------------------------------------------------------------------------------------------
 
@@ -148,7 +149,7 @@ class Life:
         self.crowd.plan()
         self._plan_troubles()
         number = 0
-        while not self._over():
+        while not self._ended and not self._too_long():
             number += 1
             process = Process(self.world, number, self._doom())
             began = self.world.now
@@ -158,7 +159,7 @@ class Life:
                 self.people.core = None
                 self.world.up.append(Span(begin=began, end=self.world.now))
                 process.end()
-            if not self._over():
+            if not self._ended:
                 await asyncio.sleep(self.chances.choice(_STARTS_AFTER))
 
     async def _process_life(self, process: Process) -> None:
@@ -181,6 +182,7 @@ class Life:
         over.cancel()
         ended.cancel()
         if over in done:
+            self._ended = True
             return
         self._died()
         if not done and how < 0.2:
@@ -205,13 +207,13 @@ class Life:
             stopping.result()
 
     async def _until_quiet(self) -> None:
-        await asyncio.sleep(max(0.0, self.world.weather.heals_at + _QUIET_FOR - self.world.now))
-        while not self._over():
+        """Who begins when all is healed, too, is given the time to see what is left to do."""
+        await asyncio.sleep(max(self.world.weather.heals_at - self.world.now, 0.0) + _QUIET_FOR)
+        while not quiet(self.disk.tables) and not self._too_long():
             await asyncio.sleep(15.0)
 
-    def _over(self) -> bool:
-        since = self.world.now - self.world.weather.heals_at
-        return since >= AFTERMATH or (since >= _QUIET_FOR and quiet(self.disk.tables))
+    def _too_long(self) -> bool:
+        return self.world.now - self.world.weather.heals_at >= AFTERMATH
 
 
 def quiet(tables: Tables) -> bool:

@@ -64,6 +64,8 @@ class SlackBooks:
         """Since when the row of each clip has had a last word."""
         self.refused_asks: set[str] = set()
         """Asks whose card it would not let stand."""
+        self.untold: dict[str, float] = {}
+        """By person: when it last did not say who they are."""
         self.refused_until: dict[str, float] = {}
         """Channels that the app may not post in for a while."""
         self.revoked_until = 0.0

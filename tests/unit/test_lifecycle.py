@@ -19,6 +19,7 @@ from bot.domain.events import (
     NotSent,
     Opened,
     Overdue,
+    PassedOn,
     Prepared,
     Progressed,
     Refused,
@@ -79,6 +80,7 @@ EVENTS: tuple[Event, ...] = (
         as_final_micro_usd=750_000,
     ),
     Reordered(person="U9"),
+    PassedOn(person="U9"),
     Overdue(due_at=DUE),
     Rendered(url=URL, expires_at=EXPIRES, cost_micro_usd=300_000),
     RenderFailed(failure=POLICY, cost_micro_usd=0),
@@ -188,6 +190,7 @@ DRAWN: dict[tuple[State, type[Event]], dict[str, Any]] = {
     (State.QUEUED, Declined): DECLINED,
     (State.QUEUED, Starved): STARVED,
     (State.QUEUED, Refused): REFUSED,
+    (State.QUEUED, PassedOn): {"person": "U9", "attempt": 4, "due_at": NOW, "tries": 0, "trouble": None},
     (State.QUEUED, SubmitIntended): {
         "state": State.SUBMITTING,
         "submitted_at": NOW,

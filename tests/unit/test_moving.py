@@ -18,6 +18,7 @@ from bot.domain.events import (
     NotSent,
     Opened,
     Overdue,
+    PassedOn,
     Prepared,
     Progressed,
     Refused,
@@ -65,6 +66,7 @@ MONEY: list[tuple[Event, tuple[int, int, int]]] = [
     (Accepted(task_id="tk-1", cost_micro_usd=0), HELD),
     (Refused(failure=POLICY), RELEASED),
     (Reordered(person="U9"), (PRICE, PRICE, 0)),
+    (PassedOn(person="U9"), (PRICE, 0, PRICE)),
     (Overdue(due_at=at(1)), HELD),
     (Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=PRICE), SETTLED),
     (Rendered(url="https://cdn.example/1.mp4", expires_at=at(9), cost_micro_usd=300_000), (0, 300_000, 20_000)),
@@ -188,7 +190,7 @@ async def test_every_event_means_this_for_the_money(
     desk: Desk, state: State, event: Event, money: tuple[int, int, int]
 ) -> None:
     (job,) = await desk.begin(state, reason=_reason(state, event))
-    if isinstance(event, Reordered):
+    if isinstance(event, Reordered | PassedOn):
         await desk.hold(2, event.person)
     desk.clock.advance(5)
     after = await desk.moves.move(job, OURS, event, detail="why")
@@ -314,6 +316,7 @@ LINES: list[tuple[State, Event, list[Act]]] = [
     (State.SUBMITTING, Throttled(due_at=at(1)), []),
     (State.QUEUED, Declined(), [Act.RELEASED]),
     (State.QUEUED, SubmitIntended(), []),
+    (State.QUEUED, PassedOn(person="U9"), [Act.RELEASED]),
     (State.UNCERTAIN, Reordered(person="U9"), [Act.CHARGED]),
     (State.UNCERTAIN, WrittenOff(failure=POLICY, cost_micro_usd=PRICE), [Act.CHARGED]),
     (State.RENDERING, rendered(None), [Act.CHARGED]),
@@ -328,7 +331,7 @@ LINES: list[tuple[State, Event, list[Act]]] = [
 )
 async def test_every_move_of_money_leaves_a_line(desk: Desk, state: State, event: Event, acts: list[Act]) -> None:
     (job,) = await desk.begin(state, reason=_reason(state, event))
-    if isinstance(event, Reordered):
+    if isinstance(event, Reordered | PassedOn):
         await desk.hold(2, event.person)
     desk.clock.advance(5)
     after = await desk.moves.move(job, OURS, event)

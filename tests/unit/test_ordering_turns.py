@@ -10,6 +10,7 @@ from bot.domain.announcement import ADMINS, Topic
 from bot.domain.budget import Caps, EntryKind, Stage
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Decision, Job, State
+from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
 from bot.ports import (
     ChatError,
@@ -137,17 +138,15 @@ async def test_a_rocket_taken_back_after_the_order_gives_nothing_back_and_who_pa
 
 
 @pytest.mark.row("F80")
-@pytest.mark.parametrize("back", ["U2", "U2 U3"])
-async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_is_not_ordered(back: str) -> None:
-    """Reactions are read once more right before the order. Also when somebody else's still stands, who was told that
-    another pays: they may ask anew."""
+async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_is_not_ordered() -> None:
+    """Reactions are read once more right before the order."""
     async with desk(TAKEN, policy=CHEAP) as one:
-        final, ask = await promotion(one, "U2", "U3")
+        final, ask = await promotion(one, "U2")
         assert ask.decide_by is not None
         await decide(one, final)
         async with one.storage.begin() as tx:
             await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
-        one.chat.reacting = tuple({"U2", "U3"} - set(back.split()))
+        one.chat.reacting = ()
         after = replace(SENDER, person="U2", key="back", at=ask.decide_by + timedelta(seconds=1))
         with pytest.raises(TakenBackBeforeOrder):
             await one.presses.reaction_removed(after, "1.5")
@@ -162,6 +161,35 @@ async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_is_not_orde
         assert len(one.provider.orders) == 0
         assert "no longer stood" in " ".join(known.notes)
         assert live is None, "it may be asked for anew"
+
+
+@pytest.mark.row("F80")
+async def test_when_the_payer_takes_the_rocket_back_before_the_order_the_next_who_may_and_can_pays() -> None:
+    """U3 has no allowance left, U4 is a guest, U5 pays; the order goes out once, under a key of its own."""
+    policy = replace(CHEAP, caps=Caps(person_day_micro_usd=3 * PRICE))
+    async with desk(TAKEN, policy=policy) as one:
+        final, ask = await promotion(one, "U2", "U3", "U4", "U5")
+        await decide(one, final)
+        async with one.storage.begin() as tx:
+            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        assert final.price_micro_usd > PRICE
+        await one.intake.draft(replace(SENDER, person="U3", key="dear"), "a whale", Changes(takes=2))
+        one.chat.reacting, one.people.guests = ("U3", "U4", "U5"), {"U4"}
+        one.clock.advance(600)
+
+        passed = await one.order(final)
+        ordered = await one.order(passed)
+
+        async with one.storage.read() as tx:
+            paid, known = await tx.ledger.entries(job_id=final.id), await tx.jobs.ask("T1", ask.id)
+        assert (passed.state, ordered.state) == (State.QUEUED, State.RENDERING)
+        assert (passed.person, known.person) == ("U5", "U5")
+        assert [(entry.kind, entry.person) for entry in paid] == [
+            (EntryKind.HOLD, "U2"),
+            (EntryKind.RELEASE, "U2"),
+            (EntryKind.HOLD, "U5"),
+        ]
+        assert [order.key for order in one.provider.orders] == [f"{final.id}-2"]
 
 
 @pytest.mark.row("F80")

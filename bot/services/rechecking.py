@@ -1,0 +1,67 @@
+"""What is read once more right before the order of a final that reactions asked for: it may have waited long for a
+place at its provider, and people think again."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from bot.domain.budget import OverCap, Scope
+from bot.domain.events import Declined, PassedOn, Refused
+from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Ask, Job
+from bot.ports import ChatRefused, ChatUnauthorized
+from bot.services.bench import Bench
+from bot.services.holds import hold
+from bot.services.standing import for_reactions_alone, who_stands
+
+log = structlog.get_logger(__name__)
+
+NOT_WANTED = (
+    "Right before the order the reactions for this no longer stood as they did when it was decided, so it was not "
+    "ordered. Who still wants it reacts to the draft again, or presses Promote."
+)
+
+
+async def recheck(bench: Bench, job: Job, ask: Ask) -> Job | None:
+    """None when the order may go out; else the job as it was moved: it ended since too few stand behind it, or the
+    earliest who still does pays from now on. Raises ChatError while Slack does not say who reacts."""
+    if not for_reactions_alone(job, ask):
+        return None
+    policy = await bench.policies.of(job.workspace, job.channel)
+    try:
+        standing = await who_stands(bench, ask, policy)
+    except (ChatRefused, ChatUnauthorized) as error:
+        # Waiting would not help, and what was read when it was decided is the last that is known.
+        log.warning("promotion.may_not_read_reactions", ask=ask.id, error=error.code)
+        return None
+    enough = len(standing.eligible) >= policy.quorum
+    if standing.unknown or (enough and job.person in standing.eligible):
+        return None
+    return await (_pass_on(bench, job, standing.eligible) if enough else _end(bench, job))
+
+
+async def _end(bench: Bench, job: Job) -> Job:
+    async with bench.storage.begin() as tx:
+        moved = await bench.moves.write(tx, job, bench.ownership, Declined(), detail="reactions gone")
+        await tx.jobs.add_note(job.workspace, job.ask_id, NOT_WANTED)
+    bench.moves.announce(job, moved)
+    return moved
+
+
+async def _pass_on(bench: Bench, job: Job, payers: Sequence[str]) -> Job:
+    """The hold of whoever took their reaction back is released and the next one's taken, or nothing happens. The first
+    of the payers pays whose own cap has room; what is over another cap is so whoever pays."""
+    payer, *others = payers
+    try:
+        async with bench.storage.begin() as tx:
+            policy = await bench.policies.within(tx, job.workspace, job.channel)
+            moved = await bench.moves.write(tx, job, bench.ownership, PassedOn(person=payer), detail=payer)
+            await hold(tx, [moved], policy, bench.clock.now())
+            await tx.jobs.pass_on(job.workspace, job.ask_id, payer)
+    except OverCap as over:
+        if others and over.cap.scope is Scope.PERSON_DAY:
+            return await _pass_on(bench, job, others)
+        failure = Failure(kind=FailureKind.OVER_CAP, detail=str(over))
+        return await bench.moves.move(job, bench.ownership, Refused(failure=failure), detail="over a cap")
+    bench.moves.announce(job, moved)
+    return moved
