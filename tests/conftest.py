@@ -1,5 +1,6 @@
 """What holds for every test: nobody's real settings are read, and nothing leaves this machine."""
 
+import gc
 import ipaddress
 import os
 import re
@@ -31,8 +32,16 @@ def pytest_configure(config: pytest.Config) -> None:
     # Machines that run tests are shared: a slow example is no defect. A failing one prints how to repeat it.
     settings.register_profile("dailies", deadline=None, print_blob=True)
     settings.load_profile("dailies")
+    # Twelve thousand tests that stay: to look for garbage among them would be a third of collecting them.
+    gc.disable()
     BOOKS.watch()
     config.pluginmanager.register(Storm(config), "storm")
+
+
+def pytest_collection_finish() -> None:
+    """From now on only what tests leave behind is looked over."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -194,9 +194,7 @@ async def test_when_the_payer_takes_the_rocket_back_before_the_order_the_next_wh
 
 @pytest.mark.row("F80")
 @pytest.mark.parametrize("passes", [True, False])
-async def test_a_final_waits_until_slack_tells_its_reactions_and_is_ordered_where_slack_never_will(
-    passes: bool,
-) -> None:
+async def test_a_final_waits_until_slack_tells_who_reacts_and_goes_where_it_never_will(passes: bool) -> None:
     async with desk(TAKEN, policy=CHEAP) as one:
         final, ask = await promotion(one, "U2")
         await decide(one, final)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot import report
-from bot.__main__ import _providers
+from bot.cli import _providers
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import State, WaitReason
 from bot.domain.outage import Outage

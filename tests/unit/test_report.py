@@ -17,7 +17,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from bot import report
-from bot.__main__ import cli
+from bot.cli import cli
 from bot.domain.audit import Act, AuditEntry
 from bot.domain.budget import Caps, Stage
 from bot.domain.failure import Failure, FailureKind
