@@ -81,7 +81,10 @@ class Places:
         """This job found no place at its provider, or it is somebody else's turn."""
         self._drop_from_people(job)
         queue = self._queue(job)
-        if job.id not in queue.line:
+        waiting = queue.line.get(job.id)
+        if waiting is None or _payer(waiting) != _payer(job):
+            # It may come from the line of another provider, where it would hold up whoever is behind it.
+            self.leave(job)
             queue.join(job)
 
     def hold_back(self, job: Job) -> bool:

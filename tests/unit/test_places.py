@@ -49,6 +49,28 @@ def test_each_provider_has_its_own_line(places: Places) -> None:
     assert places.in_turn(job("01B", provider="muapi"))
 
 
+def test_who_goes_to_another_provider_holds_nobody_up_where_they_stood(places: Places) -> None:
+    places.wait(job("01A"))
+    places.wait(job("01B", person="U2"))
+    assert not places.in_turn(job("01B", person="U2"))
+
+    places.wait(job("01A", provider="muapi"))
+
+    assert places.in_turn(job("01B", person="U2"))
+    assert not places.in_turn(job("01C", person="U3", provider="muapi"))
+
+
+def test_a_job_that_another_pays_waits_in_the_turn_of_that_one(places: Places) -> None:
+    places.wait(job("01A", person="U2"))
+    places.wait(job("01B"))
+    places.take(job("019"))  # a turn of U1's
+    places.wait(job("01A"))
+
+    assert places.in_turn(job("01A"))
+    assert not places.in_turn(job("01C"))
+    assert places.in_turn(job("01C", person="U2"))
+
+
 def test_leaving_without_having_waited_is_no_matter(places: Places) -> None:
     places.leave(job("01A"))
     assert places.in_turn(job("01B"))
