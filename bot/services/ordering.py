@@ -48,6 +48,7 @@ from bot.ports import (
     TaskFailed,
     TaskFinished,
     TaskRunning,
+    Transaction,
     UploadRefused,
 )
 from bot.services.balances import Balances
@@ -58,8 +59,10 @@ from bot.services.holds import see_still_fits, tell_of_cost
 from bot.services.moving import evidence_of
 from bot.services.news import tell_taken_anew
 from bot.services.paying import book_taken_anew
+from bot.services.policy import Policy
 from bot.services.rechecking import recheck
 from bot.services.rerouting import Rerouting
+from bot.services.standing import for_reactions_alone
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +124,7 @@ class Ordering:
         """Hand over the files, see that it is still wanted, take a place if there is one, and send the order."""
         try:
             recipe = await self._hand(job)
-            if (rechecked := await recheck(self.bench, job, ask)) is not None:
+            if (rechecked := await self._recheck(job, ask)) is not None:
                 self.bench.places.leave(job)
                 return rechecked
             moved, attempt = await self._intend(job, recipe)
@@ -158,6 +161,15 @@ class Ordering:
         if current.cancel_by:
             raise _Stopped(current.cancel_by)
         return recipe
+
+    async def _recheck(self, job: Job, ask: Ask) -> Job | None:
+        """As ``rechecking.recheck`` says, once there seems to be a place: what waits is looked at every few seconds,
+        and Slack is not asked each time. Raises ChatError, _PersonFull, _ProviderFull."""
+        if not for_reactions_alone(job, ask):
+            return None
+        async with self.bench.storage.read() as tx:
+            await _see_room(tx, job, await self.bench.policies.within(tx, job.workspace, job.channel))
+        return await recheck(self.bench, job, ask)
 
     async def _not_handed(self, job: Job, error: NotHanded) -> Job:
         """Tried again after a while, and not for ever."""
@@ -199,11 +211,8 @@ class Ordering:
         async with self.bench.storage.begin() as tx:
             policy = await self.bench.policies.within(tx, job.workspace, job.channel)
             await tx.jobs.lock_person(job.workspace, job.person)
-            if await tx.jobs.running_of(job.workspace, job.person) >= policy.running_per_person:
-                raise _PersonFull
             await tx.jobs.lock_provider(job.provider)
-            if await tx.jobs.in_flight(job.provider) >= policy.places(job.provider):
-                raise _ProviderFull
+            await _see_room(tx, job, policy)
             try:
                 await see_still_fits(tx, job, policy, self.bench.clock.now())
             except OverCap as over:
@@ -452,6 +461,14 @@ class Ordering:
 
     async def _move(self, job: Job, *events: Event, detail: str = "") -> Job:
         return await self.bench.moves.move(job, self.bench.ownership, *events, detail=detail)
+
+
+async def _see_room(tx: Transaction, job: Job, policy: Policy) -> None:
+    """See that neither its person nor its provider has as much running as may. Raises _PersonFull, _ProviderFull."""
+    if await tx.jobs.running_of(job.workspace, job.person) >= policy.running_per_person:
+        raise _PersonFull
+    if await tx.jobs.in_flight(job.provider) >= policy.places(job.provider):
+        raise _ProviderFull
 
 
 def _names_a_task(piece: Evidence) -> bool:

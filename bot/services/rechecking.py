@@ -12,7 +12,7 @@ from bot.domain.job import Ask, Job
 from bot.ports import ChatRefused, ChatUnauthorized
 from bot.services.bench import Bench
 from bot.services.holds import hold
-from bot.services.standing import for_reactions_alone, who_stands
+from bot.services.standing import who_stands
 
 log = structlog.get_logger(__name__)
 
@@ -23,10 +23,9 @@ NOT_WANTED = (
 
 
 async def recheck(bench: Bench, job: Job, ask: Ask) -> Job | None:
-    """None when the order may go out; else the job as it was moved: it ended since too few stand behind it, or the
-    earliest who still does pays from now on. Raises ChatError while Slack does not say who reacts."""
-    if not for_reactions_alone(job, ask):
-        return None
+    """Of a job for whose order reactions alone asked: None when it may go out. Else the job as it was moved: it ended
+    since too few stand behind it, or the earliest who still does pays from now on. Raises ChatError while Slack does
+    not say who reacts."""
     policy = await bench.policies.of(job.workspace, job.channel)
     try:
         standing = await who_stands(bench, ask, policy)

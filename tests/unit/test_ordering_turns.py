@@ -18,7 +18,7 @@ from bot.ports import (
     OrderAccepted,
     TaskFinished,
 )
-from bot.services.answers import TakenBackBeforeOrder, TooLateToTakeBack
+from bot.services.answers import Taken, TakenBackBeforeOrder, TooLateToTakeBack
 from bot.services.bench import Later
 from bot.services.policy import Policy
 from tests.support.ordering import LOST, PRICE, SENDER, TAKEN, Desk, desk
@@ -163,6 +163,26 @@ async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_is_not_orde
         assert live is None, "it may be asked for anew"
 
 
+async def test_slack_is_asked_who_reacts_only_when_there_is_a_place() -> None:
+    async with desk(policy=replace(CHEAP, running_per_person=1)) as one:
+        final, ask = await promotion(one, "U2")
+        await decide(one, final)
+        async with one.storage.begin() as tx:
+            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        other = await one.intake.draft(replace(SENDER, person="U2", key="command:2"), "a whale", Changes())
+        assert isinstance(other, Taken)
+        await one.claim()
+        async with one.storage.begin() as tx:
+            running = replace(await tx.jobs.job("T1", other.jobs[0].id), state=State.RENDERING)
+            (timeline,) = await tx.jobs.timeline("T1", running.id)
+            await tx.jobs.save(running, one.lease.ownership, timeline)
+        one.chat.names.clear()
+
+        waits = await one.order(await one.now(final))
+
+        assert (waits.state, one.chat.names) == (State.QUEUED, [])
+
+
 @pytest.mark.row("F80")
 async def test_when_the_payer_takes_the_rocket_back_before_the_order_the_next_who_may_and_can_pays() -> None:
     """U3 has no allowance left, U4 is a guest, U5 pays; the order goes out once, under a key of its own."""
@@ -202,6 +222,7 @@ async def test_a_final_waits_until_slack_tells_who_reacts_and_goes_where_it_neve
             await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
         one.chat.silent = ChatError("away")
 
+        one.chat.names.clear()
         assert await one.order(final) == await one.now(final)
         assert (await one.now(final)).state is State.QUEUED
         one.chat.silent = None if passes else ChatRefused("not_in_channel")
