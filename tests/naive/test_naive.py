@@ -31,10 +31,12 @@ async def test_where_nothing_goes_wrong_it_does_as_well(naive: Company) -> None:
 @pytest.mark.parametrize(
     ("fault", "column"),
     [
-        (Fault("create", "amid", "status", {"status": 502}), Column.DOUBLE_CHARGES),
-        (Fault("download", "before", "status", {"status": 503}), Column.LOST_CLIPS),
-        (Fault("slack:chat.postMessage", "amid", "reset"), Column.DOUBLE_POSTS),
-        (Fault("get", "amid"), Column.SILENT_ENDS),
+        pytest.param(Fault("create", "amid", "status", {"status": 502}), Column.DOUBLE_CHARGES),
+        pytest.param(
+            Fault("download", "before", "status", {"status": 503}), Column.LOST_CLIPS, marks=pytest.mark.storm
+        ),
+        pytest.param(Fault("slack:chat.postMessage", "amid", "reset"), Column.DOUBLE_POSTS, marks=pytest.mark.storm),
+        pytest.param(Fault("get", "amid"), Column.SILENT_ENDS),
     ],
     ids=["502 after billing", "503 at the download", "a card's answer lost", "killed"],
 )

@@ -152,7 +152,7 @@ async def test_events_while_the_bot_is_down_come_when_it_is_back(tmp_path: Path)
 
 
 @pytest.mark.row("F83")
-@pytest.mark.parametrize("when", ["sent", "acked"])
+@pytest.mark.parametrize("when", ["sent", pytest.param("acked", marks=pytest.mark.storm)])
 async def test_a_kill_around_the_answer_makes_neither_none_nor_two(tmp_path: Path, when: str) -> None:
     """The reaction is answered for or comes again: one final in any case, and one charge for it."""
     async with stage(tmp_path, mode="http", sandbox={"retry_schedule": [0.1, 3, 3, 3, 3]}) as play:
@@ -175,7 +175,7 @@ async def test_clocks_four_minutes_apart_are_near_enough(tmp_path: Path, minutes
 
 
 @pytest.mark.row("F10")
-@pytest.mark.parametrize("minutes", [-6, 6])
+@pytest.mark.parametrize("minutes", [pytest.param(-6, marks=pytest.mark.storm), 6])
 async def test_clocks_six_minutes_apart_are_named_in_the_log(tmp_path: Path, minutes: int) -> None:
     async with stage(tmp_path, mode="http") as play:
         await clocks_apart(play, 60 * minutes)

@@ -315,7 +315,7 @@ FILMS = [
     ),
     Case(
         name="phone.mov",
-        make=lambda p: f.film(p, 3840, 2160, rate=60, seconds=2, sound=True),
+        make=lambda p: f.film(p, 3840, 2160, rate=30, seconds=2, sound=True),
         wanted=VIDEO,
         gives="mp4 1284×722 2 s",
         mends=("MOV made MP4", "3840×2160 made 1284×722"),

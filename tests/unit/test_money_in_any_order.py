@@ -578,7 +578,7 @@ def test_the_ledger_is_sound_whatever_happens_on_a_file(tmp_path: Path, monkeypa
     template = tmp_path / "dailies.db"
     asyncio.run(migrate(f"sqlite:///{template}"))
     monkeypatch.setattr(MoneyOnFile, "template", template, raising=False)
-    _run(examples=5, steps=20, machine=MoneyOnFile)
+    _run(examples=3, steps=20, machine=MoneyOnFile)
 
 
 @pytest.mark.storm
