@@ -3,18 +3,13 @@ place at its provider, and people think again."""
 
 from collections.abc import Sequence
 
-import structlog
-
 from bot.domain.budget import OverCap, Scope
 from bot.domain.events import Declined, PassedOn, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Job
-from bot.ports import ChatRefused, ChatUnauthorized
-from bot.services.bench import Bench
+from bot.services.bench import Bench, Later, StepResult
 from bot.services.holds import hold
 from bot.services.standing import who_stands
-
-log = structlog.get_logger(__name__)
 
 NOT_WANTED = (
     "Right before the order the reactions for this no longer stood as they did when it was decided, so it was not "
@@ -22,20 +17,18 @@ NOT_WANTED = (
 )
 
 
-async def recheck(bench: Bench, job: Job, ask: Ask) -> Job | None:
+async def recheck(bench: Bench, job: Job, ask: Ask) -> StepResult | None:
     """Of a job for whose order reactions alone asked: None when it may go out. Else the job as it was moved: it ended
-    since too few stand behind it, or the earliest who still does pays from now on. Raises ChatError while Slack does
-    not say who reacts."""
+    since too few stand behind it, or the earliest who still does pays from now on. Later while Slack does not say who
+    its people are; raises ChatError while it does not say who reacts."""
     policy = await bench.policies.of(job.workspace, job.channel)
-    try:
-        standing = await who_stands(bench, ask, policy)
-    except (ChatRefused, ChatUnauthorized) as error:
-        # Waiting would not help, and what was read when it was decided is the last that is known.
-        log.warning("promotion.may_not_read_reactions", ask=ask.id, error=error.code)
-        return None
+    standing = await who_stands(bench, ask, policy)
     enough = len(standing.eligible) >= policy.quorum
-    if standing.unknown or (enough and job.person in standing.eligible):
+    if enough and job.person in standing.eligible:
         return None
+    if standing.unknown:
+        # Nobody is charged on a guess, and nobody's final ends on one.
+        return Later(seconds=2.0)
     return await (_pass_on(bench, job, standing.eligible) if enough else _end(bench, job))
 
 

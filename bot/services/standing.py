@@ -22,8 +22,8 @@ class Standing:
 
 
 def for_reactions_alone(job: Job, ask: Ask) -> bool:
-    """Whether nothing but reactions asked for the job's next order, so that they are read once more right before it.
-    What somebody pressed a button for stands until it is stopped."""
+    """Whether the job's next order was asked for by reactions and confirmed by nobody, so that they are read once more
+    right before it. A final that a button or a text asked for stands until it is stopped."""
     return ask.door is Door.REACTION and ask.gate is Gate.UNDO and not job.reordered
 
 

@@ -213,20 +213,29 @@ async def test_when_the_payer_takes_the_rocket_back_before_the_order_the_next_wh
 
 
 @pytest.mark.row("F80")
-@pytest.mark.parametrize("passes", [True, False])
-async def test_a_final_waits_until_slack_tells_who_reacts_and_goes_where_it_never_will(passes: bool) -> None:
+@pytest.mark.parametrize("why", ["away", "not_in_channel", "nobody is known"])
+async def test_a_final_waits_until_slack_tells_who_reacts_and_who_they_are(why: str) -> None:
+    """U2, who was to pay, took the rocket back: before U3 pays it has to be known that they may."""
     async with desk(TAKEN, policy=CHEAP) as one:
-        final, ask = await promotion(one, "U2")
+        final, ask = await promotion(one, "U2", "U3")
         await decide(one, final)
         async with one.storage.begin() as tx:
             await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
-        one.chat.silent = ChatError("away")
+        one.chat.reacting = ("U3",)
+        one.clock.advance(3600)
+        if why == "nobody is known":
+            one.people.unreachable = {"U2", "U3"}
+        else:
+            one.chat.silent = ChatError(why) if why == "away" else ChatRefused(why)
+        before = await one.now(final)
 
-        one.chat.names.clear()
-        assert await one.order(final) == await one.now(final)
-        assert (await one.now(final)).state is State.QUEUED
-        one.chat.silent = None if passes else ChatRefused("not_in_channel")
-        assert (await one.order(await one.now(final))).state is State.RENDERING
+        assert await one.order(final) == before
+        assert (before.state, before.person) == (State.QUEUED, "U2")
+        one.chat.silent, one.people.unreachable = None, set()
+        passed = await one.order(final)
+
+        assert (passed.state, passed.person) == (State.QUEUED, "U3")
+        assert (await one.order(passed)).state is State.RENDERING
 
 
 @pytest.mark.parametrize(
