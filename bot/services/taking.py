@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.domain.audit import Act, AuditEntry
 from bot.domain.budget import Stage
 from bot.domain.ids import new_id
-from bot.domain.job import Ask, AskKind, Door, Gate, Job, State, Supporter, Thread, TimelineEntry, WaitReason
+from bot.domain.job import Ask, AskKind, Decision, Door, Gate, Job, State, Supporter, Thread, TimelineEntry, WaitReason
 from bot.domain.lifecycle import first_state
 from bot.domain.lineage import Method, differences
 from bot.domain.recipe import Ratio, Recipe
@@ -101,7 +101,8 @@ class Taking:
         if not await tx.inbox.take(sender.workspace, sender.key, now):
             return AlreadyTaken()
         if plan.unique_key and (live := await tx.jobs.live_ask(sender.workspace, plan.unique_key)):
-            if plan.door is Door.REACTION and not live.decision:
+            # Also once it is decided: who stands is read again right before the order.
+            if plan.door is Door.REACTION and live.decision is not Decision.STOP:
                 await tx.jobs.support(live.workspace, live.id, Supporter(person=sender.person, at=sender.at or now))
             return AlreadyTaken(ask=live)
         thread = thread or await self._new_thread(tx, sender, plan.root_ts, now)

@@ -247,13 +247,13 @@ async def test_every_door_leads_to_the_same_final(house: House) -> None:
     assert await house.supporters(taken.ask.id) == ["U2"], "only reactions support"
 
 
-async def test_a_supporter_after_the_decision_is_not_recorded(house: House) -> None:
+async def test_a_supporter_after_the_decision_is_recorded_too_since_reactions_are_read_again(house: House) -> None:
     await house.clip()
     taken = await house.promoted()
     await house.decide(taken.ask.id)
     late = await house.intake().promote_message(a_sender("late", person="U3"), CLIP)
     assert isinstance(late, AlreadyTaken)
-    assert await house.supporters(taken.ask.id) == ["U2"]
+    assert await house.supporters(taken.ask.id) == ["U2", "U3"]
 
 
 async def test_after_an_undo_the_final_may_be_asked_for_again(house: House) -> None:

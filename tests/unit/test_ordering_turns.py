@@ -163,6 +163,21 @@ async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_is_not_orde
         assert live is None, "it may be asked for anew"
 
 
+@pytest.mark.row("F80")
+async def test_who_reacts_while_the_final_waits_for_a_place_stands_behind_it_too() -> None:
+    async with desk(TAKEN, policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2")
+        await decide(one, final)
+        async with one.storage.begin() as tx:
+            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        await one.intake.promote_message(replace(SENDER, person="U3", key="event:U3"), "1.5")
+        one.chat.reacting = ("U3",)
+
+        passed = await one.order(final)
+
+        assert (passed.state, passed.person) == (State.QUEUED, "U3")
+
+
 async def test_slack_is_asked_who_reacts_only_when_there_is_a_place() -> None:
     async with desk(policy=replace(CHEAP, running_per_person=1)) as one:
         final, ask = await promotion(one, "U2")
