@@ -85,12 +85,13 @@ class Script:
     @property
     def allowed(self) -> frozenset[Allowed]:
         """How its asks may end beside their clips. A lost order of a provider's that tells nobody is a question, and
-        an ask may be lost on its way to a bot that dies."""
+        an ask may be lost on its way to a bot that dies. Acts begin when the first ask is answered, so that they can
+        keep only later ones from being heard."""
         ends = set(self.may_end)
         if self._orders_may_be_lost and self.provider not in KEYED:
             called = self.provider in CALLED and self.callbacks
             ends.add(Allowed.UNBILLED if called else Allowed.UNCERTAIN)
-        if self._dies or self._harms & DEADLY:
+        if self._dies or (self._asks_more and self._harms & DEADLY):
             ends.add(Allowed.UNHEARD)
         return frozenset(ends)
 
@@ -99,8 +100,12 @@ class Script:
         """Whether something may strike between an order and the moment at which its answer is on disk. While one clip
         is anywhere, another may be on order."""
         struck = {fault.point for fault in (*self.faults, *self.deaths)}
-        many = self.takes > 1 or any(name.startswith("ask_") for name in self._harms)
+        many = self.takes > 1 or self._asks_more
         return bool(struck & AROUND_AN_ORDER) or bool(self._harms & CUTTING) or (many and self._dies)
+
+    @property
+    def _asks_more(self) -> bool:
+        return any(name.startswith("ask_") for name in self._harms)
 
     @property
     def _dies(self) -> bool:

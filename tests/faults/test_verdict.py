@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.histories import charge, clip
 from tests.support.history import Card, History, PromisesBroken
-from tests.support.verdict import CHOICES, Allowed, Asked, Column, Terms, judge
+from tests.support.verdict import CHOICES, Allowed, Asked, Booked, Column, Terms, judge, judge_books
 
 WORDS = "case-1x ask1"
 
@@ -70,6 +70,10 @@ FINE = {
     "not accepted, which was said": (REFUSED, _allowing(Allowed.REFUSED)),
     "never taken": (
         NOTHING,
+        replace(TERMS, asks=(Asked(words=WORDS, acked=False),), allowed=(Allowed.UNHEARD,)),
+    ),
+    "a clip, and the answer was lost": (
+        KEPT,
         replace(TERMS, asks=(Asked(words=WORDS, acked=False),), allowed=(Allowed.UNHEARD,)),
     ),
     "booked twice by the provider": (replace(KEPT, charges=(_paid(), _paid(id=2))), TERMS),
@@ -165,8 +169,14 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
     "said to be posted": (Column.UNTRUE_WORDS, replace(KEPT, clips=(), rendered=frozenset()), TERMS),
     "another's clip": (Column.FOREIGN_CLIPS, replace(KEPT, clips=(clip("task-9"),), rendered=frozenset()), TERMS),
     "a late answer": (Column.OTHER, KEPT, replace(TERMS, asks=(Asked(words=WORDS, seconds=3.2),))),
+    "an answer too late for Slack, and a clip": (
+        Column.OTHER,
+        KEPT,
+        replace(TERMS, asks=(Asked(words=WORDS, acked=False),)),
+    ),
 }
 ALSO = {
+    "never heard of for no reason": {Column.OTHER},
     "told to be nothing": {Column.SILENT_ENDS},
 }
 """What breaks more than one promise by its nature."""
@@ -216,3 +226,57 @@ def test_bytes_are_compared_where_they_lie(tmp_path: Path) -> None:
     judge(KEPT, terms).raise_if_broken()
     original.write_bytes(b"another film")
     assert judge(KEPT, terms).count(Column.FOREIGN_CLIPS) == 1
+
+
+def _booked(state: str = "delivered", **changes: Any) -> Booked:
+    spent = 320_000 if state == "delivered" else 0
+    known = Booked(state=state, price=320_000, task_id="task-1", held=0, settled=spent)
+    return replace(known, **changes)
+
+
+GIVEN_BACK = replace(KEPT, charges=(_paid(status="refunded"),))
+DEAR = replace(KEPT, charges=(_paid(micro_usd=640_000),))
+HELD = _booked("uncertain", task_id=None, held=320_000)
+SOUND = {
+    "delivered": (KEPT, [_booked()], False),
+    "failed, and given back": (GIVEN_BACK, [_booked("failed")], False),
+    "failed, and charged": (KEPT, [_booked("failed", settled=320_000)], False),
+    "never ordered": (NOTHING, [_booked("cancelled", task_id=None)], False),
+    "in doubt, and charged": (KEPT, [HELD], False),
+    "in doubt, and not charged": (NOTHING, [HELD], False),
+    "late": (KEPT, [_booked("late", held=320_000)], False),
+    "late, and its charge was told": (KEPT, [_booked("late", settled=320_000)], False),
+    "charged at what is not told": (DEAR, [_booked()], True),
+    "charged at what is told": (DEAR, [_booked(settled=640_000)], True),
+}
+UNSOUND = {
+    "delivered, and not counted": (KEPT, [_booked(settled=0)], False),
+    "delivered, and still set aside": (KEPT, [_booked(held=320_000, settled=0)], False),
+    "delivered, and counted at another sum": (DEAR, [_booked()], False),
+    "failed, and counted although it was given back": (GIVEN_BACK, [_booked("failed", settled=320_000)], False),
+    "failed, and still set aside": (GIVEN_BACK, [_booked("failed", held=320_000)], False),
+    "failed, and not counted although it is charged": (KEPT, [_booked("failed")], False),
+    "in doubt, and nothing is set aside": (KEPT, [replace(HELD, task_id="task-1", held=0)], False),
+    "in doubt, and counted although nobody charged": (NOTHING, [replace(HELD, held=0, settled=320_000)], False),
+    "late, and nothing is set aside": (KEPT, [_booked("late")], False),
+    "two sums that level out": (
+        replace(KEPT, charges=(_paid(), _paid("task-2"))),
+        [_booked(settled=640_000), _booked(task_id="task-2", settled=0)],
+        False,
+    ),
+    "charged, and unknown to us": (replace(KEPT, charges=(_paid(), _paid("task-2"))), [_booked()], False),
+    "two charges for one doubt": (replace(KEPT, charges=(_paid(), _paid("task-2"))), [HELD], False),
+    "still at work": (KEPT, [_booked("delivering", settled=320_000)], False),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_books_that_agree_with_the_providers_count_as_nothing(name: str) -> None:
+    history, booked, unbooked = SOUND[name]
+    judge_books(history, booked, unbooked=unbooked).raise_if_broken()
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+def test_books_that_differ_from_the_providers_are_seen(name: str) -> None:
+    history, booked, unbooked = UNSOUND[name]
+    assert judge_books(history, booked, unbooked=unbooked).count(Column.OTHER) >= 1

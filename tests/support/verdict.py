@@ -20,6 +20,9 @@ ACK_SECONDS = 3.0
 FINAL = frozenset({"delivered", "failed", "cancelled"})
 """Words of a card's row that nothing changes any more."""
 
+DOUBTED = frozenset({"uncertain", "late"})
+"""Words of a row whose charge may still come, or not."""
+
 CHOICES = frozenset({"clip.check_again", "clip.order_again", "clip.give_up"})
 """What a card offers for an order of unknown outcome."""
 
@@ -61,10 +64,22 @@ class Allowed(StrEnum):
     REFUSED = "refused"
     """It is not taken, and its person is told that nothing was."""
     UNHEARD = "unheard"
-    """It never reaches the bot, and Slack tells its person so."""
+    """It never reaches the bot, or the answer never reaches Slack, which tells its person so."""
 
 
 Broken = tuple[Column, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Booked:
+    """What our own books say of one clip, all its orders together: where it stands, its price, the task that it has at
+    its provider, and what is set aside and counted as spent for it. Money is in micro-dollars."""
+
+    state: str
+    price: int
+    task_id: str | None
+    held: int
+    settled: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +151,33 @@ def judge(history: History, terms: Terms, said: Sequence[tuple[str, str]] = ()) 
             *_as(Column.OTHER, _changed_minds(said)),
         )
     )
+
+
+def judge_books(history: History, booked: Sequence[Booked], *, unbooked: bool = False) -> Verdict:
+    """Whether our own ledger says of each clip what the provider's does, when all is over: nothing is set aside for
+    what has ended, and its charge that stands is counted; for what is in doubt its price is set aside, unless the
+    provider has said its charge already. ``unbooked``: the provider charges what it does not tell."""
+    return Verdict(broken=tuple(_as(Column.OTHER, _misbooked(history, booked, unbooked=unbooked))))
+
+
+def _misbooked(history: History, booked: Sequence[Booked], *, unbooked: bool) -> Iterator[str]:
+    charges = {str(one["task_id"]): int(one["micro_usd"]) for one in history.paid}
+    for one in booked:
+        charged = charges.get(one.task_id or "", 0)
+        fine = {(0, charged)}
+        if unbooked and charged:
+            fine.add((0, one.price))
+        if one.state in DOUBTED:
+            fine = {(one.price, 0)} | (fine if charged else set())
+        elif one.state not in FINAL:
+            yield f"all is over, and in our books it is {one.state}: {one}"
+        if (one.held, one.settled) not in fine:
+            yield f"{charged} micro-dollars are charged, and our books say {one}"
+    known = {one.task_id for one in booked}
+    strangers = [task for task in charges if task not in known]
+    pledged = sum(one.state in DOUBTED and one.task_id not in charges and one.held > 0 for one in booked)
+    if len(strangers) > pledged:
+        yield f"{strangers} are charged, of which our books know nothing, and {pledged} orders are in doubt"
 
 
 def _as(column: Column, sentences: Iterable[str]) -> Iterator[Broken]:
@@ -263,10 +305,12 @@ def _same_ask(card: Card, prompt: str, terms: Terms) -> bool:
 
 
 def _late_answers(terms: Terms) -> Iterator[str]:
-    """I6."""
+    """I6. Slack counts an answer that comes too late as none, whatever becomes of the ask."""
     for asked in terms.asks:
         if asked.acked and asked.seconds is not None and asked.seconds >= ACK_SECONDS:
             yield f"“{asked.words}” was answered after {asked.seconds:.1f} s"
+        elif not asked.acked and Allowed.UNHEARD not in terms.allowed:
+            yield f"“{asked.words}” was not answered in {ACK_SECONDS} s, and nothing kept it from being heard"
 
 
 def _changed_minds(said: Sequence[tuple[str, str]]) -> Iterator[str]:
