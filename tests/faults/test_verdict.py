@@ -85,6 +85,16 @@ FINE = {
 
 BROKEN: dict[str, tuple[Column, History, Terms]] = {
     "a second order": (Column.DOUBLE_CHARGES, replace(KEPT, charges=(_paid(), _paid("task-2"))), TERMS),
+    "a second order after one that was refunded": (
+        Column.DOUBLE_CHARGES,
+        replace(KEPT, charges=(_paid("task-9", status="refunded"), _paid())),
+        TERMS,
+    ),
+    "a second order, refunded like the first": (
+        Column.DOUBLE_CHARGES,
+        replace(NOTHING, cards=(FREE,), charges=(_paid(status="refunded"), _paid("task-2", status="refunded"))),
+        ANYHOW,
+    ),
     "what nobody asked for": (
         Column.DOUBLE_CHARGES,
         replace(KEPT, charges=(_paid(), _paid("task-2", prompt="a dog"))),
@@ -93,8 +103,8 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
     "more than the cap": (Column.OVER_A_CAP, KEPT, replace(TERMS, cap_micro_usd=319_999)),
     "more than the cap until it was refunded": (
         Column.OVER_A_CAP,
-        replace(KEPT, charges=(_paid(), _paid("task-2", status="refunded"))),
-        replace(TERMS, cap_micro_usd=600_000),
+        replace(KEPT, cards=(_two("delivered", "failed"),), charges=(_paid(), _paid("task-2", status="refunded"))),
+        replace(TWO, cap_micro_usd=600_000, allowed=(Allowed.FAILED,)),
     ),
     "a clip that fails although it could be had": (
         Column.LOST_CLIPS,

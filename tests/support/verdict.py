@@ -194,14 +194,16 @@ def _cards(history: History, asked: Asked) -> list[Card]:
 
 
 def _charged_twice(history: History, terms: Terms) -> Iterator[str]:
-    """I1. A provider that books one task twice has charged it once too often, and nobody has ordered it twice."""
+    """I1. What was refunded was charged too: an order that is sent again by itself is one too many, whatever became of
+    the one before. A provider that books one task twice has charged it once too often, and nobody has ordered it
+    twice."""
     for asked in terms.asks:
-        paid = _paid(history, asked)
-        for _ in range(len(paid) - asked.takes):
-            yield f"“{asked.words}” is for {asked.takes}, and {[*paid]} are paid"
-    for charge in history.paid:
+        charged = {str(one["task_id"]) for one in history.charges if asked.words in one["prompt"]}
+        for _ in range(len(charged) - asked.takes):
+            yield f"“{asked.words}” is for {asked.takes}, and {sorted(charged)} were charged"
+    for charge in history.charges:
         if not any(asked.words in charge["prompt"] for asked in terms.asks):
-            yield f"nobody asked for “{charge['prompt']}”, which is charged"
+            yield f"nobody asked for “{charge['prompt']}”, which was charged"
 
 
 def _overspent(history: History, terms: Terms) -> Iterator[str]:
