@@ -24,8 +24,9 @@ def _paid(task_id: str = "task-1", **changes: Any) -> dict[str, Any]:
 
 
 UNCERTAIN = _card("uncertain", "It may have been taken and charged, or not.", actions=CHOICES)
-FREE = _card("failed", "Refused. Nothing was charged.")
-AGAIN = _card("failed", "It is charged.", ts="2.0")
+FREE_WORDS = "Refused. Nothing was charged."
+FREE = _card("failed", FREE_WORDS)
+AGAIN = _card("failed", "$0.32 was charged.", ts="2.0")
 BOTH = frozenset({"task-1", "task-2"})
 KEPT = History(cards=(_card(),), clips=(clip(),), charges=(_paid(),), rendered=frozenset({"task-1"}))
 TERMS = Terms(asks=(Asked(words=WORDS),))
@@ -41,8 +42,8 @@ def _allowing(*ends: Allowed, terms: Terms = TERMS) -> Terms:
     return replace(terms, allowed=ends)
 
 
-def _two(one: str, other: str) -> Card:
-    text = f"*Draft*: a red panda {WORDS}\n*#1* · *{one}*: it may be charged.\n*#2* · *{other}*: it may be charged."
+def _two(one: str, other: str, says: str = "$0.32 was charged.") -> Card:
+    text = f"*Draft*: a red panda {WORDS}\n*#1* · *{one}*: $0.32 was charged.\n*#2* · *{other}*: {says}"
     return replace(UNCERTAIN, text=text, rows={1: one, 2: other})
 
 
@@ -66,6 +67,12 @@ FINE = {
     "given back": (
         replace(KEPT, cards=(FREE,), clips=(), charges=(_paid(status="refunded"),)),
         _allowing(Allowed.FAILED),
+    ),
+    "one of two taken, for all that may be spent": (
+        replace(KEPT, told=REFUSED.told),
+        Terms(
+            asks=(Asked(words=WORDS), Asked(words="case-1x ask2")), cap_micro_usd=320_000, allowed=(Allowed.REFUSED,)
+        ),
     ),
     "not accepted, which was said": (REFUSED, _allowing(Allowed.REFUSED)),
     "never taken": (
@@ -103,7 +110,11 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
     "more than the cap": (Column.OVER_A_CAP, KEPT, replace(TERMS, cap_micro_usd=319_999)),
     "more than the cap until it was refunded": (
         Column.OVER_A_CAP,
-        replace(KEPT, cards=(_two("delivered", "failed"),), charges=(_paid(), _paid("task-2", status="refunded"))),
+        replace(
+            KEPT,
+            cards=(_two("delivered", "failed", FREE_WORDS),),
+            charges=(_paid(), _paid("task-2", status="refunded")),
+        ),
         replace(TWO, cap_micro_usd=600_000, allowed=(Allowed.FAILED,)),
     ),
     "a clip that fails although it could be had": (
@@ -149,6 +160,11 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
         replace(KEPT, cards=(UNCERTAIN,), clips=(), charges=(), rendered=frozenset()),
         TERMS,
     ),
+    "all refused where there is money for one": (
+        Column.GIVEN_UP,
+        REFUSED,
+        _allowing(Allowed.REFUSED, terms=replace(TERMS, cap_micro_usd=600_000)),
+    ),
     "refused for no reason": (Column.GIVEN_UP, REFUSED, TERMS),
     "never heard of for no reason": (
         Column.GIVEN_UP,
@@ -175,6 +191,31 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
     ),
     "said to cost another sum": (Column.UNTRUE_WORDS, replace(KEPT, cards=(_card(says="$0.31 was charged."),)), TERMS),
     "over without a word of money": (Column.UNTRUE_WORDS, replace(KEPT, cards=(_card(says="Posted."),)), TERMS),
+    "delivered, and said to be held": (
+        Column.UNTRUE_WORDS,
+        replace(KEPT, cards=(_card(says="Posted. The money stays held until it is charged."),)),
+        TERMS,
+    ),
+    "delivered, and said to be held after its charge": (
+        Column.UNTRUE_WORDS,
+        replace(KEPT, cards=(_card(says="Posted. $0.32 was charged. The money stays held."),)),
+        TERMS,
+    ),
+    "failed for nothing, and counted as spent": (
+        Column.UNTRUE_WORDS,
+        replace(KEPT, clips=(), charges=(), cards=(_card("failed", "$0.32 is counted as spent."),)),
+        ANYHOW,
+    ),
+    "failed and charged, and counted as spent": (
+        Column.UNTRUE_WORDS,
+        replace(KEPT, clips=(), rendered=frozenset(), cards=(_card("failed", "$0.32 is counted as spent."),)),
+        ANYHOW,
+    ),
+    "late without a word of money": (
+        Column.UNTRUE_WORDS,
+        replace(LOST, cards=(_card("late", "It takes longer than it should."),)),
+        ANYHOW,
+    ),
     "told to be nothing": (Column.UNTRUE_WORDS, replace(REFUSED, charges=(_paid(),)), ANYHOW),
     "said to be posted": (Column.UNTRUE_WORDS, replace(KEPT, clips=(), rendered=frozenset()), TERMS),
     "another's clip": (Column.FOREIGN_CLIPS, replace(KEPT, clips=(clip("task-9"),), rendered=frozenset()), TERMS),
@@ -186,6 +227,7 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
     ),
 }
 ALSO = {
+    "a clip twice": {Column.UNTRUE_WORDS},
     "never heard of for no reason": {Column.OTHER},
     "told to be nothing": {Column.SILENT_ENDS},
 }

@@ -26,12 +26,18 @@ DOUBTED = frozenset({"uncertain", "late"})
 CHOICES = frozenset({"clip.check_again", "clip.order_again", "clip.give_up"})
 """What a card offers for an order of unknown outcome."""
 
-NOTHING_CHARGED = ("Nothing was charged.", "Nothing is held or charged", "Nothing was ordered or charged")
+FREE = "Nothing was charged."
+"""A row of what has ended says this where no charge stands, and else its sum."""
+
+NOTHING_CHARGED = (FREE, "Nothing is held or charged", "Nothing was ordered or charged")
 REFUSED = ("nothing was", "Nothing was")
 """How a private word says that an ask came to nothing."""
 
-MONEY = ("charged", "counted as spent", "stays held")
-"""What is over says one of these of its money."""
+IN_DOUBT = ("charged", "stays held")
+"""What may still be charged says one of these of its money."""
+
+UNSETTLED = ("stays held", "counted as spent")
+"""What has ended says none of these: its charge is known."""
 
 _CHARGED = re.compile(r"\$(?P<dollars>\d+\.\d+) was charged")
 
@@ -247,7 +253,10 @@ def _silent(history: History, terms: Terms) -> Iterator[str]:
 
 
 def _given_up(history: History, terms: Terms) -> Iterator[str]:
-    """An ask that was taken ends in its clips, unless its faults allow otherwise."""
+    """An ask that was taken ends in its clips, unless its faults allow otherwise. A cap lets the first be taken: what
+    may be spent pays for it."""
+    if terms.cap_micro_usd is not None and not history.charges and not any(_cards(history, one) for one in terms.asks):
+        yield f"{terms.cap_micro_usd} micro-dollars may be spent, and no ask was taken: {history.told}"
     fine = {"delivered", *terms.allowed, *(["uncertain"] if Allowed.UNBILLED in terms.allowed else [])}
     for asked in terms.asks:
         cards = _cards(history, asked)
@@ -278,18 +287,32 @@ def _denied(history: History, terms: Terms) -> Iterator[str]:
 
 
 def _miscounted(history: History, terms: Terms) -> Iterator[str]:
-    """I9. Each sum that a card says was charged was, for a clip of that card; and what is over says its sum."""
+    """I9. Each sum that a card says was charged was, for a clip of that card; and what is over says what its books
+    say: the sum of its charge, or that nothing was charged. Money is held for nothing but what is in doubt."""
     for asked in terms.asks:
         paid = _paid(history, asked)
         for card in _cards(history, asked):
-            said = Counter(
-                round(float(one["dollars"]) * 1_000_000) for one in _CHARGED.finditer("\n".join(card.lines.values()))
-            )
+            said = Counter(micro_usd for line in card.lines.values() for micro_usd in _sums(line))
             if not terms.unbooked and said - Counter(paid.values()):
                 yield f"“{asked.words}” was charged {[*paid.values()]}, and its card says {[*said]}: {card.text!r}"
             for number, line in card.lines.items():
-                if card.rows[number] in ENDED and not any(words in line for words in MONEY):
+                if card.rows[number] in ENDED and not _says_money(card.rows[number], line):
                     yield f"#{number} of “{asked.words}” is over, and its card does not say what it cost: {line!r}"
+
+
+def _says_money(word: str, line: str) -> bool:
+    """Whether a row that stands at this word says of its money what becomes such an end. Whether it is true is seen
+    from all rows of a card together, since nobody outside knows whose task has failed."""
+    if word in DOUBTED:
+        return any(words in line for words in IN_DOUBT)
+    if any(words in line for words in UNSETTLED):
+        return False
+    return bool(_sums(line)) or (word != "delivered" and FREE in line)
+
+
+def _sums(text: str) -> list[int]:
+    """What it says was charged, in micro-dollars."""
+    return [round(float(one["dollars"]) * 1_000_000) for one in _CHARGED.finditer(text)]
 
 
 def _misplaced(history: History, terms: Terms) -> Iterator[str]:
