@@ -23,14 +23,15 @@ def _paid(task_id: str = "task-1", **changes: Any) -> dict[str, Any]:
     return {**charge(task_id), "prompt": f"a red panda {WORDS}", "provider": "muapi", **changes}
 
 
-UNCERTAIN = _card("uncertain", "It may have been taken and charged, or not.", actions=CHOICES)
+DOUBT = "It may have been taken and charged, or not."
+UNCERTAIN = _card("uncertain", DOUBT, actions=CHOICES)
 FREE_WORDS = "Refused. Nothing was charged."
 FREE = _card("failed", FREE_WORDS)
 AGAIN = _card("failed", "$0.32 was charged.", ts="2.0")
 BOTH = frozenset({"task-1", "task-2"})
 KEPT = History(cards=(_card(),), clips=(clip(),), charges=(_paid(),), rendered=frozenset({"task-1"}))
 TERMS = Terms(asks=(Asked(words=WORDS),))
-ANYHOW = replace(TERMS, allowed=frozenset(Allowed))
+ANYHOW = replace(TERMS, allowed=dict.fromkeys(Allowed, 9))
 LOST = replace(KEPT, clips=(), cards=(UNCERTAIN,))
 REFUSED = History(cards=(), clips=(), charges=(), told=("Busy: nothing was accepted.",))
 
@@ -38,12 +39,12 @@ NOTHING = History(cards=(), clips=(), charges=())
 TWO = replace(TERMS, asks=(Asked(words=WORDS, takes=2),))
 
 
-def _allowing(*ends: Allowed, terms: Terms = TERMS) -> Terms:
-    return replace(terms, allowed=ends)
+def _allowing(*ends: Allowed, terms: Terms = TERMS, most: int = 9) -> Terms:
+    return replace(terms, allowed=dict.fromkeys(ends, most))
 
 
-def _two(one: str, other: str, says: str = "$0.32 was charged.") -> Card:
-    text = f"*Draft*: a red panda {WORDS}\n*#1* · *{one}*: $0.32 was charged.\n*#2* · *{other}*: {says}"
+def _two(one: str, other: str, says: str = "$0.32 was charged.", first: str = "$0.32 was charged.") -> Card:
+    text = f"*Draft*: a red panda {WORDS}\n*#1* · *{one}*: {first}\n*#2* · *{other}*: {says}"
     return replace(UNCERTAIN, text=text, rows={1: one, 2: other})
 
 
@@ -71,17 +72,17 @@ FINE = {
     "one of two taken, for all that may be spent": (
         replace(KEPT, told=REFUSED.told),
         Terms(
-            asks=(Asked(words=WORDS), Asked(words="case-1x ask2")), cap_micro_usd=320_000, allowed=(Allowed.REFUSED,)
+            asks=(Asked(words=WORDS), Asked(words="case-1x ask2")), cap_micro_usd=320_000, allowed={Allowed.REFUSED: 1}
         ),
     ),
     "not accepted, which was said": (REFUSED, _allowing(Allowed.REFUSED)),
     "never taken": (
         NOTHING,
-        replace(TERMS, asks=(Asked(words=WORDS, acked=False),), allowed=(Allowed.UNHEARD,)),
+        replace(TERMS, asks=(Asked(words=WORDS, acked=False),), allowed={Allowed.UNHEARD: 1}),
     ),
     "a clip, and the answer was lost": (
         KEPT,
-        replace(TERMS, asks=(Asked(words=WORDS, acked=False),), allowed=(Allowed.UNHEARD,)),
+        replace(TERMS, asks=(Asked(words=WORDS, acked=False),), allowed={Allowed.UNHEARD: 1}),
     ),
     "booked twice by the provider": (replace(KEPT, charges=(_paid(), _paid(id=2))), TERMS),
     "billed at what it does not tell": (
@@ -115,7 +116,7 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
             cards=(_two("delivered", "failed", FREE_WORDS),),
             charges=(_paid(), _paid("task-2", status="refunded")),
         ),
-        replace(TWO, cap_micro_usd=600_000, allowed=(Allowed.FAILED,)),
+        replace(TWO, cap_micro_usd=600_000, allowed={Allowed.FAILED: 1}),
     ),
     "a clip that fails although it could be had": (
         Column.LOST_CLIPS,
@@ -164,6 +165,32 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
         Column.GIVEN_UP,
         REFUSED,
         _allowing(Allowed.REFUSED, terms=replace(TERMS, cap_micro_usd=600_000)),
+    ),
+    "two questions where one order can have been struck": (
+        Column.GIVEN_UP,
+        replace(LOST, cards=(_two("uncertain", "uncertain"),), charges=(_paid(), _paid("task-2"))),
+        _allowing(Allowed.UNCERTAIN, terms=TWO, most=1),
+    ),
+    "two questions about nothing where one order can have been struck": (
+        Column.GIVEN_UP,
+        replace(NOTHING, cards=(_two("uncertain", "uncertain", DOUBT, DOUBT),)),
+        _allowing(Allowed.UNBILLED, terms=TWO, most=1),
+    ),
+    "two failures where one was to fail": (
+        Column.GIVEN_UP,
+        replace(NOTHING, cards=(_two("failed", "failed", FREE_WORDS, FREE_WORDS),)),
+        _allowing(Allowed.FAILED, terms=TWO, most=1),
+    ),
+    "two late where one was to be": (
+        Column.GIVEN_UP,
+        replace(LOST, rendered=frozenset(), cards=(_two("late", "late"),), charges=(_paid(), _paid("task-2"))),
+        _allowing(Allowed.LATE, terms=TWO, most=1),
+    ),
+    "refused where no other ask stands for it": (Column.GIVEN_UP, REFUSED, _allowing(Allowed.REFUSED, most=0)),
+    "never heard of where nothing struck": (
+        Column.GIVEN_UP,
+        NOTHING,
+        _allowing(Allowed.UNHEARD, terms=replace(TERMS, asks=(Asked(words=WORDS, acked=False),)), most=0),
     ),
     "refused for no reason": (Column.GIVEN_UP, REFUSED, TERMS),
     "never heard of for no reason": (

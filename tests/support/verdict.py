@@ -7,8 +7,8 @@ come, unless the faults of the script are such that the matrix lets it end other
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -101,12 +101,12 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What holds of a case beside its books: the ``asks``, how its faults allow them to end beside their clips, the
-    folder with what was rendered, what may be spent on all of it, and whether the provider charges what it does not
-    tell (``unbooked``), so that no card can say it."""
+    """What holds of a case beside its books: the ``asks``, how its faults allow them to end beside their clips and how
+    many of them at most, the folder with what was rendered, what may be spent on all of it, and whether the provider
+    charges what it does not tell (``unbooked``), so that no card can say it."""
 
     asks: Sequence[Asked]
-    allowed: Collection[Allowed] = ()
+    allowed: Mapping[Allowed, int] = field(default_factory=dict)
     rendered: Path | None = None
     cap_micro_usd: int | None = None
     unbooked: bool = False
@@ -147,6 +147,7 @@ def judge(history: History, terms: Terms, said: Sequence[tuple[str, str]] = ()) 
             *_as(Column.DOUBLE_POSTS, history.twice()),
             *_as(Column.SILENT_ENDS, _silent(history, terms)),
             *_as(Column.GIVEN_UP, _given_up(history, terms)),
+            *_as(Column.GIVEN_UP, _too_many(history, terms)),
             *_as(Column.UNTRUE_WORDS, history.untrue()),
             *_as(Column.UNTRUE_WORDS, _denied(history, terms)),
             *_as(Column.UNTRUE_WORDS, _miscounted(history, terms)),
@@ -269,6 +270,19 @@ def _given_up(history: History, terms: Terms) -> Iterator[str]:
                 yield f"“{asked.words}” is {', '.join(words)}, and nothing kept it from being made: {card.text!r}"
             if card.ended and len(card.rows) != asked.takes:
                 yield f"“{asked.words}” is for {asked.takes}, and its card shows {card.rows}"
+
+
+def _too_many(history: History, terms: Terms) -> Iterator[str]:
+    """What a fault lets happen to one ask or clip excuses no others."""
+    ended = Counter(word for asked in terms.asks for card in _cards(history, asked) for word in card.rows.values())
+    nowhere = [asked for asked in terms.asks if not _cards(history, asked) and not _paid(history, asked)]
+    ended["refused"] = sum(asked.acked for asked in nowhere)
+    ended["unheard"] = sum(not asked.acked for asked in terms.asks)
+    if Allowed.UNBILLED in terms.allowed:
+        ended["unbilled"] = ended.pop("uncertain", 0)
+    for end, most in terms.allowed.items():
+        if ended[end] > most:
+            yield f"{ended[end]} are {end}, and what went wrong can have struck {most}"
 
 
 def _denied(history: History, terms: Terms) -> Iterator[str]:
