@@ -19,7 +19,7 @@ from tests.scenarios.bot import QUICK, Bot, environment
 from tests.support.books import check_database
 from tests.support.history import History, PromisesBroken
 from tests.support.loopback import unused_port
-from tests.support.verdict import Column, Terms, Verdict, judge
+from tests.support.verdict import Booked, Terms, Verdict, judge, judge_books
 
 SLACK = {**QUICK, "ack_timeout": 3.0, "rate_limits": {}, "posts_per_second": None}
 """The pretend Slack at the start of every case."""
@@ -82,8 +82,8 @@ class Company:
         except BaseException:
             await self._end_bot(judged=False)
             raise
-        if self.ours and played.verdict.clean and played.all_delivered and not script.unbooked:
-            played = replace(played, verdict=await _booked(rig))
+        if self.ours and played.verdict.clean:
+            played = replace(played, verdict=await _booked(rig, player.witness.terms))
         self._cases.append((script.name, rig, player.witness.terms))
         if not played.verdict.clean or not played.all_delivered:
             if played.verdict.clean:
@@ -167,6 +167,8 @@ class Company:
 
     async def _afterwards(self, name: str, rig: Rig, terms: Terms) -> list[str]:
         verdict = judge(await History.read(rig.studio, channel=rig.channel, marker=rig.marker), terms)
+        if self.ours and verdict.clean:
+            verdict = await _booked(rig, terms)
         return [f"after “{name}” had ended well: {column}: {sentence}" for column, sentence in verdict.broken]
 
     async def _end_sandbox(self) -> None:
@@ -184,18 +186,17 @@ async def as_new(people: Workspace) -> None:
     await asyncio.gather(*(people.post(f"/providers/{one}/settings", **FARM) for one in PROVIDERS))
 
 
-async def _booked(rig: Rig) -> Verdict:
-    """Whether our own ledger says of this case what the provider's does, and holds nothing any more."""
+async def _booked(rig: Rig, terms: Terms) -> Verdict:
+    """Whether our own ledger says of each clip of this case what the provider's does."""
     history = await History.read(rig.studio, channel=rig.channel, marker=rig.marker)
-    charged = sum(int(charge["micro_usd"]) for charge in history.paid)
-    (ours,) = rig.bot.rows(
-        "select coalesce(sum(l.held_micro_usd), 0) as held, coalesce(sum(l.settled_micro_usd), 0) as settled "
-        "from jobs j join ledger l on l.job_id = j.id where j.recipe like ?",
+    ours = rig.bot.rows(
+        "select j.state, j.price_micro_usd as price, j.task_id, "
+        "coalesce(sum(l.held_micro_usd), 0) as held, coalesce(sum(l.settled_micro_usd), 0) as settled "
+        "from jobs j left join ledger l on l.workspace = j.workspace and l.job_id = j.id "
+        "where j.recipe like ? group by j.workspace, j.id",
         f"%{rig.marker}%",
     )
-    if (ours["held"], ours["settled"]) == (0, charged):
-        return Verdict()
-    return Verdict(broken=((Column.OTHER, f"{charged} micro-dollars were charged, and our ledger has {ours}"),))
+    return judge_books(history, [Booked(**one) for one in ours], unbooked=terms.unbooked)
 
 
 def left_over(bot: Bot) -> list[str]:

@@ -19,6 +19,9 @@ AROUND_AN_ORDER = frozenset({"create", "slack:envelope", "slack:chat.postMessage
 """Calls with which, or some milliseconds after which, an order is under way: a card is posted right before it, and
 updated right after."""
 
+OF_AN_ORDER = frozenset({"create", "outcome", "callback"})
+"""Points at which a fault can keep an order's task from being known. Whoever looks or fetches knows it."""
+
 DEADLY = frozenset({"kill", "stop", "lock", "fill", "ask_while_locked", "ask_while_full", "slack_away"})
 """Acts beside which another ask may find nobody who takes it."""
 
@@ -49,6 +52,11 @@ class Fault:
         after = f" {self.details['after_ms']} ms" if "after_ms" in self.details else ""
         second = "2nd " if self.skip else ""
         return f"{second}{self.point} {self.phase}{after}" + ("" if self.kind == "kill" else f" {self.kind}")
+
+    @property
+    def refuses(self) -> bool:
+        """Whether with it the provider says no to an order, or renders nothing."""
+        return self.kind == "fail" or (self.point == "create" and self.details.get("status") == 400)
 
     def at(self, provider: str) -> str:
         """The whole name of its point."""
@@ -83,28 +91,57 @@ class Script:
         return self.settings if self.cap_usd is None else {**self.settings, "BUDGET_CHANNEL_MONTH_USD": self.cap_usd}
 
     @property
-    def allowed(self) -> frozenset[Allowed]:
-        """How its asks may end beside their clips. A lost order of a provider's that tells nobody is a question, and
-        an ask may be lost on its way to a bot that dies."""
+    def allowed(self) -> Mapping[Allowed, int]:
+        """How its asks may end beside their clips, and how many at most: no more than its faults can strike. A lost
+        order of a provider's that tells nobody is a question, and an ask may be lost on its way to a bot that dies.
+        Acts begin when the first ask is answered, so that they can keep only later ones from being heard."""
         ends = set(self.may_end)
         if self._orders_may_be_lost and self.provider not in KEYED:
             called = self.provider in CALLED and self.callbacks
             ends.add(Allowed.UNBILLED if called else Allowed.UNCERTAIN)
-        if self._dies or self._harms & DEADLY:
+        if self._dies or (self._later_asks and self._harms & DEADLY):
             ends.add(Allowed.UNHEARD)
-        return frozenset(ends)
+        return {end: self._at_most(end) for end in ends}
+
+    def _at_most(self, end: Allowed) -> int:
+        """How many asks, or clips of theirs, may end so."""
+        kills = sum(fault.kind == "kill" for fault in self._troubles)
+        match end:
+            case Allowed.FAILED:
+                return sum(fault.times for fault in self.faults if fault.refuses)
+            case Allowed.LATE:
+                return sum(fault.times for fault in self.faults if fault.kind == "never_ends")
+            case Allowed.UNCERTAIN | Allowed.UNBILLED:
+                cuts = kills + sum(act.name in CUTTING for row in self.acts for act in row)
+                others = (fault for fault in self._troubles if fault.kind != "kill" and fault.point in OF_AN_ORDER)
+                # A cut strikes every order that is under way; any other fault strikes one call.
+                return cuts * self.takes * (1 + self._later_asks) + sum(fault.times for fault in others)
+            case Allowed.UNHEARD:
+                return kills + self._later_asks
+            case Allowed.REFUSED:
+                # A death without an occasion gets asks of its own.
+                return self._later_asks + (len(self.deaths) + 1 if self.deaths else 0)
 
     @property
     def _orders_may_be_lost(self) -> bool:
         """Whether something may strike between an order and the moment at which its answer is on disk. While one clip
         is anywhere, another may be on order."""
-        struck = {fault.point for fault in (*self.faults, *self.deaths)}
-        many = self.takes > 1 or any(name.startswith("ask_") for name in self._harms)
-        return bool(struck & AROUND_AN_ORDER) or bool(self._harms & CUTTING) or (many and self._dies)
+        struck = {fault.point for fault in self._troubles if fault.kind == "kill" or fault.point == "create"}
+        many = self.takes > 1 or self._later_asks
+        return bool(struck & AROUND_AN_ORDER) or bool(self._harms & CUTTING) or bool(many and self._dies)
+
+    @property
+    def _troubles(self) -> tuple[Fault, ...]:
+        return (*self.faults, *self.deaths)
+
+    @property
+    def _later_asks(self) -> int:
+        """Those after the first, but for the ones that a kill without an occasion gets."""
+        return sum(act.name.startswith("ask_") for row in self.acts for act in row)
 
     @property
     def _dies(self) -> bool:
-        return any(fault.kind == "kill" for fault in (*self.faults, *self.deaths))
+        return any(fault.kind == "kill" for fault in self._troubles)
 
     @property
     def _harms(self) -> frozenset[str]:

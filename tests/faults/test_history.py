@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.histories import charge, clip, film
-from tests.support.history import Card, History, PromisesBroken, cards_of, task_of
+from tests.support.history import Card, History, PromisesBroken, cards_of, replies_of, task_of
 
 
 def _card(word: str = "delivered", ask_id: str = "ask-1", ts: str = "1.0") -> Card:
@@ -14,12 +14,14 @@ def _card(word: str = "delivered", ask_id: str = "ask-1", ts: str = "1.0") -> Ca
 
 
 KEPT = History(cards=(_card(),), clips=(clip(),), charges=(charge(),))
+SAID = ("1.0", "Dailies cannot post here.")
 
 BROKEN = {
     "a second charge": (replace(KEPT, charges=(charge(), charge("task-2"))), "2 charges were made, not 1"),
     "no clip": (replace(KEPT, clips=()), "0 clips stand, not 1"),
     "the clip twice": (replace(KEPT, clips=(clip(), clip())), "the clip of task task-1 stands 2 times"),
     "two cards": (replace(KEPT, cards=(_card(), _card(ts="2.0"))), "ask ask-1 has 2 cards"),
+    "a reply twice": (replace(KEPT, replies=(SAID, SAID, ("2.0", "Hello."))), "the thread of 1.0 is told 2 times"),
     "no card": (replace(KEPT, cards=()), "0 cards stand, not 1"),
     "silence": (replace(KEPT, cards=(_card("rendering"),)), "left without a last word"),
     "another's clip": (replace(KEPT, clips=(clip("task-9"),)), "which these asks have not paid for"),
@@ -32,6 +34,7 @@ BROKEN = {
 
 def test_a_kept_promise_passes() -> None:
     KEPT.check(clips=1)
+    replace(KEPT, replies=(SAID, ("2.0", SAID[1]))).check(clips=1)
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -63,3 +66,15 @@ def test_a_card_is_read_by_its_metadata_and_its_rows() -> None:
     (card,) = cards_of([ours, {"ts": "2.0", "text": "*#3* · *failed*: not ours"}])
     assert card.rows == {1: "delivered", 2: "uncertain"}
     assert card.ended
+
+
+def test_a_reply_is_what_the_app_says_in_a_thread_beside_clips_and_cards() -> None:
+    ours: dict[str, object] = {"bot_id": "B1", "thread_ts": "1.0", "text": "Dailies cannot post here."}
+    card = {"event_type": "dailies_card", "event_payload": {"ask": "ask-1"}}
+    others: list[dict[str, object]] = [
+        {"bot_id": None},
+        {"thread_ts": None},
+        {"files": [{"id": "F1"}]},
+        {"metadata": card},
+    ]
+    assert list(replies_of([ours, *({**ours, **other} for other in others)])) == [SAID]

@@ -84,6 +84,8 @@ class History:
     """The tasks with these prompts that became a whole clip."""
     told: tuple[str, ...] = ()
     """What people of the channel were told alone: below its messages, or directly with the marker in it."""
+    replies: tuple[tuple[str, str], ...] = ()
+    """What the app says in threads beside clips and cards: the root's ts and the text of each standing message."""
 
     @classmethod
     async def read(cls, studio: Workspace, *, channel: str, marker: str) -> "History":
@@ -109,6 +111,7 @@ class History:
                 if marker in task["prompt"] and task["stage"] == "succeeded" and task["outcome"] != "corrupt"
             ),
             told=tuple(_told(state, channel, marker)),
+            replies=tuple(replies_of(messages)),
         )
 
     @property
@@ -136,7 +139,7 @@ class History:
             raise PromisesBroken(broken)
 
     def twice(self) -> Iterator[str]:
-        """What stands more often than once: a clip, a number in a thread, the card of an ask."""
+        """What stands more often than once: a clip, a number in a thread, the card of an ask, a reply in a thread."""
         for task_id, count in Counter(clip.task_id for clip in self.clips if clip.task_id).items():
             if count > 1:
                 yield f"the clip of task {task_id} stands {count} times"
@@ -146,6 +149,9 @@ class History:
         for ask_id, count in Counter(card.ask_id for card in self.cards).items():
             if count > 1:
                 yield f"ask {ask_id} has {count} cards"
+        for (root, text), count in Counter(self.replies).items():
+            if count > 1:
+                yield f"the thread of {root} is told {count} times: {text!r}"
 
     def foreign(self) -> Iterator[str]:
         """Clips that are not whole, not paid for by these asks, or not in their threads."""
@@ -209,6 +215,14 @@ def cards_of(messages: Sequence[Json]) -> list[Card]:
                 )
             )
     return found
+
+
+def replies_of(messages: Sequence[Json]) -> Iterator[tuple[str, str]]:
+    """What the app says in threads among them, beside clips and cards: the root's ts and the text."""
+    for message in messages:
+        card = (message.get("metadata") or {}).get("event_type") == CARD_EVENT
+        if message.get("bot_id") and message.get("thread_ts") and not message.get("files") and not card:
+            yield str(message["thread_ts"]), str(message["text"])
 
 
 def rows_of(text: str) -> dict[int, str]:

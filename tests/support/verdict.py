@@ -7,8 +7,8 @@ come, unless the faults of the script are such that the matrix lets it end other
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,15 +20,24 @@ ACK_SECONDS = 3.0
 FINAL = frozenset({"delivered", "failed", "cancelled"})
 """Words of a card's row that nothing changes any more."""
 
+DOUBTED = frozenset({"uncertain", "late"})
+"""Words of a row whose charge may still come, or not."""
+
 CHOICES = frozenset({"clip.check_again", "clip.order_again", "clip.give_up"})
 """What a card offers for an order of unknown outcome."""
 
-NOTHING_CHARGED = ("Nothing was charged.", "Nothing is held or charged", "Nothing was ordered or charged")
+FREE = "Nothing was charged."
+"""A row of what has ended says this where no charge stands, and else its sum."""
+
+NOTHING_CHARGED = (FREE, "Nothing is held or charged", "Nothing was ordered or charged")
 REFUSED = ("nothing was", "Nothing was")
 """How a private word says that an ask came to nothing."""
 
-MONEY = ("charged", "counted as spent", "stays held")
-"""What is over says one of these of its money."""
+IN_DOUBT = ("charged", "stays held")
+"""What may still be charged says one of these of its money."""
+
+UNSETTLED = ("stays held", "counted as spent")
+"""What has ended says none of these: its charge is known."""
 
 _CHARGED = re.compile(r"\$(?P<dollars>\d+\.\d+) was charged")
 
@@ -61,10 +70,22 @@ class Allowed(StrEnum):
     REFUSED = "refused"
     """It is not taken, and its person is told that nothing was."""
     UNHEARD = "unheard"
-    """It never reaches the bot, and Slack tells its person so."""
+    """It never reaches the bot, or the answer never reaches Slack, which tells its person so."""
 
 
 Broken = tuple[Column, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Booked:
+    """What our own books say of one clip, all its orders together: where it stands, its price, the task that it has at
+    its provider, and what is set aside and counted as spent for it. Money is in micro-dollars."""
+
+    state: str
+    price: int
+    task_id: str | None
+    held: int
+    settled: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +101,12 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What holds of a case beside its books: the ``asks``, how its faults allow them to end beside their clips, the
-    folder with what was rendered, what may be spent on all of it, and whether the provider charges what it does not
-    tell (``unbooked``), so that no card can say it."""
+    """What holds of a case beside its books: the ``asks``, how its faults allow them to end beside their clips and how
+    many of them at most, the folder with what was rendered, what may be spent on all of it, and whether the provider
+    charges what it does not tell (``unbooked``), so that no card can say it."""
 
     asks: Sequence[Asked]
-    allowed: Collection[Allowed] = ()
+    allowed: Mapping[Allowed, int] = field(default_factory=dict)
     rendered: Path | None = None
     cap_micro_usd: int | None = None
     unbooked: bool = False
@@ -126,6 +147,7 @@ def judge(history: History, terms: Terms, said: Sequence[tuple[str, str]] = ()) 
             *_as(Column.DOUBLE_POSTS, history.twice()),
             *_as(Column.SILENT_ENDS, _silent(history, terms)),
             *_as(Column.GIVEN_UP, _given_up(history, terms)),
+            *_as(Column.GIVEN_UP, _too_many(history, terms)),
             *_as(Column.UNTRUE_WORDS, history.untrue()),
             *_as(Column.UNTRUE_WORDS, _denied(history, terms)),
             *_as(Column.UNTRUE_WORDS, _miscounted(history, terms)),
@@ -136,6 +158,33 @@ def judge(history: History, terms: Terms, said: Sequence[tuple[str, str]] = ()) 
             *_as(Column.OTHER, _changed_minds(said)),
         )
     )
+
+
+def judge_books(history: History, booked: Sequence[Booked], *, unbooked: bool = False) -> Verdict:
+    """Whether our own ledger says of each clip what the provider's does, when all is over: nothing is set aside for
+    what has ended, and its charge that stands is counted; for what is in doubt its price is set aside, unless the
+    provider has said its charge already. ``unbooked``: the provider charges what it does not tell."""
+    return Verdict(broken=tuple(_as(Column.OTHER, _misbooked(history, booked, unbooked=unbooked))))
+
+
+def _misbooked(history: History, booked: Sequence[Booked], *, unbooked: bool) -> Iterator[str]:
+    charges = {str(one["task_id"]): int(one["micro_usd"]) for one in history.paid}
+    for one in booked:
+        charged = charges.get(one.task_id or "", 0)
+        fine = {(0, charged)}
+        if unbooked and charged:
+            fine.add((0, one.price))
+        if one.state in DOUBTED:
+            fine = {(one.price, 0)} | (fine if charged else set())
+        elif one.state not in FINAL:
+            yield f"all is over, and in our books it is {one.state}: {one}"
+        if (one.held, one.settled) not in fine:
+            yield f"{charged} micro-dollars are charged, and our books say {one}"
+    known = {one.task_id for one in booked}
+    strangers = [task for task in charges if task not in known]
+    pledged = sum(one.state in DOUBTED and one.task_id not in charges and one.held > 0 for one in booked)
+    if len(strangers) > pledged:
+        yield f"{strangers} are charged, of which our books know nothing, and {pledged} orders are in doubt"
 
 
 def _as(column: Column, sentences: Iterable[str]) -> Iterator[Broken]:
@@ -152,14 +201,16 @@ def _cards(history: History, asked: Asked) -> list[Card]:
 
 
 def _charged_twice(history: History, terms: Terms) -> Iterator[str]:
-    """I1. A provider that books one task twice has charged it once too often, and nobody has ordered it twice."""
+    """I1. What was refunded was charged too: an order that is sent again by itself is one too many, whatever became of
+    the one before. A provider that books one task twice has charged it once too often, and nobody has ordered it
+    twice."""
     for asked in terms.asks:
-        paid = _paid(history, asked)
-        for _ in range(len(paid) - asked.takes):
-            yield f"“{asked.words}” is for {asked.takes}, and {[*paid]} are paid"
-    for charge in history.paid:
+        charged = {str(one["task_id"]) for one in history.charges if asked.words in one["prompt"]}
+        for _ in range(len(charged) - asked.takes):
+            yield f"“{asked.words}” is for {asked.takes}, and {sorted(charged)} were charged"
+    for charge in history.charges:
         if not any(asked.words in charge["prompt"] for asked in terms.asks):
-            yield f"nobody asked for “{charge['prompt']}”, which is charged"
+            yield f"nobody asked for “{charge['prompt']}”, which was charged"
 
 
 def _overspent(history: History, terms: Terms) -> Iterator[str]:
@@ -203,7 +254,10 @@ def _silent(history: History, terms: Terms) -> Iterator[str]:
 
 
 def _given_up(history: History, terms: Terms) -> Iterator[str]:
-    """An ask that was taken ends in its clips, unless its faults allow otherwise."""
+    """An ask that was taken ends in its clips, unless its faults allow otherwise. A cap lets the first be taken: what
+    may be spent pays for it."""
+    if terms.cap_micro_usd is not None and not history.charges and not any(_cards(history, one) for one in terms.asks):
+        yield f"{terms.cap_micro_usd} micro-dollars may be spent, and no ask was taken: {history.told}"
     fine = {"delivered", *terms.allowed, *(["uncertain"] if Allowed.UNBILLED in terms.allowed else [])}
     for asked in terms.asks:
         cards = _cards(history, asked)
@@ -216,6 +270,19 @@ def _given_up(history: History, terms: Terms) -> Iterator[str]:
                 yield f"“{asked.words}” is {', '.join(words)}, and nothing kept it from being made: {card.text!r}"
             if card.ended and len(card.rows) != asked.takes:
                 yield f"“{asked.words}” is for {asked.takes}, and its card shows {card.rows}"
+
+
+def _too_many(history: History, terms: Terms) -> Iterator[str]:
+    """What a fault lets happen to one ask or clip excuses no others."""
+    ended = Counter(word for asked in terms.asks for card in _cards(history, asked) for word in card.rows.values())
+    nowhere = [asked for asked in terms.asks if not _cards(history, asked) and not _paid(history, asked)]
+    ended["refused"] = sum(asked.acked for asked in nowhere)
+    ended["unheard"] = sum(not asked.acked for asked in terms.asks)
+    if Allowed.UNBILLED in terms.allowed:
+        ended["unbilled"] = ended.pop("uncertain", 0)
+    for end, most in terms.allowed.items():
+        if ended[end] > most:
+            yield f"{ended[end]} are {end}, and what went wrong can have struck {most}"
 
 
 def _denied(history: History, terms: Terms) -> Iterator[str]:
@@ -234,18 +301,32 @@ def _denied(history: History, terms: Terms) -> Iterator[str]:
 
 
 def _miscounted(history: History, terms: Terms) -> Iterator[str]:
-    """I9. Each sum that a card says was charged was, for a clip of that card; and what is over says its sum."""
+    """I9. Each sum that a card says was charged was, for a clip of that card; and what is over says what its books
+    say: the sum of its charge, or that nothing was charged. Money is held for nothing but what is in doubt."""
     for asked in terms.asks:
         paid = _paid(history, asked)
         for card in _cards(history, asked):
-            said = Counter(
-                round(float(one["dollars"]) * 1_000_000) for one in _CHARGED.finditer("\n".join(card.lines.values()))
-            )
+            said = Counter(micro_usd for line in card.lines.values() for micro_usd in _sums(line))
             if not terms.unbooked and said - Counter(paid.values()):
                 yield f"“{asked.words}” was charged {[*paid.values()]}, and its card says {[*said]}: {card.text!r}"
             for number, line in card.lines.items():
-                if card.rows[number] in ENDED and not any(words in line for words in MONEY):
+                if card.rows[number] in ENDED and not _says_money(card.rows[number], line):
                     yield f"#{number} of “{asked.words}” is over, and its card does not say what it cost: {line!r}"
+
+
+def _says_money(word: str, line: str) -> bool:
+    """Whether a row that stands at this word says of its money what becomes such an end. Whether it is true is seen
+    from all rows of a card together, since nobody outside knows whose task has failed."""
+    if word in DOUBTED:
+        return any(words in line for words in IN_DOUBT)
+    if any(words in line for words in UNSETTLED):
+        return False
+    return bool(_sums(line)) or (word != "delivered" and FREE in line)
+
+
+def _sums(text: str) -> list[int]:
+    """What it says was charged, in micro-dollars."""
+    return [round(float(one["dollars"]) * 1_000_000) for one in _CHARGED.finditer(text)]
 
 
 def _misplaced(history: History, terms: Terms) -> Iterator[str]:
@@ -263,10 +344,12 @@ def _same_ask(card: Card, prompt: str, terms: Terms) -> bool:
 
 
 def _late_answers(terms: Terms) -> Iterator[str]:
-    """I6."""
+    """I6. Slack counts an answer that comes too late as none, whatever becomes of the ask."""
     for asked in terms.asks:
         if asked.acked and asked.seconds is not None and asked.seconds >= ACK_SECONDS:
             yield f"“{asked.words}” was answered after {asked.seconds:.1f} s"
+        elif not asked.acked and Allowed.UNHEARD not in terms.allowed:
+            yield f"“{asked.words}” was not answered in {ACK_SECONDS} s, and nothing kept it from being heard"
 
 
 def _changed_minds(said: Sequence[tuple[str, str]]) -> Iterator[str]:
