@@ -6,6 +6,7 @@ Each act is a function of the performance and of the seconds it lasts; a script 
 import asyncio
 import resource
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -41,10 +42,16 @@ async def kill(player: "Player", seconds: float) -> None:
 
 
 async def stop(player: "Player", seconds: float) -> None:
-    """SIGTERM, as at a deployment."""
+    """SIGTERM, as at a deployment: who is not gone soon enough afterwards is killed."""
+    if not player.rig.bot.running():
+        return
     player.exits(0)
-    if player.rig.bot.running():
+    began = time.monotonic()
+    try:
         await player.rig.bot.terminate()
+    except TimeoutError:
+        await player.rig.bot.kill()
+    player.stopped(time.monotonic() - began)
 
 
 async def lock(player: "Player", seconds: float) -> None:
