@@ -6,6 +6,7 @@ Each act is a function of the performance and of the seconds it lasts; a script 
 import asyncio
 import resource
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -41,10 +42,16 @@ async def kill(player: "Player", seconds: float) -> None:
 
 
 async def stop(player: "Player", seconds: float) -> None:
-    """SIGTERM, as at a deployment."""
+    """SIGTERM, as at a deployment: who is not gone soon enough afterwards is killed."""
+    if not player.rig.bot.running():
+        return
     player.exits(0)
-    if player.rig.bot.running():
+    began = time.monotonic()
+    try:
         await player.rig.bot.terminate()
+    except TimeoutError:
+        await player.rig.bot.kill()
+    player.stopped(time.monotonic() - began)
 
 
 async def lock(player: "Player", seconds: float) -> None:
@@ -150,17 +157,41 @@ def locked(rig: Rig) -> Iterator[None]:
 
 @contextmanager
 def full_disk(rig: Rig) -> Iterator[None]:
-    """The system refuses the bot every write past the present end of its write-ahead log."""
-    kind, pid = resource.RLIMIT_FSIZE, rig.bot.pid
+    """The system refuses the bot every write past the present end of its write-ahead log. Where two do so at once, it
+    is until the last has ended."""
+    pid = rig.bot.pid
     journal = rig.bot.database.with_name(f"{rig.bot.database.name}-wal")
     try:
-        room = resource.prlimit(pid, kind)
-        resource.prlimit(pid, kind, (journal.stat().st_size if journal.exists() else 0, room[1]))
+        if pid not in _taken:
+            _taken[pid] = _Room(before=resource.prlimit(pid, resource.RLIMIT_FSIZE))
+            _leave(pid, (journal.stat().st_size if journal.exists() else 0, _taken[pid].before[1]))
     except ProcessLookupError:
+        _taken.pop(pid, None)
         yield  # another fault has killed it; whoever is started next has room
         return
+    room = _taken[pid]
+    room.holders += 1
     try:
         yield
     finally:
-        with suppress(ProcessLookupError):
-            resource.prlimit(pid, kind, room)
+        room.holders -= 1
+        if not room.holders:
+            del _taken[pid]
+            with suppress(ProcessLookupError):
+                _leave(pid, room.before)
+
+
+@dataclass
+class _Room:
+    """What a process could write before its disk was full, and how many keep it so."""
+
+    before: tuple[int, int]
+    holders: int = 0
+
+
+_taken: dict[int, _Room] = {}
+"""By process."""
+
+
+def _leave(pid: int, room: tuple[int, int]) -> None:
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, room)

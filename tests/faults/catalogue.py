@@ -196,9 +196,9 @@ def single_rows(seed: int) -> list[Script]:
 
 
 def row_pairs(seed: int, count: int = PAIRS) -> list[Script]:
-    """So many different pairs of rows, each at a provider where both can arise."""
+    """So many different pairs of rows, each at a provider where both can arise, and both at once."""
     chance = random.Random(f"pairs {seed}")
-    possible = [pair for pair in combinations(ROWS, 2) if _providers(pair)]
+    possible = [pair for pair in combinations(ROWS, 2) if _providers(pair) and not _in_turn(*pair)]
     # Weighted drawing without repetition: the largest of random() ** (1 / weight) (Efraimidis and Spirakis).
     drawn = sorted(possible, key=lambda pair: chance.random() ** (1 / _weight(pair)), reverse=True)[:count]
     return in_turn(
@@ -211,6 +211,14 @@ def row_pairs(seed: int, count: int = PAIRS) -> list[Script]:
 
 def _providers(rows: Iterable[Row]) -> list[str]:
     return [name for name in PROVIDERS if all(name in row.providers for row in rows)]
+
+
+def _in_turn(one: Row, other: Row) -> bool:
+    """Whether the faults of both strike the same calls: a call takes one fault, so that the other would come with a
+    later call, if there is one."""
+    return bool(
+        {(fault.point, fault.phase) for fault in one.faults} & {(fault.point, fault.phase) for fault in other.faults}
+    )
 
 
 def _weight(rows: Iterable[Row]) -> float:

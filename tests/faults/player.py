@@ -23,6 +23,9 @@ _GLANCE_SECONDS = 0.1
 
 _DEATH_SECONDS = 20.0
 _START_SECONDS = 40.0
+STOP_SECONDS = 10.0
+"""Whoever is asked to end is gone by then."""
+
 _PROGRESS_SECONDS = 10.0
 """A restarted bot that moves nothing for so long is broken on the slowest machine; the promise is measured."""
 
@@ -54,7 +57,7 @@ class Player:
         self._progress: list[float] = []
         self._crashes: list[str] = []
         self._skipped: list[str] = []
-        self._expected_exit = -9
+        self._asked_exit: int | None = None
         self._harmed_at = 0.0
         self._over_after = 0.0
         self.locker = asyncio.Lock()
@@ -153,8 +156,24 @@ class Player:
         return False
 
     def exits(self, code: int) -> None:
-        """The bot is about to be ended in another way than by SIGKILL."""
-        self._expected_exit = code
+        """The bot is about to be asked to end, once."""
+        self._asked_exit = code
+
+    def stopped(self, seconds: float) -> None:
+        """It has ended so long after it was asked to."""
+        if seconds > STOP_SECONDS:
+            self._crashes.append(f"the bot was asked to end, and took {seconds:.1f} s: {self.rig.bot.log()[-600:]}")
+
+    def _ended(self, code: int | None) -> None:
+        """Note an end that nobody outside has caused. That it was asked to end is true of one end."""
+        asked, self._asked_exit = self._asked_exit, None
+        expected: set[int | None] = {-9}
+        if asked is not None:
+            # Who is asked to end before it has begun to listen ends as any process does.
+            begun = "dailies.started" in self.rig.bot.logs[-1].read_text(encoding="utf-8", errors="replace")
+            expected |= {asked} if begun else {asked, -15}
+        if code not in expected:
+            self._crashes.append(f"the bot ended by itself with {code}: {self.rig.bot.log()[-600:]}")
 
     # --- until it is over --------------------------------------------------------------------------------------------
 
@@ -193,12 +212,7 @@ class Player:
     async def _revive(self) -> None:
         """The bot has ended: arm the next kill, start it again, and see how soon it goes on."""
         assert self.rig.bot.process is not None
-        code = self.rig.bot.process.returncode
-        # Who is asked to end before it has begun to listen ends as any process does.
-        begun = "dailies.started" in self.rig.bot.logs[-1].read_text(encoding="utf-8", errors="replace")
-        expected = {-9, self._expected_exit} | (set() if begun else {-15})
-        if code not in expected:
-            self._crashes.append(f"the bot ended by itself with {code}: {self.rig.bot.log()[-600:]}")
+        self._ended(self.rig.bot.process.returncode)
         if self._death is not None and await self._fired(self._death):
             self._struck += 1
             await self._next_death()

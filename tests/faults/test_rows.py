@@ -31,3 +31,12 @@ def test_the_catalogue_names_each_row_once_and_the_seed_decides_the_pairs() -> N
     assert row_pairs(7) == row_pairs(7)
     assert row_pairs(7) != row_pairs(8)
     assert len({script.name.partition(",")[0] for script in row_pairs(7)}) == PAIRS
+
+
+@pytest.mark.parametrize("seed", [7, 8, 20261121])
+def test_two_faults_of_a_pair_never_wait_for_one_another(seed: int) -> None:
+    """A call takes one fault."""
+    struck = {row.id: {(fault.point, fault.phase) for fault in row.faults} for row in ROWS}
+    for script in row_pairs(seed):
+        one, other = script.name.partition(",")[0].split(" and ")
+        assert not struck[one] & struck[other], script.name

@@ -1,6 +1,7 @@
 """The storm's summary adds up what scripts say of themselves, and names those that failed and the seed."""
 
 import json
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Literal, cast
 
@@ -13,7 +14,12 @@ Outcome = Literal["passed", "failed"]
 
 
 def _report(
-    name: str, outcome: Outcome, *, when: Literal["setup", "call"] = "call", **broken: int
+    name: str,
+    outcome: Outcome,
+    *,
+    when: Literal["setup", "call"] = "call",
+    progress: Sequence[float] = (0.5,),
+    **broken: int,
 ) -> pytest.TestReport:
     columns = {one.value: broken.get(one.name.lower(), 0) for one in Column}
     figures = {
@@ -21,7 +27,7 @@ def _report(
         "moved": 1,
         "idle": 0,
         "seconds": 4.0,
-        "progress": [0.5],
+        "progress": [*progress],
         "over_after": 3.0,
         "columns": columns,
     }
@@ -37,8 +43,12 @@ def _report(
     )
 
 
+def _storm() -> Storm:
+    return Storm(cast("pytest.Config", SimpleNamespace(getoption={"seed": 42}.__getitem__)))
+
+
 def test_figures_are_added_up_and_failures_named() -> None:
-    storm = Storm(cast("pytest.Config", SimpleNamespace(getoption={"seed": 42}.__getitem__)))
+    storm = _storm()
     storm.pytest_runtest_logreport(_report("one", "passed"))
     storm.pytest_runtest_logreport(_report("one", "passed", when="setup"))
     storm.pytest_runtest_logreport(_report("two", "failed", double_charges=3))
@@ -51,3 +61,25 @@ def test_figures_are_added_up_and_failures_named() -> None:
     assert cells[-4:] == ["1", "4.0", "0.50 s / 0.50 s", "3.00 s / 3.00 s"]
     assert "- failed, kills: two" in text
     assert "failed, kills: one" not in text
+
+
+@pytest.mark.parametrize(
+    ("progress", "slow", "before", "after"),
+    [
+        ([[0.1, 9.0], [0.2]], False, pytest.ExitCode.OK, pytest.ExitCode.OK),
+        ([[0.1, 2.1], [2.2]], True, pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED),
+        ([[2.1]], True, pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERRUPTED),
+        ([[]], False, pytest.ExitCode.OK, pytest.ExitCode.OK),
+    ],
+)
+def test_a_family_whose_restarts_are_slow_fails(
+    progress: list[list[float]], slow: bool, before: pytest.ExitCode, after: pytest.ExitCode
+) -> None:
+    """One may be: half of them may not."""
+    storm = _storm()
+    for index, one in enumerate(progress):
+        storm.pytest_runtest_logreport(_report(f"script {index}", "passed", progress=one))
+    session = cast("pytest.Session", SimpleNamespace(exitstatus=before))
+    storm.pytest_sessionfinish(session)
+    assert session.exitstatus == after
+    assert ("- failed, kills: half of the restarts" in storm.markdown()) == slow

@@ -6,7 +6,7 @@ from tests.faults.acts import Moment
 from tests.faults.rig import Rig
 from tests.faults.scripts import Script
 from tests.sandbox.driver import Json
-from tests.support.history import ENDED, Card, History, cards_of, rows_of, standing
+from tests.support.history import Card, History, cards_of, standing
 from tests.support.verdict import Asked, Column, Terms, Verdict, judge
 
 
@@ -66,19 +66,8 @@ class Witness:
                 return bool(cards) and all(card.ended for card in cards)
 
     async def effects(self) -> int:
-        """Calls so far that move this case: those to the provider, those about files, and those in its channel."""
-        calls = await self._calls()
-        requests = await self._rig.studio.get(f"/providers/{self._script.provider}/requests")
-        # What the provider calls is its own doing.
-        asked = sum(int(count) for kind, count in requests.items() if kind != "callback")
-        return sum(self._moves(call) for call in calls) + asked
-
-    def _moves(self, call: Json) -> bool:
-        """A card that is drawn anew, and says that all is still at work, moves nothing."""
-        method, arguments = call["method"], call["arguments"]
-        if method == "chat.update" and not set(rows_of(str(arguments.get("text"))).values()) <= ENDED:
-            return False
-        return str(method).startswith("files.") or arguments.get("channel") == self._rig.channel_id
+        """Calls so far that move this case."""
+        return await self._rig.effects(self._since)
 
     async def _calls(self, method: str = "") -> list[Json]:
         found: list[Json] = (await self._rig.studio.get("/calls", method=method, since=self._since))["calls"]
