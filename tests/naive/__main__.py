@@ -9,7 +9,9 @@ What it does as tutorials do, each a habit that this project gave up on purpose:
 - the billed POST is sent again after a 5xx, a timeout or a broken answer, with a growing pause, three times (the retry
   loop of Muapi's integration guide);
 - it asks for the status in a loop with a deadline, and calls the clip failed after that or at the first 404;
-- the file is put into the thread with ``files_upload_v2`` and the answer is believed.
+- the file is put into the thread with ``files_upload_v2`` and the answer is believed;
+- the takes of one ask are made side by side, and the card is edited once, when all are over;
+- nothing adds up what is spent: it has no budget.
 
     SLACK_BOT_TOKEN=… SLACK_APP_TOKEN=… HIAPI_API_KEY=… python -m tests.naive
 """
@@ -18,6 +20,8 @@ import asyncio
 import secrets
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -52,7 +56,8 @@ POLL_FOR_SECONDS = 20.0
 """The guide polls every 6 s for 240 s; the pretend providers render in a fraction of a second."""
 
 TOOK, ENDED = "naive.took", "naive.ended"
-"""Words on standard output by which the harness knows whether anything is in hand: an ask was taken; one is over."""
+"""Words on standard output by which the harness knows whether anything is in hand: an ask, or a take of one, is begun;
+it is over."""
 
 
 class Failed(Exception):
@@ -93,29 +98,32 @@ class NaiveBot:
 
     async def _make(self, channel: str, text: str) -> None:
         """One ask, from its card to its last word."""
-        _say(TOOK)
-        try:
-            await self._from_card_to_clip(channel, text)
-        finally:
-            _say(ENDED)
+        with _in_hand():
+            await self._from_card_to_clips(channel, text)
 
-    async def _from_card_to_clip(self, channel: str, text: str) -> None:
+    async def _from_card_to_clips(self, channel: str, text: str) -> None:
         asked = parse_clip(text)
         if not isinstance(asked, ClipRequest):
             return
         recipe = vary(Recipe(prompt=asked.prompt), asked.changes)
         name = asked.provider or next(iter(self._providers))
-        provider, price = self._providers[name], self._prices.quote(recipe, name)
-        card = _Card(self._client, channel, asked.prompt)
+        card = _Card(self._client, channel, asked.prompt, takes=asked.changes.takes or 1)
         await card.post()
-        try:
-            link = await self._wait(provider, await self._order(provider, recipe))
-            await card.upload(await self._fetch(link))
-        except (Failed, TimeoutError, httpx.HTTPError):
-            # What a bot believes that has no books.
-            await card.says("failed", "Nothing was charged.")
-        else:
-            await card.says("delivered", f"{dollars(price.micro_usd)} was charged.")
+        await asyncio.gather(*(self._take(card, number, name, recipe) for number in card.rows))
+        await card.edit()
+
+    async def _take(self, card: "_Card", number: int, name: str, recipe: Recipe) -> None:
+        """One clip of the ask. What nobody thought of ends the ask without a last word; other takes go on."""
+        provider, price = self._providers[name], self._prices.quote(recipe, name)
+        with _in_hand():
+            try:
+                link = await self._wait(provider, await self._order(provider, recipe))
+                await card.upload(number, await self._fetch(link))
+            except (Failed, TimeoutError, httpx.HTTPError):
+                # What a bot believes that has no books.
+                card.rows[number] = "*failed*: Nothing was charged."
+            else:
+                card.rows[number] = f"*delivered*: {dollars(price.micro_usd)} was charged."
 
     async def _order(self, provider: Provider, recipe: Recipe) -> str:
         """The task's id. A key that is new at each try protects nothing."""
@@ -152,27 +160,25 @@ class NaiveBot:
 class _Card:
     """The message that says how an ask stands, and its thread."""
 
-    def __init__(self, client: AsyncWebClient, channel: str, prompt: str) -> None:
+    def __init__(self, client: AsyncWebClient, channel: str, prompt: str, *, takes: int) -> None:
         self._client = client
         self._channel = channel
         self._prompt = prompt
         self._metadata = {"event_type": CARD_EVENT, "event_payload": {"ask": secrets.token_hex(8)}}
         self._ts = ""
+        self.rows = dict.fromkeys(range(1, takes + 1), "*rendering*")
+        """How each take stands, and what it cost."""
 
     async def post(self) -> None:
-        """Say that it is being made."""
-        answer = await self._client.chat_postMessage(
-            channel=self._channel, text=self._text("rendering"), metadata=self._metadata
-        )
+        """Say that they are being made."""
+        answer = await self._client.chat_postMessage(channel=self._channel, text=self._text(), metadata=self._metadata)
         self._ts = str(answer["ts"])
 
-    async def says(self, word: str, money: str) -> None:
-        """Say how it ended, and what it cost."""
-        await self._client.chat_update(
-            channel=self._channel, ts=self._ts, text=self._text(word, money), metadata=self._metadata
-        )
+    async def edit(self) -> None:
+        """Say how they ended."""
+        await self._client.chat_update(channel=self._channel, ts=self._ts, text=self._text(), metadata=self._metadata)
 
-    async def upload(self, clip: bytes) -> None:
+    async def upload(self, number: int, clip: bytes) -> None:
         """Put the file into the thread."""
         try:
             await self._client.files_upload_v2(
@@ -180,13 +186,23 @@ class _Card:
                 filename="clip.mp4",
                 channel=self._channel,
                 thread_ts=self._ts,
-                initial_comment=f"*#1* {self._prompt}",
+                initial_comment=f"*#{number}* {self._prompt}",
             )
         except SlackApiError as error:
             raise Failed("not uploaded") from error
 
-    def _text(self, word: str, money: str = "") -> str:
-        return f"{self._prompt}\n*#1* · *{word}*: {money}"
+    def _text(self) -> str:
+        return "\n".join([self._prompt, *(f"*#{number}* · {row}" for number, row in self.rows.items())])
+
+
+@contextmanager
+def _in_hand() -> Iterator[None]:
+    """Say that this is begun, and that it is over, however it ends."""
+    _say(TOOK)
+    try:
+        yield
+    finally:
+        _say(ENDED)
 
 
 def _say(word: str) -> None:

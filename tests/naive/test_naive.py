@@ -23,8 +23,9 @@ async def naive(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Compa
         yield playing
 
 
-async def test_where_nothing_goes_wrong_it_does_as_well(naive: Company) -> None:
-    shown = await naive.play(Script(name="nothing", family="kills", provider="muapi"))
+@pytest.mark.parametrize("takes", [1, 2])
+async def test_where_nothing_goes_wrong_it_does_as_well(naive: Company, takes: int) -> None:
+    shown = await naive.play(Script(name=f"nothing, {takes} takes", family="kills", provider="muapi", takes=takes))
     assert shown.verdict.clean, shown.verdict.broken
 
 

@@ -3,13 +3,15 @@
 Each bug is put into a copy of the tree, and there the test runs that its patch names. Where that one does not fail,
 the patch is out of date: all tests run over the copy, fastest first, until one fails, and the row says so. With
 ``--search`` they do so at once, the same tests over every copy, and nothing tells them which bug is in.
+Some patches name a second test, of ``tests/faults``, with a bot as a process that is killed and troubled over HTTP and
+judged by what Slack and the providers have in their books: that one has to fail too, unless all tests are searched.
 A test that fails and then passes by itself has caught nothing but a busy machine, and is left out of another try. Only
 a test that failed, and fails by itself too, has caught anything: where pytest ends otherwise (tests that cannot be
 collected, or are not there, or an error of its own) the row says so, and the run shows nothing of that bug. Without
 names the tree without a bug comes first: tests that fail there catch nothing either, neither those that the patches
 name nor, with ``--search``, any other.
-The last thing printed is a Markdown table; the exit code is 0 when every bug was caught, 1 when one was not, and 2 when
-of one nothing can be said.
+The last thing printed is a Markdown table; the exit code is 0 when every bug was caught, and seen where its patch says
+so, 1 when one was not, and 2 when of one nothing can be said.
 """
 
 import argparse
@@ -22,9 +24,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,9 @@ AROUND_THE_CODE = ("tests/unit/test_project.py",)
 
 NAMED = "named"
 """The step before those: what the patches themselves name."""
+
+THE_STORM_TOO = ("-m", "storm or not storm")
+"""For pytest: what a patch names of the harness may be too long for every run of the tests."""
 
 NO_BUG = "(no bug)"
 MOST_UNSTEADY = 5
@@ -77,10 +82,35 @@ class NothingShown(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sight:
+    """What the harness of real processes made of one build: the ``test`` of its tests that failed; None when all
+    passed. ``over`` and ``nothing`` are as in ``Verdict``."""
+
+    test: str | None = None
+    over: bool = False
+    nothing: str | None = None
+
+    @property
+    def blind(self) -> bool:
+        """Whether all its tests ran and passed."""
+        return self.test is None and not self.over and self.nothing is None
+
+    @property
+    def cell(self) -> str:
+        """For the table."""
+        if self.nothing is not None:
+            return f"NOTHING SHOWN: {self.nothing}"
+        if self.test is not None:
+            return f"`{self.test}`"
+        return "NOT SEEN" + (" in time" if self.over else "")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What became of one broken build. ``step`` is the one that ended it, with the test that failed in it; both are
     None when everything passed. ``over`` says that the time was over before; ``nothing``, why nothing can be said;
-    ``stale`` is the test that its patch names, where that one did not fail."""
+    ``stale`` is the test that its patch names, where that one did not fail. ``sight`` is None where no test of the
+    harness was to run."""
 
     name: str
     promise: str
@@ -90,11 +120,28 @@ class Verdict:
     over: bool = False
     nothing: str | None = None
     stale: str | None = None
+    sight: Sight | None = None
 
     @property
     def caught(self) -> bool:
         """Whether a test failed."""
         return self.test is not None
+
+    @property
+    def seen(self) -> bool:
+        """Whether the harness saw it too, where it was asked."""
+        return self.sight is None or self.sight.test is not None
+
+    @property
+    def unclear(self) -> bool:
+        """Whether of one of the two nothing can be said."""
+        return self.nothing is not None or (self.sight is not None and self.sight.nothing is not None)
+
+    @property
+    def sound(self) -> bool:
+        """Whether everything ran and passed, as it has to without a bug."""
+        passed = not (self.caught or self.over or self.unclear)
+        return passed and (self.sight is None or self.sight.blind)
 
     @property
     def line(self) -> str:
@@ -107,7 +154,8 @@ class Verdict:
             how = "NOT CAUGHT" + (" in time" if self.over else "")
         if self.stale is not None:
             how += f" (its patch is out of date: `{self.stale}` does not fail)"
-        return f"| {self.name.replace('_', ' ')} | {self.promise} | {how} | {self.seconds:.0f} s |"
+        sight = "" if self.sight is None else self.sight.cell
+        return f"| {self.name.replace('_', ' ')} | {self.promise} | {how} | {sight} | {self.seconds:.0f} s |"
 
 
 def copy_tree(to: Path, files: Mapping[str, str]) -> None:
@@ -128,11 +176,15 @@ def copy_tree(to: Path, files: Mapping[str, str]) -> None:
         (to / path).write_text(text, encoding="utf-8")
 
 
-async def first_failure(tree: Path, paths: Sequence[str], *, workers: int, within: float) -> str | None:
-    """The first test of these paths that fails, and fails by itself too; None when all pass. Raises TimeoutError, and
-    NothingShown where a run ends otherwise or one test after the other fails and passes by itself."""
+async def first_failure(
+    tree: Path, paths: Sequence[str], *, workers: int, within: float, storm: bool = False
+) -> str | None:
+    """The first test of these paths that fails, and fails by itself too; None when all pass. Those of the ``storm`` run
+    only where that is said. Raises TimeoutError, and NothingShown where a run ends otherwise or one test after the
+    other fails and passes by itself."""
     async with asyncio.timeout(within):
-        options = [f"--ignore={path}" for path in AROUND_THE_CODE]
+        marked = THE_STORM_TOO if storm else ()
+        options = [*marked, *(f"--ignore={path}" for path in AROUND_THE_CODE)]
         for _ in range(1 + MOST_UNSTEADY):
             code, said = await run_tests(tree, [*options, *paths], workers=workers)
             if code == _PASSED:
@@ -140,7 +192,7 @@ async def first_failure(tree: Path, paths: Sequence[str], *, workers: int, withi
             failed = _FAILED.search(said) if code in _STOPPED else None
             if failed is None:
                 raise NothingShown(code, "no test failed", said)
-            alone, repeated = await run_tests(tree, [failed["test"]], workers=0)
+            alone, repeated = await run_tests(tree, [*marked, failed["test"]], workers=0)
             if alone == pytest.ExitCode.TESTS_FAILED and _FAILED.search(repeated):
                 return failed["test"]
             if alone != _PASSED:
@@ -178,42 +230,60 @@ async def judge(
     files: Mapping[str, str],
     *,
     named: Sequence[str],
+    seen_by: Sequence[str] = (),
     search: bool,
     workers: int,
     limit: float,
 ) -> Verdict:
-    """Build it, and let the ``named`` tests have a go at it, then, where ``search`` is set, all: for at most so many
-    seconds altogether."""
+    """Build it, and let the ``named`` tests have a go at it, then, where ``search`` is set, all, and at last those of
+    the harness by which it is to be ``seen_by``: for at most so many seconds altogether."""
     began = time.monotonic()
-    stale: str | None = None
 
-    def verdict(
-        step: str | None = None, test: str | None = None, *, over: bool = False, nothing: str | None = None
-    ) -> Verdict:
-        took = time.monotonic() - began
-        return Verdict(
-            name=name, promise=promise, seconds=took, step=step, test=test, over=over, nothing=nothing, stale=stale
-        )
+    def left() -> float:
+        return limit - (time.monotonic() - began)
 
     with tempfile.TemporaryDirectory(prefix="dailies-bug-") as folder:
         tree = Path(folder)
         await asyncio.to_thread(copy_tree, tree, files)
-        for step, paths in _steps(tree, named, search=search).items():
-            many = step != NAMED or len(named) > 1
-            try:
-                left = limit - (time.monotonic() - began)
-                test = await first_failure(tree, paths, workers=workers if many else 0, within=left)
-            except TimeoutError:
-                return verdict(step, over=True)
-            except NothingShown as shown:
-                if step != NAMED or not search:
-                    return verdict(step, nothing=shown.line)
-                test = None
-            if test is not None:
-                return verdict(step, test)
-            if step == NAMED and search:
-                stale = ", ".join(named)
-    return verdict()
+        verdict = Verdict(name=name, promise=promise, seconds=0.0)
+        verdict = await _caught(verdict, tree, named, search=search, workers=workers, left=left)
+        if seen_by:
+            verdict = replace(verdict, sight=await _seen(tree, seen_by, workers=workers, within=left()))
+    return replace(verdict, seconds=limit - left())
+
+
+async def _caught(
+    blank: Verdict, tree: Path, named: Sequence[str], *, search: bool, workers: int, left: Callable[[], float]
+) -> Verdict:
+    """The verdict with what the named tests and the search have shown."""
+    verdict = blank
+    for step, paths in _steps(tree, named, search=search).items():
+        many = step != NAMED or len(named) > 1
+        try:
+            test = await first_failure(tree, paths, workers=workers if many else 0, within=left())
+        except TimeoutError:
+            return replace(verdict, step=step, over=True)
+        except NothingShown as shown:
+            if step != NAMED or not search:
+                return replace(verdict, step=step, nothing=shown.line)
+            test = None
+        if test is not None:
+            return replace(verdict, step=step, test=test)
+        if step == NAMED and search:
+            verdict = replace(verdict, stale=", ".join(named))
+    return verdict
+
+
+async def _seen(tree: Path, named: Sequence[str], *, workers: int, within: float) -> Sight:
+    """What these tests of the harness make of the tree. Nothing is searched for them."""
+    many = len(named) > 1
+    try:
+        test = await first_failure(tree, named, workers=workers if many else 0, within=within, storm=True)
+    except TimeoutError:
+        return Sight(over=True)
+    except NothingShown as shown:
+        return Sight(nothing=shown.line)
+    return Sight(test=test)
 
 
 def _steps(tree: Path, named: Sequence[str], *, search: bool) -> Mapping[str, Sequence[str]]:
@@ -231,13 +301,22 @@ async def main() -> int:
     bugs = seeded_bugs(tuple(options.names))
     turns = asyncio.Semaphore(options.at_once)
 
-    async def one(name: str, promise: str, files: Mapping[str, str], named: Sequence[str], *, search: bool) -> Verdict:
+    async def one(
+        name: str,
+        promise: str,
+        files: Mapping[str, str],
+        *,
+        named: Sequence[str],
+        seen_by: Sequence[str],
+        search: bool,
+    ) -> Verdict:
         async with turns:
             verdict = await judge(
                 name,
                 promise,
                 files,
                 named=() if options.search else named,
+                seen_by=() if options.search else seen_by,
                 search=search or options.search,
                 workers=options.workers,
                 limit=options.limit,
@@ -246,26 +325,54 @@ async def main() -> int:
         return verdict
 
     if not options.names:
-        every = list(dict.fromkeys(bug.caught_by for bug in bugs))
-        sound = await one(NO_BUG, "Nothing is broken.", {}, every, search=False)
-        if sound.caught or sound.over or sound.nothing is not None:
+        sound = await one(
+            NO_BUG,
+            "Nothing is broken.",
+            {},
+            named=[*dict.fromkeys(bug.caught_by for bug in bugs)],
+            seen_by=[*dict.fromkeys(bug.seen_by for bug in bugs if bug.seen_by)],
+            search=False,
+        )
+        if not sound.sound:
             _say("The tree without a bug does not pass: nothing can be said about those with one.")
             return 2
     verdicts = await asyncio.gather(
-        *(one(bug.name, bug.promise, bug.applied(ROOT), [bug.caught_by], search=True) for bug in bugs)
+        *(
+            one(
+                bug.name,
+                bug.promise,
+                bug.applied(ROOT),
+                named=[bug.caught_by],
+                seen_by=[bug.seen_by] if bug.seen_by else [],
+                search=True,
+            )
+            for bug in bugs
+        )
     )
-    _say("", "| bug | promise | caught by | after |", "|---|---|---|---|", *(one.line for one in verdicts))
-    caught = sum(verdict.caught for verdict in verdicts)
-    nothing = sum(verdict.nothing is not None for verdict in verdicts)
-    _say("", f"Caught {caught} of {len(verdicts)}." + (f" Of {nothing} nothing can be said." if nothing else ""))
+    _say("", "| bug | promise | caught by | seen by the harness | after |", "|---|---|---|---|---|")
+    _say(*(one.line for one in verdicts), "", summary(verdicts))
     return exit_code(verdicts)
 
 
+def summary(verdicts: Sequence[Verdict]) -> str:
+    """How many were caught, and how many of those seen that the harness is to see."""
+    asked = [verdict for verdict in verdicts if verdict.sight is not None]
+    unclear = sum(verdict.unclear for verdict in verdicts)
+    return " ".join(
+        [
+            f"Caught {sum(verdict.caught for verdict in verdicts)} of {len(verdicts)}.",
+            *([f"The harness saw {sum(verdict.seen for verdict in asked)} of {len(asked)}."] if asked else []),
+            *([f"Of {unclear} nothing can be said."] if unclear else []),
+        ]
+    )
+
+
 def exit_code(verdicts: Sequence[Verdict]) -> int:
-    """0 when every bug was caught, 1 when one was not, 2 when of one nothing can be said."""
-    if any(verdict.nothing is not None for verdict in verdicts):
+    """0 when every bug was caught, and seen where its patch says so; 1 when one was not; 2 when of one nothing can be
+    said."""
+    if any(verdict.unclear for verdict in verdicts):
         return 2
-    return 0 if all(verdict.caught for verdict in verdicts) else 1
+    return 0 if all(verdict.caught and verdict.seen for verdict in verdicts) else 1
 
 
 def _options() -> argparse.Namespace:

@@ -1,6 +1,7 @@
 """The deliberately broken builds: small patches kept as data, one promise each.
 
-A patch is a unified diff below two lines: which promise it breaks, and a quick test that sees it. It is applied by its
+A patch is a unified diff below two lines: which promise it breaks, and a quick test that sees it; some have a third,
+with a test of ``tests/faults`` in which the harness of real processes sees it from outside. It is applied by its
 text alone, wherever in the file the lines stand by now, and only where they stand exactly once: a patch that no longer
 says what it means is an error, and never another bug than the one it is called after. Neither git nor patch is needed.
 """
@@ -14,6 +15,7 @@ FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 
 _CAUGHT_BY = "Caught by: "
+_SEEN_BY = "Seen by the harness: "
 _FILE = re.compile(r"^--- a/(?P<path>\S+)\n\+\+\+ b/(?P=path)\n", re.MULTILINE)
 _HUNK = re.compile(r"^@@ .*@@.*\n", re.MULTILINE)
 
@@ -38,11 +40,14 @@ class Change:
 @dataclass(frozen=True, kw_only=True)
 class SeededBug:
     """A way to break a promise. ``promise`` says which, in a sentence; ``caught_by`` is a test of ``make test`` that
-    fails with the bug in and passes without, as pytest takes it: a file, or a test in one."""
+    fails with the bug in and passes without, as pytest takes it: a file, or a test in one. So does ``seen_by``, a test
+    with a bot of its own as a process, judged by what Slack and the providers have in their books; it may be one of the
+    storm."""
 
     name: str
     promise: str
     caught_by: str
+    seen_by: str | None = None
     changes: tuple[Change, ...]
 
     def applied(self, tree: Path) -> Mapping[str, str]:
@@ -66,8 +71,14 @@ def _read(path: Path) -> SeededBug:
     promise, second, diff = path.read_text(encoding="utf-8").split("\n", 2)
     if not second.startswith(_CAUGHT_BY):
         raise ValueError(f"{path.name}: the second line says no “{_CAUGHT_BY}…”")
-    caught_by = second.removeprefix(_CAUGHT_BY)
-    return SeededBug(name=path.stem, promise=promise, caught_by=caught_by, changes=tuple(_changes(diff)))
+    third, _, _ = diff.partition("\n")
+    return SeededBug(
+        name=path.stem,
+        promise=promise,
+        caught_by=second.removeprefix(_CAUGHT_BY),
+        seen_by=third.removeprefix(_SEEN_BY) if third.startswith(_SEEN_BY) else None,
+        changes=tuple(_changes(diff)),
+    )
 
 
 def _changes(diff: str) -> Iterator[Change]:

@@ -1,5 +1,6 @@
 """Whether a bug counts as caught: by a test that fails, and fails by itself too. However else pytest may end, that
-shows nothing, and is not counted. The test that a patch names comes first; where it does not fail, all do."""
+shows nothing, and is not counted. The test that a patch names comes first; where it does not fail, all do. The test of
+the harness that it names has to fail besides."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.seeded_bugs import __main__ as judging
-from tests.seeded_bugs.__main__ import NothingShown, Verdict, exit_code, first_failure, judge
+from tests.seeded_bugs.__main__ import NothingShown, Sight, Verdict, exit_code, first_failure, judge, summary
 
 PASSES = "def test_passes():\n    assert True\n"
 FAILS = "def test_fails():\n    assert False\n"
@@ -29,6 +30,13 @@ def test_once():
     there = seen.exists()
     seen.touch()
     assert there
+"""
+OF_THE_STORM = """
+import pytest
+
+@pytest.mark.storm
+def test_of_the_storm():
+    assert False
 """
 ONLY_IN_COMPANY = """
 import pytest
@@ -55,6 +63,17 @@ async def found(place: Path, folder: str = "suite", workers: int = 0) -> str | N
 async def test_a_test_that_fails_catches(tmp_path: Path, workers: int) -> None:
     tree(tmp_path, passing=PASSES, failing=FAILS)
     assert await found(tmp_path, workers=workers) == "suite/test_failing.py::test_fails"
+
+
+async def test_one_of_the_storm_catches_where_the_storm_runs_too(tmp_path: Path) -> None:
+    tree(tmp_path, storm=OF_THE_STORM)
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\naddopts = -ra -m 'not storm'\nmarkers = storm: the long rest\n", encoding="utf-8"
+    )
+    with pytest.raises(NothingShown, match="1 deselected"):
+        await found(tmp_path)
+    failure = await first_failure(tmp_path, ["suite"], workers=0, within=60, storm=True)
+    assert failure == "suite/test_storm.py::test_of_the_storm"
 
 
 @pytest.mark.storm
@@ -112,15 +131,21 @@ class Suite:
 
     def __init__(self) -> None:
         self.ran: list[tuple[str, ...]] = []
+        self.storms: list[bool] = []
 
-    async def first_failure(self, tree: Path, paths: Sequence[str], *, workers: int, within: float) -> str | None:
+    async def first_failure(
+        self, tree: Path, paths: Sequence[str], *, workers: int, within: float, storm: bool = False
+    ) -> str | None:
         self.ran.append((*paths,))
+        self.storms.append(storm)
         if "gone" in paths:
             raise NothingShown(4, "no test failed", "ERROR: not found: gone")
+        if "hanging" in paths:
+            raise TimeoutError
         return {"failing": "failing", "all": "one of all"}.get(paths[0])
 
-    async def judge(self, *named: str, search: bool) -> Verdict:
-        return await judge("a_bug", "P.", {}, named=named, search=search, workers=2, limit=60)
+    async def judge(self, *named: str, search: bool, seen_by: Sequence[str] = ()) -> Verdict:
+        return await judge("a_bug", "P.", {}, named=named, seen_by=seen_by, search=search, workers=2, limit=60)
 
 
 @pytest.fixture
@@ -162,10 +187,60 @@ async def test_over_the_sound_tree_run_the_named_tests_alone_and_all_have_to_be_
     assert suite.ran == [("passing", "more"), ("passing", "gone")]
 
 
+@pytest.mark.parametrize(
+    ("harness", "sight", "cell"),
+    [
+        ("failing", Sight(test="failing"), "`failing`"),
+        ("passing", Sight(), "NOT SEEN"),
+        ("hanging", Sight(over=True), "NOT SEEN in time"),
+        (
+            "gone",
+            Sight(nothing="exit code 4, no test failed: ERROR: not found: gone"),
+            "NOTHING SHOWN: exit code 4, no test failed: ERROR: not found: gone",
+        ),
+    ],
+)
+@pytest.mark.parametrize("named", ["failing", "hanging"])
+async def test_the_harness_looks_too_whatever_the_quick_test_shows(
+    suite: Suite, named: str, harness: str, sight: Sight, cell: str
+) -> None:
+    verdict = await suite.judge(named, search=True, seen_by=[harness])
+    assert suite.ran == [(named,), (harness,)]
+    assert suite.storms == [False, True], "what is named of the harness may be of the storm"
+    assert (verdict.caught, verdict.sight) == (named == "failing", sight)
+    assert f"| {cell} |" in verdict.line
+
+
+@pytest.mark.parametrize(("harness", "sound"), [("passing", True), ("failing", False), ("hanging", False)])
+async def test_the_tree_without_a_bug_passes_the_tests_of_the_harness_too(
+    suite: Suite, harness: str, sound: bool
+) -> None:
+    verdict = await suite.judge("passing", "more", search=False, seen_by=[harness, "more"])
+    assert suite.ran == [("passing", "more"), (harness, "more")]
+    assert verdict.sound is sound
+
+
+@pytest.mark.parametrize("named", ["failing", "hanging", "gone"])
+async def test_it_is_not_sound_either_where_a_quick_test_does_not_pass(suite: Suite, named: str) -> None:
+    assert not (await suite.judge(named, search=False, seen_by=["passing"])).sound
+
+
+def test_what_the_harness_does_not_see_counts_as_what_is_not_caught() -> None:
+    seen, unseen, unclear, unasked = (
+        Verdict(name="a", promise="P.", seconds=1, step="named", test="t.py::t", sight=sight)
+        for sight in (Sight(test="f.py::f"), Sight(), Sight(nothing="exit code 4"), None)
+    )
+    assert [exit_code(these) for these in ([seen, unasked], [seen, unseen], [seen, unseen, unclear])] == [0, 1, 2]
+    assert summary([seen, unasked]) == "Caught 2 of 2. The harness saw 1 of 1."
+    assert summary([seen, unseen, unclear]) == "Caught 3 of 3. The harness saw 1 of 3. Of 1 nothing can be said."
+    assert summary([unasked]) == "Caught 1 of 1."
+    assert unasked.line == "| a | P. | named: `t.py::t` |  | 1 s |"
+
+
 def test_what_shows_nothing_is_said_and_is_not_caught() -> None:
     caught = Verdict(name="a", promise="P.", seconds=1, step="unit", test="t.py::t")
     missed = Verdict(name="b", promise="P.", seconds=1)
     nothing = Verdict(name="c_d", promise="P.", seconds=1, step="unit", nothing="exit code 4, no test failed: ERROR: x")
     assert [one.caught for one in (caught, missed, nothing)] == [True, False, False]
-    assert nothing.line == "| c d | P. | NOTHING SHOWN (unit): exit code 4, no test failed: ERROR: x | 1 s |"
+    assert nothing.line == "| c d | P. | NOTHING SHOWN (unit): exit code 4, no test failed: ERROR: x |  | 1 s |"
     assert [exit_code(these) for these in ([caught], [caught, missed], [caught, missed, nothing])] == [0, 1, 2]

@@ -109,3 +109,41 @@ async def test_after_a_restart_a_share_is_given_the_same_time_again() -> None:
         assert (await looked(one, delivering)).file_id == "F1"
         one.clock.advance(5.0)
         assert (await looked(one, delivering)).file_id is None
+
+
+async def test_a_share_that_slack_took_and_dropped_does_not_count_as_standing() -> None:
+    """Nothing of the file stands, however long ago it was taken: the clip is not delivered, and is sent again."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        slack = Slack(completed=True)
+        delivering = await sent(one, slack)
+        one.clock.advance(SHARE_WAIT.total_seconds() - 1.0)
+        job = await looked(one, delivering)
+        assert (job.state, job.file_id) == (State.DELIVERING, "F1"), "nothing stands, and it may appear yet"
+
+        one.clock.advance(1.0)
+        job = await looked(one, delivering)
+        assert (job.state, job.file_id, job.message_ts) == (State.DELIVERING, None, None)
+
+
+async def test_a_file_that_did_not_appear_is_deleted_before_it_is_sent_again() -> None:
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        slack = Slack(completed=True)
+        delivering = await sent(one, slack)
+        one.clock.advance(SHARE_WAIT.total_seconds() - 1.0)
+        await looked(one, delivering)
+        assert slack.deleted == [], "it may appear yet"
+
+        one.clock.advance(1.0)
+        await looked(one, delivering)
+        assert slack.deleted == ["F1"], "a late share cannot stand beside the next"
+
+
+async def test_slack_is_asked_whether_a_share_stands_before_it_is_sent_again() -> None:
+    """The answer was lost, and the share stands: however late that is looked at, it is found."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        slack = Slack(completed=True)
+        delivering = await sent(one, slack)
+        slack.stands = True
+        one.clock.advance(SHARE_WAIT.total_seconds())
+        job = await looked(one, delivering)
+        assert (job.state, job.file_id, job.message_ts, slack.deleted) == (State.DELIVERED, "F1", "2.0", [])
