@@ -33,9 +33,11 @@ async def recheck(bench: Bench, job: Job, ask: Ask) -> Job | None:
         # Waiting would not help, and what was read when it was decided is the last that is known.
         log.warning("promotion.may_not_read_reactions", ask=ask.id, error=error.code)
         return None
-    enough = len(standing.eligible) >= policy.quorum
-    if standing.unknown or (enough and job.person in standing.eligible):
+    # Who was not named this time was when it was decided. Nobody else's silence pays for who took the rocket back.
+    may_stand = {*standing.eligible, *standing.unknown}
+    if len(may_stand) >= policy.quorum and job.person in may_stand:
         return None
+    enough = len(standing.eligible) >= policy.quorum
     return await (_pass_on(bench, job, standing.eligible) if enough else _end(bench, job))
 
 
