@@ -105,11 +105,16 @@ class WorkspaceChat:
     # --- people ----------------------------------------------------------------------------------------------------
 
     async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
-        await self._call("reactions")
+        try:
+            await self._call("reactions")
+        except ChatUnauthorized:
+            self._books.looked(ts, told=False)
+            raise
+        self._books.looked(ts, told=True)
         message = self._books.standing(ts)
         if message is None:
             raise MessageGone("message_not_found")
-        return tuple(message.reactions)
+        return message.standing(self._world.now)
 
     async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
         await self._change("tell", lambda: self._books.notices.append((ask.id, notice)))

@@ -15,6 +15,7 @@ from tests.simulation.ends import Ends
 from tests.simulation.people import Wanted, word_in
 from tests.simulation.promptness import Promptness
 from tests.simulation.slack_books import SlackBooks, settled
+from tests.simulation.supporting import Supporting
 from tests.simulation.vendor_books import Task, VendorBooks
 from tests.simulation.world import CLIPS, FETCH, STORAGE, World
 
@@ -36,6 +37,7 @@ class Check:
         self.world, self.vendors, self.slack, self.wanted, self.policy = world, vendors, slack, wanted, policy
         self.ends = Ends(world, vendors, slack, wanted, policy)
         self.promptness = Promptness(world, vendors, slack, wanted, policy)
+        self.supporting = Supporting(vendors, slack, wanted, policy)
         self._entries = 0
         self._over: set[str] = set()
         for books in vendors.values():
@@ -110,6 +112,7 @@ class Check:
             *self.ends.unexplained(asks, rows),
             *self.promptness.too_slow(asks, rows),
             *self.ends.doubted_in_vain(),
+            *self.supporting.unwanted(asks, rows),
         ]
 
     def _charged_once(self) -> Iterator[str]:

@@ -28,6 +28,10 @@ REDELIVERED = 5.0, 60.0, 300.0
 _DRAFTS, _GESTURES = 1.0, 4
 """Of each clip that is to come of it so many takes are asked for and so many gestures made: much is refused."""
 
+_THINKS_AGAIN = 30.0, 30.0, 120.0
+"""Who takes a reaction back does so within so many seconds: mostly before it is decided, and sometimes while the final
+waits for a place."""
+
 Deed = Callable[[Core], Awaitable[object]]
 
 
@@ -78,6 +82,8 @@ class Wanted:
     """By clip: how often *Order again* was pressed."""
     let_go: set[str] = field(default_factory=set)
     """Clips that somebody gave up or cancelled."""
+    promoted: set[str] = field(default_factory=set)
+    """Clips that somebody pressed *Promote* on."""
     undone: set[str] = field(default_factory=set)
     """Asks that somebody pressed *Undo* on."""
     confirmed: dict[str, float] = field(default_factory=dict)
@@ -201,7 +207,7 @@ class People:
     def rocket(self, clip: Message, person: str) -> None:
         """React to a clip."""
         sender, file = self._sender(clip.channel, person), self.slack.files[clip.file or ""]
-        clip.reactions[person] = self.world.now
+        clip.react(person, self.world.now)
         self._wants_final(file.job_id)
         self.say(
             Said(
@@ -213,12 +219,12 @@ class People:
         )
 
     def _stands_behind(self, ask_id: str, clip: Message, person: str) -> None:
-        if person in clip.reactions:
+        if person in clip.standing(self.world.now):
             self.wanted.supported[ask_id].append(Support(clip=clip, person=person, begin=self.world.now))
 
     def take_back(self, clip: Message, person: str) -> None:
         """Take the reaction away again."""
-        clip.reactions.pop(person, None)
+        clip.take_back(self.world.now, person)
         for support in (one for supports in self.wanted.supported.values() for one in supports):
             if support.clip is clip and support.person == person:
                 support.end = min(support.end, self.world.now)
@@ -249,6 +255,7 @@ class People:
         if name == "give_up":
             self.wanted.let_go.add(job.id)
         if name == "promote":
+            self.wanted.promoted.add(job.id)
             self._wants_final(job.id)
         self.say(Said(name=f"{name} {job.id}", deed=lambda core: _pressed(core, name, sender, job.id)))
 
@@ -337,7 +344,8 @@ class Crowd:
             person = self._anybody()
             self._people.rocket(clip, person)
             if self._chances.random() < 0.2:
-                self._people.world.loop.call_later(self._chances.uniform(0.1, 30), self._people.take_back, clip, person)
+                after = self._chances.uniform(0.1, self._chances.choice(_THINKS_AGAIN))
+                self._people.world.loop.call_later(after, self._people.take_back, clip, person)
 
     def _answer(self) -> None:
         if asks := self._people.open_questions():

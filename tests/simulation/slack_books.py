@@ -12,6 +12,15 @@ LAST_WORDS = frozenset({State.DELIVERED, State.FAILED, State.CANCELLED, State.UN
 
 
 @dataclass
+class Reaction:
+    """One person's rocket on a message, while it stood."""
+
+    person: str
+    begin: float
+    end: float = float("inf")
+
+
+@dataclass
 class Message:
     """One message. ``card`` is what it shows, ``file`` the id of the clip it carries."""
 
@@ -26,8 +35,31 @@ class Message:
     deleted: bool = False
     tombstone: bool = False
     """It was deleted with replies: its thread goes on below what is left of it."""
-    reactions: dict[str, float] = field(default_factory=dict)
-    """Who stands behind a rocket, since when."""
+    reactions: list[Reaction] = field(default_factory=list)
+    """Every rocket that was ever on it, earliest first."""
+
+    def standing(self, at: float) -> tuple[str, ...]:
+        """Whose rocket stood at that time."""
+        return tuple(one.person for one in self.reactions if one.begin <= at < one.end)
+
+    def react(self, person: str, at: float) -> None:
+        """From now on that person's rocket stands on it."""
+        if person not in self.standing(at):
+            self.reactions.append(Reaction(person=person, begin=at))
+
+    def take_back(self, at: float, person: str | None = None) -> None:
+        """The rocket of that person, or of everybody, is gone."""
+        for one in self.reactions:
+            if person in {None, one.person}:
+                one.end = min(one.end, at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Somebody wanted to know who reacted to a message."""
+
+    at: float
+    told: bool
 
 
 @dataclass
@@ -66,6 +98,8 @@ class SlackBooks:
         """Asks whose card it would not let stand."""
         self.untold: dict[str, float] = {}
         """By person: when it last did not say who they are."""
+        self.looks: dict[str, list[Look]] = {}
+        """By message: when it said who reacts to it, and when it refused to say so for good."""
         self.refused_until: dict[str, float] = {}
         """Channels that the app may not post in for a while."""
         self.revoked_until = 0.0
@@ -130,6 +164,10 @@ class SlackBooks:
                 return message
         return None
 
+    def looked(self, ts: str, *, told: bool) -> None:
+        """Somebody asked who reacts to that message."""
+        self.looks.setdefault(ts, []).append(Look(at=self.world.now, told=told))
+
     # --- files -----------------------------------------------------------------------------------------------------
 
     def reserve(self, job: Job, size: int) -> File:
@@ -158,6 +196,7 @@ class SlackBooks:
     def delete(self, message: Message) -> None:
         """A person deletes it."""
         message.deleted = True
+        message.take_back(self.world.now)
         message.tombstone = any(one.thread_ts == message.ts and not one.deleted for one in self.messages.values())
 
     def forget_file(self, file: File) -> None:
@@ -165,6 +204,7 @@ class SlackBooks:
         file.deleted = True
         if file.message is not None:
             file.message.deleted = True
+            file.message.take_back(self.world.now)
 
 
 def settled(job: Job) -> bool:

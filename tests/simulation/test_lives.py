@@ -12,10 +12,11 @@ from bot.domain.announcement import Announcement
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask
 from bot.ports import Order, OrderAccepted, OrderOutcome, OrderRefused, OrderUnknown, Share
+from bot.services import ordering
 from tests.simulation.__main__ import outcomes
 from tests.simulation.chat import WorkspaceChat
 from tests.simulation.core import House
-from tests.simulation.life import live
+from tests.simulation.life import as_it_is, live
 from tests.simulation.vendor import Vendor
 
 JOBS = 10
@@ -145,6 +146,18 @@ def lingering(house: House) -> House:
     ],
 )
 def test_a_wiring_that_breaks_a_promise_is_found(change: Callable[[House], House], promise: str) -> None:
+    _see_broken(promise, change)
+
+
+def test_reactions_that_are_not_read_once_more_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(ordering, "recheck", never)
+    _see_broken("I1")
+
+
+def _see_broken(promise: str, change: Callable[[House], House] = as_it_is) -> None:
     for seed in range(1, MOST_SEEDS + 1):
         if any(sentence.startswith(promise) for sentence in live(seed, jobs=JOBS, change=change).broken):
             return

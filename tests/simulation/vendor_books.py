@@ -61,6 +61,8 @@ class Sending:
 
     process: int
     at: float
+    anew: bool = False
+    """It was put together for this, and is not one from before that is sent again."""
     sent: bool = False
     answer: OrderOutcome | None = None
     """What that process was told; None while it waits, and for ever when it died."""
@@ -150,7 +152,7 @@ class VendorBooks:
         sendings = self.sendings.setdefault(key, [])
         if sendings and not sendings[-1].sent:
             sendings.pop()
-        sendings.append(Sending(process=process, at=self.world.now))
+        sendings.append(Sending(process=process, at=self.world.now, anew=True))
 
     def sent(self, key: str, process: int) -> Sending:
         """A process sends the order."""
