@@ -379,7 +379,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.seeded_bugs", description="Does the suite catch them?")
     parser.add_argument("names", nargs="*", help="files of this folder without .patch; all of them when left out")
     parser.add_argument("--search", action="store_true", help="all tests over each, whatever the patches name")
-    parser.add_argument("--at-once", type=int, default=2, help="so many broken builds beside one another")
+    parser.add_argument("--at-once", type=int, default=3, help="so many broken builds beside one another")
     parser.add_argument("--workers", type=int, default=2, help="of pytest, for each")
     parser.add_argument("--limit", type=float, default=1800.0, help="seconds for each")
     return parser.parse_args()
