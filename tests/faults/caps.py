@@ -2,7 +2,7 @@
 the bot dies, or nobody can tell what became of an order.
 
 Each case has its own channel, so that the channel's cap is the case's. What is charged in it is counted by the
-provider, at every look: holds that are freed too soon, forgotten or never written show as more than the cap.
+provider until all seems over: holds that are freed too soon, forgotten or never written show as more than the cap.
 """
 
 from dataclasses import replace
