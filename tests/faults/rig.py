@@ -18,13 +18,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.sandbox.driver import Json, NeverHappened, Workspace, channel_in
 from tests.scenarios.bot import QUICK, Bot, Stage
 from tests.support.history import ENDED, Card, History, cards_of, rows_of, standing
+from tests.support.verdict import Asked, Terms, judge
 
 T = TypeVar("T")
 
@@ -96,6 +97,8 @@ class Rig:
     rendered: Path
     provider: str = "hiapi"
     channel_id: str = ""
+    answered: list[float] = field(default_factory=list)
+    """How many seconds each ask's answer took, where there was one."""
 
     @property
     def play(self) -> Stage:
@@ -107,7 +110,10 @@ class Rig:
     async def ask(self, options: str = "") -> Json:
         """``/clip`` by Maya, with the marker in the prompt; how it was taken."""
         line = f"/clip a red panda {self.marker} {options}".strip()
-        return await self.studio.slash("maya", line, channel=self.channel)
+        answer = await self.studio.slash("maya", line, channel=self.channel)
+        if answer["acked"]:
+            self.answered.append(float(answer["ack_seconds"]))
+        return answer
 
     async def accepted(self, options: str = "") -> Json:
         """The same, and it must be accepted."""
@@ -304,12 +310,21 @@ class Rig:
         assert sums["held_micro_usd"] == 0, sums
         assert sums["settled_micro_usd"] == (charged if settled is None else settled), sums
 
-    async def delivered(
-        self, *, clips: int = 1, charges: int | None = None, within: float = LONGEST_WAY_SECONDS
-    ) -> None:
-        """The whole promise of a plain ask: it ends, and everything is as it should be."""
+    async def delivered(self, *, clips: int = 1, within: float = LONGEST_WAY_SECONDS) -> None:
+        """The whole promise of a plain ask: it ends in its clips, which nothing excuses, and everything is as it should
+        be."""
         await self.ended(within=within)
-        await self.books_balance(await self.check(clips=clips, charges=charges))
+        history = await self.check(clips=clips)
+        await self.books_balance(history)
+        asked = Asked(words=self.marker, takes=clips, seconds=max(self.answered, default=None))
+        judge(history, Terms(asks=(asked,), rendered=self.rendered), await self.said()).raise_if_broken()
+
+    async def said(self, since: float = 0.0) -> list[tuple[str, str]]:
+        """What the cards that stand now have said since then, as Slack saw it: a ts and a text each."""
+        ours = {card.ts for card in await self.cards()}
+        calls = (await self.studio.get("/calls", method="chat.update", since=since))["calls"]
+        told = [call["arguments"] for call in calls if call["ok"] and call["arguments"].get("ts") in ours]
+        return [(str(one["ts"]), str(one.get("text"))) for one in told]
 
     async def charged(self, count: int = 1, *, within: float = PATIENCE_SECONDS) -> None:
         """Wait until the provider has charged so many orders of this case."""

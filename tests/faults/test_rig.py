@@ -1,4 +1,5 @@
-"""What counts as a restarted bot's going on: an effect that moves the case, and nothing that any start does."""
+"""What counts as a restarted bot's going on: an effect that moves the case, and nothing that any start does. And that a
+plain ask is judged whole."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +9,9 @@ import pytest
 
 from tests.faults.rig import Rig
 from tests.sandbox.driver import Workspace
+from tests.support.histories import charge, clip
+from tests.support.history import Card, History, PromisesBroken
+from tests.support.verdict import ACK_SECONDS
 
 HERE, ELSEWHERE = "C1", "C2"
 
@@ -62,3 +66,62 @@ async def test_what_any_start_does_moves_nothing(studio: _Studio) -> None:
 )
 async def test_what_moves_the_case_does(studio: _Studio) -> None:
     assert await _rig(studio).effects(0.0) == 1
+
+
+class _Over(Rig):
+    """A case that is over, with this on its card, of which Slack saw that before."""
+
+    line = "*#1* · mini · *delivered* · $0.32: Posted in the thread. $0.32 was charged."
+    before: tuple[str, ...] = ()
+
+    async def ended(self, **_: object) -> list[Card]:
+        return []
+
+    async def history(self) -> History:
+        text = f"*Draft*: a red panda {self.marker}\n{self.line}"
+        card = Card(ask_id="ask-1", ts="1.0", thread_ts=None, rows={1: "delivered"}, text=text)
+        paid = {**charge(), "prompt": f"a red panda {self.marker}", "provider": "hiapi"}
+        return History(cards=(card,), clips=(clip(),), charges=(paid,), rendered=frozenset({"task-1"}))
+
+    async def books_balance(self, history: History, *, settled: int | None = None) -> None:
+        return None
+
+    async def said(self, since: float = 0.0) -> list[tuple[str, str]]:
+        return [("1.0", f"*#1* · mini · *{word}* · $0.32: so it is") for word in (*self.before, "delivered")]
+
+
+@pytest.fixture
+def over(tmp_path: Path) -> _Over:
+    (tmp_path / "task-1.mp4").write_bytes(clip().content)
+    rig = _rig(_Studio())
+    return _Over(studio=rig.studio, bot=rig.bot, channel=rig.channel, marker=rig.marker, rendered=tmp_path)
+
+
+async def test_a_plain_ask_that_is_as_it_should_be(over: _Over) -> None:
+    over.before = ("rendering",)
+    over.answered.append(ACK_SECONDS / 2)
+    await over.delivered()
+
+
+async def test_a_sum_that_was_not_charged_is_seen(over: _Over) -> None:
+    over.line = over.line.replace("$0.32 was", "$0.31 was")
+    with pytest.raises(PromisesBroken, match="untrue words"):
+        await over.delivered()
+
+
+async def test_a_charge_that_is_denied_is_seen(over: _Over) -> None:
+    over.line = over.line.replace("$0.32 was charged", "Nothing was charged")
+    with pytest.raises(PromisesBroken, match="untrue words"):
+        await over.delivered()
+
+
+async def test_a_card_that_changes_its_mind_is_seen(over: _Over) -> None:
+    over.before = ("failed",)
+    with pytest.raises(PromisesBroken, match="is failed, and then delivered"):
+        await over.delivered()
+
+
+async def test_an_answer_that_came_too_late_is_seen(over: _Over) -> None:
+    over.answered.append(ACK_SECONDS + 0.5)
+    with pytest.raises(PromisesBroken, match="was answered after"):
+        await over.delivered()

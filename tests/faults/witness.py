@@ -5,7 +5,6 @@ import time
 from tests.faults.acts import Moment
 from tests.faults.rig import Rig
 from tests.faults.scripts import Script
-from tests.sandbox.driver import Json
 from tests.support.history import Card, History, cards_of, standing
 from tests.support.verdict import Asked, Column, Terms, Verdict, judge
 
@@ -44,11 +43,7 @@ class Witness:
 
     async def judged(self) -> Verdict:
         """Everything that is broken, whether it may still be mended or not."""
-        ours = {card.ts for card in await self._cards()}
-        calls = await self._calls("chat.update")
-        told = [call["arguments"] for call in calls if call["ok"] and call["arguments"].get("ts") in ours]
-        said = [(str(call["ts"]), str(call.get("text"))) for call in told]
-        return judge(await self.history(), self.terms, said)
+        return judge(await self.history(), self.terms, await self._rig.said(self._since))
 
     async def sees(self, moment: Moment) -> bool:
         """Whether the case has come so far."""
@@ -68,10 +63,6 @@ class Witness:
     async def effects(self) -> int:
         """Calls so far that move this case."""
         return await self._rig.effects(self._since)
-
-    async def _calls(self, method: str = "") -> list[Json]:
-        found: list[Json] = (await self._rig.studio.get("/calls", method=method, since=self._since))["calls"]
-        return found
 
     async def _cards(self) -> list[Card]:
         state = await self._rig.studio.get("/state", channel=self._rig.channel, deliveries=1)
