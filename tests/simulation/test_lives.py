@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -123,6 +123,13 @@ class Overlooks(WorkspaceChat):
                 raise
 
 
+class Miscounts(WorkspaceChat):
+    """Sees one reaction where there are several."""
+
+    async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
+        return (await super().reactors(channel, ts, names))[:1]
+
+
 def repeating(house: House) -> House:
     return replace(house, vendor=Repeats)
 
@@ -151,6 +158,10 @@ def overlooking(house: House) -> House:
     return replace(house, chat=Overlooks)
 
 
+def miscounting(house: House) -> House:
+    return replace(house, chat=Miscounts)
+
+
 def one_at_a_time(house: House) -> House:
     return replace(house, policy=replace(house.policy, default_concurrency=1))
 
@@ -164,6 +175,7 @@ def one_at_a_time(house: House) -> House:
         (forgetting, "I3"),
         (believing, "I9"),
         pytest.param(overlooking, "I4: the deleted card says", marks=pytest.mark.storm),
+        (miscounting, "I4: nothing in the books made clip"),
         (one_at_a_time, "I4: nothing was done for"),
         pytest.param(lingering, "I3", marks=pytest.mark.storm),
     ],
