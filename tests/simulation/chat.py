@@ -137,7 +137,7 @@ class WorkspaceChat:
         try:
             await self._call("users.info")
         except ChatError:
-            self._books.untold[person] = self._world.now
+            self._books.untold.append(self._world.now)
             raise
         return Member(person=person, admin=person == ADMIN, guest=person == GUEST)
 

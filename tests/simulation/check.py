@@ -9,6 +9,7 @@ from bot.domain.budget import Entry
 from bot.domain.failure import FailureKind
 from bot.domain.job import FINAL, Job, State
 from bot.domain.ledger_check import unsound
+from bot.ports import Card
 from bot.services.policy import Policy
 from storage.memory.tables import Tables
 from tests.simulation.ends import Ends
@@ -107,7 +108,7 @@ class Check:
         return [
             *self.now(tables),
             *self._not_lost(rows),
-            *self._not_silent(),
+            *self._not_silent(tables),
             *self._true(rows),
             *self.ends.unexplained(asks, rows),
             *self.promptness.too_slow(asks, rows),
@@ -181,7 +182,7 @@ class Check:
         begin, end = books.alive(task)
         return self.world.reachable(begin, end, books.name, FETCH, CLIPS, STORAGE) >= _REACHABLE
 
-    def _not_silent(self) -> Iterator[str]:
+    def _not_silent(self, tables: Tables) -> Iterator[str]:
         """I4: every card has a last word; where none could be posted, the asker was told."""
         standing = {card.ask_id: card.card for card in self.slack.cards()}
         last = {one.ask_id: one for one in self.slack.messages.values() if one.card is not None}
@@ -191,8 +192,9 @@ class Check:
             if card is None and ask_id in told and ask_id in self.slack.refused_asks:
                 continue
             if card is None and ask_id in last:
-                # A person deleted it.
+                # A person deleted it, which the bot finds out when there is more to say.
                 card = last[ask_id].card
+                yield from _left_unsaid(card, tables)
             if card is None:
                 yield f"I4: ask {ask_id} has no card, and nobody was told"
                 continue
@@ -238,6 +240,14 @@ def _counted(tables: Tables) -> Iterator[tuple[Entry, int]]:
         if seq == 0:
             is_open = (workspace, job_id, attempt, 1) not in tables.ledger
             yield entry, entry.held_micro_usd if is_open else min(entry.held_micro_usd, spent[job_id, attempt])
+
+
+def _left_unsaid(card: Card | None, tables: Tables) -> Iterator[str]:
+    """What came of the clips after that card was deleted, by the bot's own rows."""
+    for shown in card.jobs if card is not None else ():
+        now = tables.jobs[shown.workspace, shown.id]
+        if (now.state, now.attempt, now.cost_micro_usd) != (shown.state, shown.attempt, shown.cost_micro_usd):
+            yield f"I4: the deleted card says {shown.id} is {shown.state.value}, and none that it is {now.state.value}"
 
 
 def _in_doubt(task: Task, row: Job) -> bool:

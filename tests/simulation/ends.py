@@ -24,6 +24,11 @@ _LATE_WITHIN = 180.0
 _LOST_WITHIN = 900.0
 """A task that the provider knew and knows no more is waited for ten minutes more, looked at every two."""
 
+_ASKED_AGAIN_WITHIN = 35.0
+"""So long after Slack asked us to wait it was asked anew who people are, at the latest."""
+_NAMED_WITHIN = 3.0
+"""After it said who reacts, Slack is asked for so long who they are."""
+
 
 class Ends:
     """Judges the last words of clips."""
@@ -110,13 +115,22 @@ class Ends:
         return ask.kind is AskKind.PROMOTION and self._fewest_behind(ask) < self.policy.quorum
 
     def _fewest_behind(self, ask: Ask) -> int:
-        """How few people, at some time since the first of them came, stood behind a final: who comes when it was
-        stopped already comes too late, and of whom Slack does not say who they are does not count."""
+        """How few people stood behind a final at a moment when Slack was asked who reacts: who comes after the first
+        of those comes too late, and when Slack does not say who people are nobody need count."""
         supports = [one for one in self.wanted.supported[ask.id] if one.person != GUEST]
-        first = min((one.begin for one in supports), default=0.0)
-        moments = {first, *(one.end for one in supports if one.end <= self.world.now)}
-        known = [one for one in supports if self.slack.untold.get(one.person, -1.0) < first]
-        return min(len({one.person for one in known if one.stands(at)}) for at in moments)
+        asked = min((one.begin for one in supports), default=0.0)
+        looks = sorted({at for one in supports for at in self._looks(one.clip.ts) if at >= asked})
+        if not looks:
+            # It was never asked.
+            return len(supports)
+        heard = [one for one in supports if one.begin <= looks[0]]
+        return min(0 if self._untold(at) else len({one.person for one in heard if one.stands(at)}) for at in looks)
+
+    def _looks(self, ts: str) -> list[float]:
+        return [look.at for look in self.slack.looks.get(ts, ()) if look.told]
+
+    def _untold(self, look: float) -> bool:
+        return any(look - _ASKED_AGAIN_WITHIN <= at <= look + _NAMED_WITHIN for at in self.slack.untold)
 
     def _had_to_fail(self, row: Job, tasks: Sequence[Task], rows: Mapping[str, Job]) -> bool:
         kind = row.failure.kind if row.failure else None

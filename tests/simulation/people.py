@@ -67,7 +67,7 @@ class Support:
     end: float = float("inf")
 
     def stands(self, at: float) -> bool:
-        return self.begin <= at < self.end and not self.clip.deleted
+        return self.begin <= at < self.end and self.person in self.clip.standing(at)
 
 
 @dataclass

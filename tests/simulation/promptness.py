@@ -83,17 +83,30 @@ class Promptness:
             yield _Span(begin, self.wanted.confirmed.get(ask.id, end))
 
     def _turns(self, row: Job, payers: set[str]) -> Iterator[_Span]:
-        """Its own order, and those whose places it waits for: of its provider, and of whoever pays."""
-        calm = self.world.calm_from
+        """Its own order; and while all places are taken that it may have, of its provider or of whoever pays."""
+        at_provider, of_payer = list[list[_Span]](), list[list[_Span]]()
         for books in self.vendors.values():
-            for task in books.tasks.values():
-                if books.name == row.provider or task.job_id in payers or task.job_id == row.id:
-                    # Of another's end, too, the minute is promised and no less.
-                    seen = calm + PROMISED if task.job_id != row.id and task.ends_at <= calm else 0.0
-                    yield _Span(task.accepted_at, max(seen, self._seen(task)))
-            for key, sendings in books.sendings.items():
-                if books.name == row.provider or key.rpartition("-")[0] in payers:
-                    yield from (_Span(one.at, one.answered_at) for one in sendings if one.answered_at is not None)
+            for key in sorted({*books.sendings, *(task.key for task in books.tasks.values())}):
+                job_id = key.rpartition("-")[0]
+                spans = list(self._in_hand(books, key, own=job_id == row.id))
+                if job_id == row.id:
+                    yield from spans
+                if books.name == row.provider:
+                    at_provider.append(spans)
+                if job_id in payers:
+                    of_payer.append(spans)
+        yield from _full(at_provider, self.policy.places(row.provider))
+        yield from _full(of_payer, self.policy.running_per_person)
+
+    def _in_hand(self, books: VendorBooks, key: str, *, own: bool) -> Iterator[_Span]:
+        """When an order had a place."""
+        calm = self.world.calm_from
+        for task in (one for one in books.tasks.values() if one.key == key):
+            # Of another's end, too, the minute is promised and no less.
+            seen = calm + PROMISED if not own and task.ends_at <= calm else 0.0
+            yield _Span(task.accepted_at, max(seen, self._seen(task)))
+        sendings = books.sendings.get(key, ())
+        yield from (_Span(one.at, one.answered_at) for one in sendings if one.answered_at is not None)
 
     def _seen(self, task: Task) -> float:
         """Until when its end is to be seen."""
@@ -124,6 +137,29 @@ def _covered(begin: float, end: float, spans: Iterable[_Span]) -> float:
         if last > first:
             total, at = total + last - first, last
     return total
+
+
+def _full(orders: Iterable[Iterable[_Span]], places: int) -> Iterator[_Span]:
+    """When at least so many of the orders had a place, each in several spans."""
+    changes = sorted(change for spans in orders for one in _apart(spans) for change in ((one.begin, 1), (one.end, -1)))
+    taken, begin = 0, 0.0
+    for at, change in changes:
+        before, taken = taken, taken + change
+        if before < places <= taken:
+            begin = at
+        elif taken < places <= before:
+            yield _Span(begin, at)
+
+
+def _apart(spans: Iterable[_Span]) -> list[_Span]:
+    """The same time in spans that do not meet."""
+    apart: list[_Span] = []
+    for span in sorted(spans):
+        if apart and span.begin <= apart[-1].end:
+            apart[-1] = _Span(apart[-1].begin, max(apart[-1].end, span.end))
+        else:
+            apart.append(span)
+    return apart
 
 
 def _starved(sending: Sending) -> bool:

@@ -96,8 +96,8 @@ class SlackBooks:
         """Since when the row of each clip has had a last word."""
         self.refused_asks: set[str] = set()
         """Asks whose card it would not let stand."""
-        self.untold: dict[str, float] = {}
-        """By person: when it last did not say who they are."""
+        self.untold: list[float] = []
+        """When it did not say of somebody who they are."""
         self.looks: dict[str, list[Look]] = {}
         """By message: when it said who reacts to it, and when it refused to say so for good."""
         self.refused_until: dict[str, float] = {}

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,12 +11,13 @@ import pytest
 from bot.domain.announcement import Announcement
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask
-from bot.ports import Order, OrderAccepted, OrderOutcome, OrderRefused, OrderUnknown, Share
+from bot.ports import Card, MessageGone, Order, OrderAccepted, OrderOutcome, OrderRefused, OrderUnknown, Share
 from bot.services import ordering
 from tests.simulation.__main__ import outcomes
 from tests.simulation.chat import WorkspaceChat
 from tests.simulation.core import House
 from tests.simulation.life import as_it_is, live
+from tests.simulation.slack_books import settled
 from tests.simulation.vendor import Vendor
 
 JOBS = 10
@@ -110,6 +111,25 @@ class Lingers(WorkspaceChat):
         return None
 
 
+class Overlooks(WorkspaceChat):
+    """Never posts a card again that was deleted when every row of it had a last word, whatever comes after that."""
+
+    async def update_card(self, card: Card) -> None:
+        try:
+            await super().update_card(card)
+        except MessageGone:
+            deleted = self._books.messages[card.ask.card_ts or ""].card
+            if deleted is None or not all(map(settled, deleted.jobs)):
+                raise
+
+
+class Miscounts(WorkspaceChat):
+    """Sees one reaction where there are several."""
+
+    async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
+        return (await super().reactors(channel, ts, names))[:1]
+
+
 def repeating(house: House) -> House:
     return replace(house, vendor=Repeats)
 
@@ -134,6 +154,18 @@ def lingering(house: House) -> House:
     return replace(house, chat=Lingers)
 
 
+def overlooking(house: House) -> House:
+    return replace(house, chat=Overlooks)
+
+
+def miscounting(house: House) -> House:
+    return replace(house, chat=Miscounts)
+
+
+def one_at_a_time(house: House) -> House:
+    return replace(house, policy=replace(house.policy, default_concurrency=1))
+
+
 @pytest.mark.parametrize(
     ("change", "promise"),
     [
@@ -142,6 +174,9 @@ def lingering(house: House) -> House:
         (giving_up, "I4"),
         (forgetting, "I3"),
         (believing, "I9"),
+        pytest.param(overlooking, "I4: the deleted card says", marks=pytest.mark.storm),
+        (miscounting, "I4: nothing in the books made clip"),
+        (one_at_a_time, "I4: nothing was done for"),
         pytest.param(lingering, "I3", marks=pytest.mark.storm),
     ],
 )
