@@ -162,7 +162,7 @@ class Ordering:
             raise _Stopped(current.cancel_by)
         return recipe
 
-    async def _recheck(self, job: Job, ask: Ask) -> StepResult | None:
+    async def _recheck(self, job: Job, ask: Ask) -> Job | None:
         """As ``rechecking.recheck`` says, once there seems to be a place: what waits is looked at every few seconds,
         and Slack is not asked each time. Raises ChatError, _PersonFull, _ProviderFull."""
         if not for_reactions_alone(job, ask):

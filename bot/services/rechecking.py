@@ -7,7 +7,7 @@ from bot.domain.budget import OverCap, Scope
 from bot.domain.events import Declined, PassedOn, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Job
-from bot.services.bench import Bench, Later, StepResult
+from bot.services.bench import Bench
 from bot.services.holds import hold
 from bot.services.standing import who_stands
 
@@ -17,18 +17,17 @@ NOT_WANTED = (
 )
 
 
-async def recheck(bench: Bench, job: Job, ask: Ask) -> StepResult | None:
+async def recheck(bench: Bench, job: Job, ask: Ask) -> Job | None:
     """Of a job for whose order reactions alone asked: None when it may go out. Else the job as it was moved: it ended
-    since too few stand behind it, or the earliest who still does pays from now on. Later while Slack does not say who
-    its people are; raises ChatError while it does not say who reacts."""
+    since too few stand behind it, or the earliest who still does pays from now on. Raises ChatError while Slack does
+    not say who reacts."""
     policy = await bench.policies.of(job.workspace, job.channel)
     standing = await who_stands(bench, ask, policy)
-    enough = len(standing.eligible) >= policy.quorum
-    if enough and job.person in standing.eligible:
+    # Of whom Slack does not say now whether they may, it did when it was decided. That charges nobody else.
+    may_stand = {*standing.eligible, *standing.unknown}
+    if len(may_stand) >= policy.quorum and job.person in may_stand:
         return None
-    if standing.unknown:
-        # Nobody is charged on a guess, and nobody's final ends on one.
-        return Later(seconds=2.0)
+    enough = len(standing.eligible) >= policy.quorum
     return await (_pass_on(bench, job, standing.eligible) if enough else _end(bench, job))
 
 

@@ -15,8 +15,8 @@ class Standing:
 
     eligible: tuple[str, ...] = ()
     """Their reaction still stands, and they may spend here."""
-    unknown: bool = False
-    """Slack did not say of somebody whether they may."""
+    unknown: tuple[str, ...] = ()
+    """Theirs stands too, and Slack did not say of them whether they may."""
     anybody: bool = False
     """Some reaction still stands."""
 
@@ -42,6 +42,6 @@ async def who_stands(bench: Bench, ask: Ask, policy: Policy) -> Standing:
     whys = {person: await may(Action.SPEND, person=person, channel=ask.channel, policy=policy) for person in people}
     return Standing(
         eligible=tuple(person for person in people if whys[person] is None),
-        unknown=Why.UNKNOWN in whys.values(),
+        unknown=tuple(person for person in people if whys[person] is Why.UNKNOWN),
         anybody=bool(people),
     )

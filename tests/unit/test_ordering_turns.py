@@ -20,6 +20,7 @@ from bot.ports import (
 )
 from bot.services.answers import Taken, TakenBackBeforeOrder, TooLateToTakeBack
 from bot.services.bench import Later
+from bot.services.gatekeeper import SERVES_FOR_SECONDS
 from bot.services.policy import Policy
 from tests.support.ordering import LOST, PRICE, SENDER, TAKEN, Desk, desk
 
@@ -228,29 +229,52 @@ async def test_when_the_payer_takes_the_rocket_back_before_the_order_the_next_wh
 
 
 @pytest.mark.row("F80")
-@pytest.mark.parametrize("why", ["away", "not_in_channel", "nobody is known"])
-async def test_a_final_waits_until_slack_tells_who_reacts_and_who_they_are(why: str) -> None:
-    """U2, who was to pay, took the rocket back: before U3 pays it has to be known that they may."""
+@pytest.mark.parametrize("why", ["away", "not_in_channel"])
+async def test_a_final_waits_until_slack_tells_who_reacts(why: str) -> None:
     async with desk(TAKEN, policy=CHEAP) as one:
         final, ask = await promotion(one, "U2", "U3")
         await decide(one, final)
         async with one.storage.begin() as tx:
             await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
         one.chat.reacting = ("U3",)
-        one.clock.advance(3600)
-        if why == "nobody is known":
-            one.people.unreachable = {"U2", "U3"}
-        else:
-            one.chat.silent = ChatError(why) if why == "away" else ChatRefused(why)
+        one.chat.silent = ChatError(why) if why == "away" else ChatRefused(why)
         before = await one.now(final)
 
         assert await one.order(final) == before
         assert (before.state, before.person) == (State.QUEUED, "U2")
-        one.chat.silent, one.people.unreachable = None, set()
+        one.chat.silent = None
         passed = await one.order(final)
 
         assert (passed.state, passed.person) == (State.QUEUED, "U3")
         assert (await one.order(passed)).state is State.RENDERING
+
+
+@pytest.mark.row("F80")
+@pytest.mark.parametrize(
+    ("quorum", "still", "state"),
+    [
+        (1, ("U3",), State.CANCELLED),
+        (2, ("U2",), State.CANCELLED),
+        (1, ("U2", "U3"), State.RENDERING),
+        (2, ("U2", "U3"), State.RENDERING),
+    ],
+)
+async def test_of_whom_slack_does_not_say_who_they_are_stands_in_for_nobody_who_took_the_rocket_back(
+    quorum: int, still: tuple[str, ...], state: State
+) -> None:
+    """U2 was to pay, and right before the order nobody can be named any more."""
+    async with desk(TAKEN, policy=replace(CHEAP, quorum=quorum)) as one:
+        final, ask = await promotion(one, "U2", "U3")
+        await decide(one, final)
+        async with one.storage.begin() as tx:
+            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        one.clock.advance(SERVES_FOR_SECONDS)
+        one.chat.reacting, one.people.unreachable = still, {"U2", "U3"}
+
+        ended = await one.order(await one.now(final))
+
+        assert (ended.state, len(one.provider.orders)) == (state, state is State.RENDERING)
+        assert ended.person == "U2"
 
 
 @pytest.mark.parametrize(
