@@ -131,6 +131,8 @@ class Company:
         if self._bot is None:
             self._settings = settings
             self._bot = await self._new_bot(people, script)
+        # After a case in which Slack was away it comes back within seconds, and nobody could ask it before.
+        await people.connected(1, timeout=PATIENCE_SECONDS)
         return self._bot
 
     async def _new_bot(self, people: Workspace, script: Script) -> Bot:
@@ -144,7 +146,6 @@ class Company:
         await people.wait_until(lambda state: not state["sockets"], what="no socket is open")
         await bot.start()
         await people.bot_is(bot.pid)
-        await people.connected(1, timeout=PATIENCE_SECONDS)
         return bot
 
     # --- its end -----------------------------------------------------------------------------------------------------
