@@ -150,6 +150,7 @@ async def a_bill_that_is_wrong(bench: Bench, play: Stage) -> None:
     await expect(wrongs).to_have_text("“a twin” was charged twice.")
 
 
+@pytest.mark.storm
 @pytest.mark.timeout(90)
 async def test_over_http_too_the_page_says_whether_the_bot_hears(tmp_path: Path, context: BrowserContext) -> None:
     async with stage(tmp_path, mode="http") as play, visiting(context, play.studio.slack) as visitor:

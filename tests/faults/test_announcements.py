@@ -12,9 +12,8 @@ SETTINGS = {"BUDGET_CHANNEL_MONTH_USD": "0.35", "ADMIN_USERS": MAYA}
 """A draft of $0.32 takes more than four fifths of the cap."""
 
 
-@pytest.mark.parametrize(
-    "when", ["amid", pytest.param("before", marks=pytest.mark.storm), pytest.param("after", marks=pytest.mark.storm)]
-)
+@pytest.mark.storm
+@pytest.mark.parametrize("when", ["amid", "before", "after"])
 async def test_a_warning_whose_post_was_cut_off_stands_once(rig: Rig, when: str) -> None:
     await rig.start(**SETTINGS)
     await rig.arm("slack:chat.postMessage", when, match={"text": "is held or spent"})

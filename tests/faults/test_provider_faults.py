@@ -158,7 +158,7 @@ ODD_TASKS: Mapping[str, tuple[str, Json]] = {
 
 @pytest.mark.row("F40", "F41", "F42", "F43", "F51")
 @pytest.mark.parametrize(
-    "name", [pytest.param(one, marks=() if one in {"regress", "no link"} else storm, id=one) for one in ODD_TASKS]
+    "name", [pytest.param(one, marks=() if one == "regress" else storm, id=one) for one in ODD_TASKS]
 )
 async def test_an_odd_task_still_becomes_one_clip(rig: Rig, name: str) -> None:
     kind, details = ODD_TASKS[name]

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.timeout(300)
 row, storm = pytest.mark.row, pytest.mark.storm
 
 
+@pytest.mark.storm
 @row("F01")
 async def test_f01_a_kill_before_the_commit_leaves_nothing(rig: Rig) -> None:
     """Somebody else writes in the database, so that nothing can be committed before the bot dies."""

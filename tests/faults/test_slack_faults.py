@@ -117,6 +117,7 @@ async def test_a_share_that_slack_has_no_time_for_is_sent_again_when_it_asked(ri
 # --- shares ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.storm
 @pytest.mark.row("F66")
 async def test_a_share_that_slack_drops_is_sent_again_within_a_minute(rig: Rig) -> None:
     await rig.start()

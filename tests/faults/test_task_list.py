@@ -20,6 +20,7 @@ async def looks_alone(rig: Rig) -> float:
     return sum(float(task["completed"] - task["created"]) for task in ours) / POLL_SECONDS
 
 
+@pytest.mark.storm
 async def test_one_list_serves_many_clips_and_what_it_lacks_is_asked_for_alone(rig: Rig) -> None:
     await rig.settings(render_seconds=2.0)
     settings = {"POLL_INTERVAL_SECONDS": str(POLL_SECONDS), "HIAPI_CONCURRENCY": "10"}

@@ -87,7 +87,8 @@ async def test_a_lost_answer_is_one_charge_at_every_provider_and_a_clip_or_a_que
 
 
 @pytest.mark.row("F22", "F23")
-@pytest.mark.parametrize("phase", ["amid", pytest.param("before", marks=pytest.mark.storm)])
+@pytest.mark.storm
+@pytest.mark.parametrize("phase", ["amid", "before"])
 async def test_a_kill_while_every_provider_has_an_order_in_hand(rig: Rig, phase: str) -> None:
     """All five POSTs are under way when the bot dies: processed, or only read. What is keyed is sent again and made
     once; of the rest nothing is sent, and whoever calls is heard."""

@@ -143,6 +143,7 @@ async def test_a_clip_arrives_once_however_its_end_is_called(stage: MakeStage, t
         assert "forged.mp4" not in json.dumps(play.bot.rows("select * from jobs"))
 
 
+@pytest.mark.storm
 @pytest.mark.row("F44", "F46", "F47")
 async def test_with_every_call_lost_late_too_old_or_racing_a_poll_everything_still_arrives(
     stage: MakeStage, tmp_path: Path

@@ -58,8 +58,8 @@ async def play(stage: MakeStage, tmp_path_factory: pytest.TempPathFactory) -> As
     ("setting", "people", "channels"),
     [
         ("BUDGET_USER_DAY_USD", ("maya",), (CHANNEL, OTHER_CHANNEL)),
-        ("BUDGET_CHANNEL_MONTH_USD", ("maya", "ben", "chloe"), (CHANNEL,)),
-        ("BUDGET_WORKSPACE_MONTH_USD", ("maya", "ben"), (CHANNEL, OTHER_CHANNEL)),
+        pytest.param("BUDGET_CHANNEL_MONTH_USD", ("maya", "ben", "chloe"), (CHANNEL,), marks=pytest.mark.storm),
+        pytest.param("BUDGET_WORKSPACE_MONTH_USD", ("maya", "ben"), (CHANNEL, OTHER_CHANNEL), marks=pytest.mark.storm),
     ],
 )
 async def test_of_thirty_asks_at_once_exactly_the_seven_that_fit_under_the_cap_are_made(

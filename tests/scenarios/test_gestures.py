@@ -311,6 +311,7 @@ async def test_in_a_channel_without_the_bot_the_asker_is_told_how_to_invite_it(p
     assert [one for one in await play.studio.messages(channel="#lobby") if one.get("bot_id")] == []
 
 
+@pytest.mark.storm
 async def test_it_works_wherever_it_is_and_in_an_archived_channel_once_that_is_back(play: Stage) -> None:
     """A channel is archived under a clip, which is tried again seconds later; meanwhile a private channel and a
     direct message get theirs."""

@@ -94,6 +94,7 @@ async def nothing_left_to_tell(play: Stage) -> None:
     await play.until_rows(f"select 1 where not exists ({left})")
 
 
+@pytest.mark.storm
 @HTTP_IN_THE_STORM
 @pytest.mark.timeout(90)
 async def test_one_persons_many_clips_take_turns_and_a_final_takes_two_people_and_is_announced(

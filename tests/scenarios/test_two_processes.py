@@ -49,7 +49,8 @@ def database(postgres: Postgres) -> Iterator[str]:
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("asks", [50, pytest.param(200, marks=pytest.mark.storm)])
+@pytest.mark.storm
+@pytest.mark.parametrize("asks", [50, 200])
 async def test_of_a_rush_to_two_processes_thirty_seven_are_made_and_both_ledgers_agree(
     tmp_path: Path, database: str, asks: int
 ) -> None:

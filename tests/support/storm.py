@@ -20,6 +20,8 @@ OPTION = "--seed"
 PROPERTY = "script"
 """The name of the property: a mapping with family, name, and, when the script was played to its end, its figures."""
 
+_MANY = 20
+"""Of fewer restarts, half may be those that a machine had no time for."""
 FIRST_PROGRESS_SECONDS = 2.0
 """I11, on SQLite. One restart on a machine that plays four scripts at once may take longer; half of them may not."""
 
@@ -48,7 +50,7 @@ class Family:
     @property
     def slow(self) -> bool:
         """Whether restarts take longer to go on than they may."""
-        return bool(self.progress) and median(self.progress) > FIRST_PROGRESS_SECONDS
+        return len(self.progress) >= _MANY and median(self.progress) > FIRST_PROGRESS_SECONDS
 
 
 class Storm:
