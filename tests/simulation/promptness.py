@@ -51,9 +51,9 @@ class Promptness:
             worded = self.slack.worded.get(row.id)
             if worded is None or worded <= calm:
                 continue
-            ask, payers = asks[row.ask_id], {one.id for one in rows.values() if one.person == row.person}
+            ask = asks[row.ask_id]
             since = max(calm, self._begun(row, ask), self.slack.reopened.get(row.id, 0.0))
-            spans = [*self._questions(ask), *self._turns(row, payers)]
+            spans = [*self._questions(ask), *self._turns(row, rows)]
             idle = worded - since - _covered(since, worded, spans)
             allowed = PROMISED + self._grown_gap(row) + _CLOCK_MOVED * self.world.clock_moved
             if idle > allowed:
@@ -82,9 +82,11 @@ class Promptness:
             end = begin + CONFIRMATION_VALID.total_seconds() + self.world.set_back
             yield _Span(begin, self.wanted.confirmed.get(ask.id, end))
 
-    def _turns(self, row: Job, payers: set[str]) -> Iterator[_Span]:
-        """Its own order; and while all places are taken that it may have, of its provider or of whoever pays."""
-        at_provider, of_payer = list[list[_Span]](), list[list[_Span]]()
+    def _turns(self, row: Job, rows: Mapping[str, Job]) -> Iterator[_Span]:
+        """Its own order; and while all places are taken that it may have, of its provider or of whoever is to pay:
+        others may have been to before."""
+        at_provider = list[list[_Span]]()
+        of_payer: dict[str, list[list[_Span]]] = {one.person: [] for one in (row, *self.slack.shown.get(row.id, ()))}
         for books in self.vendors.values():
             for key in sorted({*books.sendings, *(task.key for task in books.tasks.values())}):
                 job_id = key.rpartition("-")[0]
@@ -93,10 +95,11 @@ class Promptness:
                     yield from spans
                 if books.name == row.provider:
                     at_provider.append(spans)
-                if job_id in payers:
-                    of_payer.append(spans)
+                if (owner := rows.get(job_id)) is not None and owner.person in of_payer:
+                    of_payer[owner.person].append(spans)
         yield from _full(at_provider, self.policy.places(row.provider))
-        yield from _full(of_payer, self.policy.running_per_person)
+        for running in of_payer.values():
+            yield from _full(running, self.policy.running_per_person)
 
     def _in_hand(self, books: VendorBooks, key: str, *, own: bool) -> Iterator[_Span]:
         """When an order had a place."""
