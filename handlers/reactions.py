@@ -1,6 +1,6 @@
 """:rocket: on a clip promotes it, :x: on a card or a clip cancels. Only ``reaction_added`` is acted
-upon; whether the reaction still stands is read from Slack right before money is spent. Who takes it back later is told
-that it is too late."""
+upon; whether the reaction still stands is read from Slack right before money is spent. Who takes it back after its time
+is told what still comes of that."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -31,8 +31,8 @@ def register(app: AsyncApp, doors: Doors) -> None:
 
     @app.event("reaction_removed")
     async def removed(event: dict[str, Any], body: dict[str, Any]) -> None:
-        """Whether a reaction still stands is read when its window closes; afterwards it is only said that it is too
-        late."""
+        """Whether a reaction still stands is read when its window closes and before the order; here it is only said
+        what still comes of it."""
         if not _on_message_of(doors.identity.bot_user, event):
             return
         sender, name, ts = _told(doors, event, body)

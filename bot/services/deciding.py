@@ -3,10 +3,11 @@ a promotion's window closes and when an order is tried anew; nothing is ordered.
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
-from bot.domain.budget import OverCap, Scope
+from bot.domain.budget import OverCap
 from bot.domain.events import Declined, Event, Opened, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AWAITS_PROVIDER, Ask, Decision, Door, Gate, Job, State, Wish
@@ -14,10 +15,10 @@ from bot.domain.notice import Notice
 from bot.ports import ChatError, Transaction
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.circuit import LOOK_GAP
-from bot.services.holds import hold
+from bot.services.holds import hold, paid_by_first
 from bot.services.policy import Policy
 from bot.services.rerouting import Rerouting
-from bot.services.standing import who_stands
+from bot.services.standing import until_told, who_stands
 
 log = structlog.get_logger(__name__)
 
@@ -58,8 +59,7 @@ class Deciding:
         try:
             standing = await who_stands(self.bench, ask, policy)
         except ChatError as error:
-            log.info("promotion.cannot_read_reactions", ask=ask.id, error=error.code)
-            return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
+            return until_told(ask, error)
         if len(standing.eligible) >= policy.quorum:
             return await self._go(job, ask, standing.eligible)
         window = ask.decide_by or ask.created_at
@@ -71,14 +71,10 @@ class Deciding:
         return await self._stop(job, ask, Declined(failure=Failure(kind=FailureKind.TOO_FEW, detail=detail)))
 
     async def _go(self, job: Job, ask: Ask, payers: tuple[str, ...]) -> StepResult:
-        """The window is over: hold the money of all its jobs, and go. The first of the payers pays whose own cap has
-        room; what is over another cap is so whoever pays."""
-        payer, *others = payers
+        """The window is over: hold the money of all its jobs, and go."""
         try:
-            await self._hold(ask, payer)
+            await paid_by_first(payers, partial(self._hold, ask))
         except OverCap as over:
-            if others and over.cap.scope is Scope.PERSON_DAY:
-                return await self._go(job, ask, tuple(others))
             return await self._refuse_over_cap(job, ask, over)
         return Later(seconds=0.0)
 

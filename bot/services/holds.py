@@ -1,14 +1,17 @@
 """What is set aside for a job, and under which caps: the same when an ask is accepted, when its gate is passed, and
 when it is ordered again."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from bot.domain.budget import Cap, Hold, caps_on, must_fit
+from bot.domain.budget import Cap, Hold, OverCap, Scope, caps_on, must_fit
 from bot.domain.job import Job
 from bot.ports import Transaction
 from bot.services.news import tell_near_caps, tell_overbilled
 from bot.services.policy import Policy
+
+_T = TypeVar("_T")
 
 
 async def hold(tx: Transaction, jobs: Iterable[Job], policy: Policy, now: datetime) -> None:
@@ -20,6 +23,18 @@ async def hold(tx: Transaction, jobs: Iterable[Job], policy: Policy, now: dateti
     caps = caps_for(holds[0], policy, now)
     await tx.ledger.hold(holds, caps)
     await tell_near_caps(tx, holds[0].workspace, caps, now)
+
+
+async def paid_by_first(payers: Sequence[str], pay: Callable[[str], Awaitable[_T]]) -> _T:
+    """What ``pay`` gives for the first of the payers whose own allowance has room. Raises OverCap: of the last one's
+    allowance, or at once of another cap, which is full whoever pays."""
+    payer, *others = payers
+    try:
+        return await pay(payer)
+    except OverCap as over:
+        if others and over.cap.scope is Scope.PERSON_DAY:
+            return await paid_by_first(others, pay)
+        raise
 
 
 async def see_room(tx: Transaction, jobs: Iterable[Job], policy: Policy, now: datetime) -> None:

@@ -62,7 +62,7 @@ from bot.services.paying import book_taken_anew
 from bot.services.policy import Policy
 from bot.services.rechecking import recheck
 from bot.services.rerouting import Rerouting
-from bot.services.standing import for_reactions_alone
+from bot.services.standing import for_reactions_alone, until_told
 
 log = structlog.get_logger(__name__)
 
@@ -131,8 +131,7 @@ class Ordering:
         except ChatError as error:
             # Others need not wait until Slack says who reacts.
             self.bench.places.leave(job)
-            log.info("promotion.cannot_read_reactions", ask=ask.id, error=error.code)
-            return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
+            return until_told(ask, error)
         except NotHanded as error:
             return await self._not_handed(job, error)
         except NotTaken as error:

@@ -3,15 +3,15 @@ place at its provider, and people think again."""
 
 from collections.abc import Sequence
 
-from bot.domain.budget import OverCap, Scope
+from bot.domain.budget import OverCap
 from bot.domain.events import Declined, PassedOn, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Job
 from bot.services.bench import Bench
-from bot.services.holds import hold
+from bot.services.holds import hold, paid_by_first
 from bot.services.standing import who_stands
 
-NOT_WANTED = (
+_NOT_WANTED = (
     "Right before the order the reactions for this no longer stood as they did when it was decided, so it was not "
     "ordered. Who still wants it reacts to the draft again, or presses Promote."
 )
@@ -34,24 +34,25 @@ async def recheck(bench: Bench, job: Job, ask: Ask) -> Job | None:
 async def _end(bench: Bench, job: Job) -> Job:
     async with bench.storage.begin() as tx:
         moved = await bench.moves.write(tx, job, bench.ownership, Declined(), detail="reactions gone")
-        await tx.jobs.add_note(job.workspace, job.ask_id, NOT_WANTED)
+        await tx.jobs.add_note(job.workspace, job.ask_id, _NOT_WANTED)
     bench.moves.announce(job, moved)
     return moved
 
 
 async def _pass_on(bench: Bench, job: Job, payers: Sequence[str]) -> Job:
-    """The hold of whoever took their reaction back is released and the next one's taken, or nothing happens. The first
-    of the payers pays whose own cap has room; what is over another cap is so whoever pays."""
-    payer, *others = payers
-    try:
+    """The hold of whoever took their reaction back is released and another's taken, or nothing happens."""
+
+    async def to(payer: str) -> Job:
         async with bench.storage.begin() as tx:
             policy = await bench.policies.within(tx, job.workspace, job.channel)
             moved = await bench.moves.write(tx, job, bench.ownership, PassedOn(person=payer), detail=payer)
             await hold(tx, [moved], policy, bench.clock.now())
             await tx.jobs.pass_on(job.workspace, job.ask_id, payer)
+            return moved
+
+    try:
+        moved = await paid_by_first(payers, to)
     except OverCap as over:
-        if others and over.cap.scope is Scope.PERSON_DAY:
-            return await _pass_on(bench, job, others)
         failure = Failure(kind=FailureKind.OVER_CAP, detail=str(over))
         return await bench.moves.move(job, bench.ownership, Refused(failure=failure), detail="over a cap")
     bench.moves.announce(job, moved)

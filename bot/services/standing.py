@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+import structlog
+
 from bot.domain.access import Action, Why
 from bot.domain.job import Ask, Door, Gate, Job
-from bot.ports import MessageGone
-from bot.services.bench import Bench
+from bot.ports import ChatError, MessageGone
+from bot.services.bench import Bench, Later
 from bot.services.policy import Policy
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,12 @@ def for_reactions_alone(job: Job, ask: Ask) -> bool:
     """Whether the job's next order was asked for by reactions and confirmed by nobody, so that they are read once more
     right before it. A final that a button or a text asked for stands until it is stopped."""
     return ask.door is Door.REACTION and ask.gate is Gate.UNDO and not job.reordered
+
+
+def until_told(ask: Ask, error: ChatError) -> Later:
+    """Slack does not say who reacts: it is asked again soon, or when it wishes to be."""
+    log.info("promotion.cannot_read_reactions", ask=ask.id, error=error.code)
+    return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
 
 
 async def who_stands(bench: Bench, ask: Ask, policy: Policy) -> Standing:

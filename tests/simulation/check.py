@@ -38,7 +38,7 @@ class Check:
         self.world, self.vendors, self.slack, self.wanted, self.policy = world, vendors, slack, wanted, policy
         self.ends = Ends(world, vendors, slack, wanted, policy)
         self.promptness = Promptness(world, vendors, slack, wanted, policy)
-        self.supporting = Supporting(vendors, slack, wanted, policy)
+        self.supporting = Supporting(world, vendors, slack, wanted, policy)
         self._entries = 0
         self._over: set[str] = set()
         for books in vendors.values():

@@ -7,12 +7,9 @@ from bot.domain.failure import FailureKind
 from bot.domain.job import Ask, AskKind, Gate, Job, State
 from bot.ports import OrderOutcome, OrderRefused, OrderUnknown
 from bot.services.circuit import STARVING
-from bot.services.policy import Policy
 from tests.simulation.chat import GUEST
-from tests.simulation.people import Wanted
-from tests.simulation.slack_books import SlackBooks
-from tests.simulation.vendor_books import OVERBILLED, End, Kind, Sending, Task, VendorBooks
-from tests.simulation.world import World
+from tests.simulation.judge import Judge
+from tests.simulation.vendor_books import OVERBILLED, End, Kind, Sending, Task
 
 _WRITTEN_WITHIN = 5.0
 """A process that lives on so long after an answer, and whose transactions all go through, has written it down."""
@@ -30,13 +27,8 @@ _NAMED_WITHIN = 3.0
 """After it said who reacts, Slack is asked for so long who they are."""
 
 
-class Ends:
+class Ends(Judge):
     """Judges the last words of clips."""
-
-    def __init__(
-        self, world: World, vendors: Mapping[str, VendorBooks], slack: SlackBooks, wanted: Wanted, policy: Policy
-    ) -> None:
-        self.world, self.vendors, self.slack, self.wanted, self.policy = world, vendors, slack, wanted, policy
 
     def unexplained(self, asks: Mapping[str, Ask], rows: Mapping[str, Job]) -> Iterator[str]:
         """I4: a clip ends in its thread, unless the books know why not."""

@@ -9,11 +9,8 @@ from bot.domain.job import Ask, Gate, Job
 from bot.domain.patience import CONFIRMATION_VALID, KNOWN_TASK_GRACE, LATE_GAP, UNDO_WINDOW
 from bot.ports import OrderAccepted, OrderRefused, OrderThrottled
 from bot.services.circuit import RUN, STARVING
-from bot.services.policy import Policy
-from tests.simulation.people import Wanted
-from tests.simulation.slack_books import SlackBooks
+from tests.simulation.judge import Judge
 from tests.simulation.vendor_books import End, Sending, Task, VendorBooks
-from tests.simulation.world import World
 
 PROMISED = 60.0
 """Virtual seconds."""
@@ -36,13 +33,8 @@ class _Span(NamedTuple):
     end: float
 
 
-class Promptness:
+class Promptness(Judge):
     """Judges how long it took from the moment when nothing went wrong any more."""
-
-    def __init__(
-        self, world: World, vendors: Mapping[str, VendorBooks], slack: SlackBooks, wanted: Wanted, policy: Policy
-    ) -> None:
-        self.world, self.vendors, self.slack, self.wanted, self.policy = world, vendors, slack, wanted, policy
 
     def too_slow(self, asks: Mapping[str, Ask], rows: Mapping[str, Job]) -> Iterator[str]:
         """I4: within a minute, beyond what others take their time for, every clip has its last word."""

@@ -4,10 +4,9 @@ any more, nor to anybody who took theirs back."""
 from collections.abc import Iterator, Mapping
 
 from bot.domain.job import Ask, AskKind, Door, Gate, Job, State
-from bot.services.policy import Policy
 from tests.simulation.chat import GUEST
-from tests.simulation.people import Wanted
-from tests.simulation.slack_books import Message, SlackBooks
+from tests.simulation.judge import Judge
+from tests.simulation.slack_books import Message
 from tests.simulation.vendor_books import Task, VendorBooks
 
 _READ_WITHIN = 3.0
@@ -16,11 +15,8 @@ back in between comes too late."""
 _NOT_SENT = frozenset({State.WAITING, State.QUEUED})
 
 
-class Supporting:
+class Supporting(Judge):
     """Judges the charges for finals, each at the moment when its order was put together."""
-
-    def __init__(self, vendors: Mapping[str, VendorBooks], slack: SlackBooks, wanted: Wanted, policy: Policy) -> None:
-        self.vendors, self.slack, self.wanted, self.policy = vendors, slack, wanted, policy
 
     def unwanted(self, asks: Mapping[str, Ask], rows: Mapping[str, Job]) -> Iterator[str]:
         """I1: of every final that is charged enough people stood behind it, and one of them pays."""
