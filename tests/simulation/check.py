@@ -1,5 +1,6 @@
-"""Whether the promises were kept, from the books of the providers, of Slack and of the people; and whether the ledger
-is sound. ``broken`` is asked at the end of a life, ``committed`` after every commit."""
+"""Whether the promises were kept, from the books of the providers, of Slack and of the people, and for what came after
+a card was deleted from the bot's own rows; and whether the ledger is sound. ``broken`` is asked at the end of a life,
+``committed`` after every commit."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from tests.simulation.people import Wanted, word_in
 from tests.simulation.promptness import Promptness
 from tests.simulation.slack_books import SlackBooks, settled
 from tests.simulation.supporting import Supporting
-from tests.simulation.vendor_books import Task, VendorBooks
+from tests.simulation.vendor_books import Task, VendorBooks, key_of
 from tests.simulation.world import CLIPS, FETCH, STORAGE, World
 
 _REACHABLE = 600.0
@@ -252,7 +253,7 @@ def _left_unsaid(card: Card | None, tables: Tables) -> Iterator[str]:
 
 def _in_doubt(task: Task, row: Job) -> bool:
     """Whether the order of that very task is called uncertain."""
-    return row.state is State.UNCERTAIN and task.key == f"{row.id}-{row.attempt}"
+    return row.state is State.UNCERTAIN and task.key == key_of(row)
 
 
 def _kept(row: Job) -> bool:

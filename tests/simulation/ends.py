@@ -5,21 +5,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.domain.failure import FailureKind
 from bot.domain.job import Ask, AskKind, Gate, Job, State
+from bot.domain.patience import KNOWN_TASK_GRACE, LATE_GAP
 from bot.ports import OrderOutcome, OrderRefused, OrderUnknown
 from bot.services.circuit import STARVING
 from tests.simulation.chat import GUEST
 from tests.simulation.judge import Judge
-from tests.simulation.vendor_books import OVERBILLED, End, Kind, Sending, Task
+from tests.simulation.vendor_books import OVERBILLED, End, Kind, Sending, Task, job_of, key_of
 
 _WRITTEN_WITHIN = 5.0
 """A process that lives on so long after an answer, and whose transactions all go through, has written it down."""
 _LOOKED_AT_WITHIN = 90.0
 """So long after a call was taken, or the provider answers again, its task was looked at: an uncertain order is every
 minute."""
-_LATE_WITHIN = 180.0
-"""So long after its end a late task was looked at: it is every two minutes."""
-_LOST_WITHIN = 900.0
-"""A task that the provider knew and knows no more is waited for ten minutes more, looked at every two."""
+_LATE_AT_MOST = 1.5 * LATE_GAP.total_seconds()
+"""So long after its end a late task was looked at."""
+_LOST_AT_MOST = KNOWN_TASK_GRACE.total_seconds() + 2.5 * LATE_GAP.total_seconds()
+"""A task that the provider knew and knows no more is waited for, from the look that missed it to one after that."""
 
 _ASKED_AGAIN_WITHIN = 35.0
 """So long after Slack asked us to wait it was asked anew who people are, at the latest."""
@@ -43,10 +44,10 @@ class Ends(Judge):
     def doubted_in_vain(self) -> Iterator[str]:
         """I7: an order is uncertain only where its answer was lost, and nothing that the provider offers tells."""
         for job_id, shown in self.slack.shown.items():
-            for key in sorted({f"{job.id}-{job.attempt}" for job in shown if job.state is State.UNCERTAIN}):
+            for key in sorted({key_of(job) for job in shown if job.state is State.UNCERTAIN}):
                 if not self._lost(key):
                     yield f"I7: order {key} is called uncertain, and nothing of it was lost"
-            if shown[-1].state is State.UNCERTAIN and self._told(f"{job_id}-{shown[-1].attempt}"):
+            if shown[-1].state is State.UNCERTAIN and self._told(key_of(shown[-1])):
                 yield f"I7: clip {job_id} is uncertain, and the provider called about it"
 
     # --- uncertain -------------------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ class Ends(Judge):
     def _may_be_late(self, task: Task) -> bool:
         """Whether the task goes on, or ended just now as far as anybody could see."""
         seen_from = max(task.ends_at, self.world.calm_from)
-        return self.world.now < seen_from + (_LOST_WITHIN if task.end is End.LOST else _LATE_WITHIN)
+        return self.world.now < seen_from + (_LOST_AT_MOST if task.end is End.LOST else _LATE_AT_MOST)
 
     def _not_wanted(self, row: Job, ask: Ask) -> bool:
         """Whether people let the question of the whole ask end without a yes."""
@@ -146,7 +147,7 @@ class Ends(Judge):
             _refused_for_good(sending.answer)
             for books in self.vendors.values()
             for key, sendings in books.sendings.items()
-            if key.rpartition("-")[0] == job_id
+            if job_of(key) == job_id
             for sending in sendings
         )
 

@@ -2,7 +2,6 @@
 time for is theirs, and of what is left a minute is promised."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from bot.domain.failure import FailureKind
 from bot.domain.job import Ask, Gate, Job
@@ -10,7 +9,8 @@ from bot.domain.patience import CONFIRMATION_VALID, KNOWN_TASK_GRACE, LATE_GAP, 
 from bot.ports import OrderAccepted, OrderRefused, OrderThrottled
 from bot.services.circuit import RUN, STARVING
 from tests.simulation.judge import Judge
-from tests.simulation.vendor_books import End, Sending, Task, VendorBooks
+from tests.simulation.vendor_books import End, Sending, Task, VendorBooks, job_of
+from tests.simulation.world import Span
 
 PROMISED = 60.0
 """Virtual seconds."""
@@ -28,11 +28,6 @@ _LOST_WITHIN = KNOWN_TASK_GRACE.total_seconds() + _LATE_SEEN_WITHIN
 its place, and who begins to work anew begins to wait anew."""
 
 
-class _Span(NamedTuple):
-    begin: float
-    end: float
-
-
 class Promptness(Judge):
     """Judges how long it took from the moment when nothing went wrong any more."""
 
@@ -46,7 +41,7 @@ class Promptness(Judge):
             ask = asks[row.ask_id]
             since = max(calm, self._begun(row, ask), self.slack.reopened.get(row.id, 0.0))
             spans = [*self._questions(ask), *self._turns(row, rows)]
-            idle = worded - since - _covered(since, worded, spans)
+            idle = worded - since - sum(span.overlap(since, worded) for span in _apart(spans))
             allowed = PROMISED + self._grown_gap(row) + _CLOCK_MOVED * self.world.clock_moved
             if idle > allowed:
                 yield f"I4: nothing was done for clip {row.id} ({row.state.value}) for {idle:.0f} s of {allowed:.0f}"
@@ -65,23 +60,23 @@ class Promptness(Judge):
 
     # --- what others take their time for ---------------------------------------------------------------------------
 
-    def _questions(self, ask: Ask) -> Iterator[_Span]:
+    def _questions(self, ask: Ask) -> Iterator[Span]:
         """People may think. Whose clock is set back in the meantime gives them so much longer."""
         begin = self._asked(ask)
         if ask.gate is Gate.UNDO:
-            yield _Span(begin, begin + UNDO_WINDOW.total_seconds() + self.world.set_back)
+            yield Span(begin, begin + UNDO_WINDOW.total_seconds() + self.world.set_back)
         elif ask.gate is Gate.CONFIRMATION:
             end = begin + CONFIRMATION_VALID.total_seconds() + self.world.set_back
-            yield _Span(begin, self.wanted.confirmed.get(ask.id, end))
+            yield Span(begin, self.wanted.confirmed.get(ask.id, end))
 
-    def _turns(self, row: Job, rows: Mapping[str, Job]) -> Iterator[_Span]:
+    def _turns(self, row: Job, rows: Mapping[str, Job]) -> Iterator[Span]:
         """Its own order; and while all places are taken that it may have, of its provider or of whoever is to pay:
         others may have been to before."""
-        at_provider = list[list[_Span]]()
-        of_payer: dict[str, list[list[_Span]]] = {one.person: [] for one in (row, *self.slack.shown.get(row.id, ()))}
+        at_provider = list[list[Span]]()
+        of_payer: dict[str, list[list[Span]]] = {one.person: [] for one in (row, *self.slack.shown.get(row.id, ()))}
         for books in self.vendors.values():
-            for key in sorted({*books.sendings, *(task.key for task in books.tasks.values())}):
-                job_id = key.rpartition("-")[0]
+            for key in sorted(books.sendings):
+                job_id = job_of(key)
                 spans = list(self._in_hand(books, key, own=job_id == row.id))
                 if job_id == row.id:
                     yield from spans
@@ -93,15 +88,15 @@ class Promptness(Judge):
         for running in of_payer.values():
             yield from _full(running, self.policy.running_per_person)
 
-    def _in_hand(self, books: VendorBooks, key: str, *, own: bool) -> Iterator[_Span]:
+    def _in_hand(self, books: VendorBooks, key: str, *, own: bool) -> Iterator[Span]:
         """When an order had a place."""
         calm = self.world.calm_from
         for task in (one for one in books.tasks.values() if one.key == key):
             # Of another's end, too, the minute is promised and no less.
             seen = calm + PROMISED if not own and task.ends_at <= calm else 0.0
-            yield _Span(task.accepted_at, max(seen, self._seen(task)))
+            yield Span(task.accepted_at, max(seen, self._seen(task)))
         sendings = books.sendings.get(key, ())
-        yield from (_Span(one.at, one.answered_at) for one in sendings if one.answered_at is not None)
+        yield from (Span(one.at, one.answered_at) for one in sendings if one.answered_at is not None)
 
     def _seen(self, task: Task) -> float:
         """Until when its end is to be seen."""
@@ -124,17 +119,7 @@ class Promptness(Judge):
         return any(map(_starved, sendings)) or _longest_run(sendings) >= RUN
 
 
-def _covered(begin: float, end: float, spans: Iterable[_Span]) -> float:
-    """How much of that time at least one of the spans lies over."""
-    total, at = 0.0, begin
-    for span in sorted(spans):
-        first, last = max(span.begin, at), min(span.end, end)
-        if last > first:
-            total, at = total + last - first, last
-    return total
-
-
-def _full(orders: Iterable[Iterable[_Span]], places: int) -> Iterator[_Span]:
+def _full(orders: Iterable[Iterable[Span]], places: int) -> Iterator[Span]:
     """When at least so many of the orders had a place, each in several spans."""
     changes = sorted(change for spans in orders for one in _apart(spans) for change in ((one.begin, 1), (one.end, -1)))
     taken, begin = 0, 0.0
@@ -143,15 +128,15 @@ def _full(orders: Iterable[Iterable[_Span]], places: int) -> Iterator[_Span]:
         if before < places <= taken:
             begin = at
         elif taken < places <= before:
-            yield _Span(begin, at)
+            yield Span(begin, at)
 
 
-def _apart(spans: Iterable[_Span]) -> list[_Span]:
+def _apart(spans: Iterable[Span]) -> list[Span]:
     """The same time in spans that do not meet."""
-    apart: list[_Span] = []
+    apart: list[Span] = []
     for span in sorted(spans):
         if apart and span.begin <= apart[-1].end:
-            apart[-1] = _Span(apart[-1].begin, max(apart[-1].end, span.end))
+            apart[-1] = Span(apart[-1].begin, max(apart[-1].end, span.end))
         else:
             apart.append(span)
     return apart

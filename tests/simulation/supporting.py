@@ -7,7 +7,7 @@ from bot.domain.job import Ask, AskKind, Door, Gate, Job, State
 from tests.simulation.chat import GUEST
 from tests.simulation.judge import Judge
 from tests.simulation.slack_books import Message
-from tests.simulation.vendor_books import Task, VendorBooks
+from tests.simulation.vendor_books import Task, VendorBooks, key_of
 
 _READ_WITHIN = 3.0
 """After Slack said who reacts it may still be asked who they are, and then the order is put together: what is taken
@@ -44,7 +44,7 @@ class Supporting(Judge):
 
     def _claimed(self, task: Task) -> Job | None:
         """The clip as cards showed it last when that order was sent."""
-        shown = [one for one in self.slack.shown[task.job_id] if f"{one.id}-{one.attempt}" == task.key]
+        shown = [one for one in self.slack.shown[task.job_id] if key_of(one) == task.key]
         return next((one for one in reversed(shown) if one.state not in _NOT_SENT), None)
 
     def _ordered_at(self, books: VendorBooks, task: Task) -> float:

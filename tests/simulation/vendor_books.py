@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from bot.domain.capabilities import Callback, Capabilities, Idempotency
 from bot.domain.failure import Failure, FailureKind
+from bot.domain.job import Job
 from bot.domain.recipe import Resolution
 from bot.ports import Order, OrderOutcome, TaskFailed, TaskFinished, TaskMissing, TaskReport, TaskRunning
 from tests.simulation.world import World
@@ -120,8 +121,18 @@ class Task:
 
     @property
     def job_id(self) -> str:
-        """What the bot's idempotency key begins with: whose order it was."""
-        return self.key.rpartition("-")[0]
+        """Whose order it was."""
+        return job_of(self.key)
+
+
+def key_of(job: Job) -> str:
+    """The key of the clip's newest order: the bot's idempotency keys name the clip and the attempt."""
+    return f"{job.id}-{job.attempt}"
+
+
+def job_of(key: str) -> str:
+    """The clip whose order has that key."""
+    return key.rpartition("-")[0]
 
 
 class VendorBooks:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from tests.simulation.loop import VirtualLoop
 
@@ -18,8 +19,7 @@ STORAGE, CLIPS, FETCH, SLACK = "storage", "clips", "fetch", "slack"
 _RATES = (0.0, 0.0, 0.02, 0.05, 0.15, 0.4)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Span:
+class Span(NamedTuple):
     """From one moment to another, in virtual seconds."""
 
     begin: float
