@@ -26,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -83,8 +83,8 @@ class NothingShown(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """What the harness of real processes made of one build: the ``test`` of its tests that failed; None when all
-    passed. ``over`` and ``nothing`` are as in ``Verdict``."""
+    """What some tests made of one build: the first ``test`` that failed; ``over`` says that the time was over before,
+    and ``nothing``, why nothing can be said."""
 
     test: str | None = None
     over: bool = False
@@ -92,70 +92,60 @@ class Sight:
 
     @property
     def blind(self) -> bool:
-        """Whether all its tests ran and passed."""
-        return self.test is None and not self.over and self.nothing is None
+        """Whether all ran and passed."""
+        return self == Sight()
 
-    @property
-    def cell(self) -> str:
-        """For the table."""
+    def cell(self, missed: str, step: str = "") -> str:
+        """For the table: the test, with the ``step`` that it was in, or that it was ``missed``."""
         if self.nothing is not None:
-            return f"NOTHING SHOWN: {self.nothing}"
+            return f"NOTHING SHOWN{step and f' ({step})'}: {self.nothing}"
         if self.test is not None:
-            return f"`{self.test}`"
-        return "NOT SEEN" + (" in time" if self.over else "")
+            return f"{step and f'{step}: '}`{self.test}`"
+        return missed + (" in time" if self.over else "")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What became of one broken build. ``step`` is the one that ended it, with the test that failed in it; both are
-    None when everything passed. ``over`` says that the time was over before; ``nothing``, why nothing can be said;
-    ``stale`` is the test that its patch names, where that one did not fail. ``sight`` is None where no test of the
-    harness was to run."""
+    """What became of one broken build. ``suite`` is what the tests made of it, up to the ``step`` that ended it, which
+    is empty when everything passed; ``stale`` is the test that its patch names, where that one did not fail;
+    ``harness``, what those of the harness of real processes made of it, None where none was to run."""
 
     name: str
     promise: str
-    seconds: float
-    step: str | None = None
-    test: str | None = None
-    over: bool = False
-    nothing: str | None = None
+    seconds: float = 0.0
+    step: str = ""
+    suite: Sight = field(default_factory=Sight)
     stale: str | None = None
-    sight: Sight | None = None
+    harness: Sight | None = None
 
     @property
     def caught(self) -> bool:
         """Whether a test failed."""
-        return self.test is not None
+        return self.suite.test is not None
 
     @property
     def seen(self) -> bool:
         """Whether the harness saw it too, where it was asked."""
-        return self.sight is None or self.sight.test is not None
+        return self.harness is None or self.harness.test is not None
 
     @property
     def unclear(self) -> bool:
         """Whether of one of the two nothing can be said."""
-        return self.nothing is not None or (self.sight is not None and self.sight.nothing is not None)
+        return any(one is not None and one.nothing is not None for one in (self.suite, self.harness))
 
     @property
     def sound(self) -> bool:
         """Whether everything ran and passed, as it has to without a bug."""
-        passed = not (self.caught or self.over or self.unclear)
-        return passed and (self.sight is None or self.sight.blind)
+        return all(one is None or one.blind for one in (self.suite, self.harness))
 
     @property
     def line(self) -> str:
         """A row of the table."""
-        if self.nothing is not None:
-            how = f"NOTHING SHOWN ({self.step}): {self.nothing}"
-        elif self.caught:
-            how = f"{self.step}: `{self.test}`"
-        else:
-            how = "NOT CAUGHT" + (" in time" if self.over else "")
+        how = self.suite.cell("NOT CAUGHT", self.step)
         if self.stale is not None:
             how += f" (its patch is out of date: `{self.stale}` does not fail)"
-        sight = "" if self.sight is None else self.sight.cell
-        return f"| {self.name.replace('_', ' ')} | {self.promise} | {how} | {sight} | {self.seconds:.0f} s |"
+        seen = "" if self.harness is None else self.harness.cell("NOT SEEN")
+        return f"| {self.name.replace('_', ' ')} | {self.promise} | {how} | {seen} | {self.seconds:.0f} s |"
 
 
 def copy_tree(to: Path, files: Mapping[str, str]) -> None:
@@ -245,10 +235,12 @@ async def judge(
     with tempfile.TemporaryDirectory(prefix="dailies-bug-") as folder:
         tree = Path(folder)
         await asyncio.to_thread(copy_tree, tree, files)
-        verdict = Verdict(name=name, promise=promise, seconds=0.0)
-        verdict = await _caught(verdict, tree, named, search=search, workers=workers, left=left)
+        verdict = await _caught(
+            Verdict(name=name, promise=promise), tree, named, search=search, workers=workers, left=left
+        )
         if seen_by:
-            verdict = replace(verdict, sight=await _seen(tree, seen_by, workers=workers, within=left()))
+            harness = await _look(tree, seen_by, workers=workers, within=left(), storm=True)
+            verdict = replace(verdict, harness=harness)
     return replace(verdict, seconds=limit - left())
 
 
@@ -258,32 +250,23 @@ async def _caught(
     """The verdict with what the named tests and the search have shown."""
     verdict = blank
     for step, paths in _steps(tree, named, search=search).items():
-        many = step != NAMED or len(named) > 1
-        try:
-            test = await first_failure(tree, paths, workers=workers if many else 0, within=left())
-        except TimeoutError:
-            return replace(verdict, step=step, over=True)
-        except NothingShown as shown:
-            if step != NAMED or not search:
-                return replace(verdict, step=step, nothing=shown.line)
-            test = None
-        if test is not None:
-            return replace(verdict, step=step, test=test)
-        if step == NAMED and search:
+        suite = await _look(tree, paths, workers=workers, within=left())
+        if step == NAMED and search and (suite.blind or suite.nothing is not None):
             verdict = replace(verdict, stale=", ".join(named))
+        elif not suite.blind:
+            return replace(verdict, step=step, suite=suite)
     return verdict
 
 
-async def _seen(tree: Path, named: Sequence[str], *, workers: int, within: float) -> Sight:
-    """What these tests of the harness make of the tree. Nothing is searched for them."""
-    many = len(named) > 1
+async def _look(tree: Path, paths: Sequence[str], *, workers: int, within: float, storm: bool = False) -> Sight:
+    """What these tests make of the tree."""
+    alone = len(paths) == 1 and "::" in paths[0]
     try:
-        test = await first_failure(tree, named, workers=workers if many else 0, within=within, storm=True)
+        return Sight(test=await first_failure(tree, paths, workers=0 if alone else workers, within=within, storm=storm))
     except TimeoutError:
         return Sight(over=True)
     except NothingShown as shown:
         return Sight(nothing=shown.line)
-    return Sight(test=test)
 
 
 def _steps(tree: Path, named: Sequence[str], *, search: bool) -> Mapping[str, Sequence[str]]:
@@ -356,7 +339,7 @@ async def main() -> int:
 
 def summary(verdicts: Sequence[Verdict]) -> str:
     """How many were caught, and how many of those seen that the harness is to see."""
-    asked = [verdict for verdict in verdicts if verdict.sight is not None]
+    asked = [verdict for verdict in verdicts if verdict.harness is not None]
     unclear = sum(verdict.unclear for verdict in verdicts)
     return " ".join(
         [

@@ -159,21 +159,21 @@ def suite(monkeypatch: pytest.MonkeyPatch) -> Suite:
 
 async def test_the_named_test_alone_catches(suite: Suite) -> None:
     verdict = await suite.judge("failing", search=True)
-    assert (verdict.step, verdict.test, verdict.stale) == ("named", "failing", None)
+    assert (verdict.step, verdict.suite.test, verdict.stale) == ("named", "failing", None)
     assert suite.ran == [("failing",)]
 
 
 @pytest.mark.parametrize("named", ["passing", "gone"])
 async def test_where_the_named_test_does_not_fail_all_are_searched_and_it_is_said(suite: Suite, named: str) -> None:
     verdict = await suite.judge(named, search=True)
-    assert (verdict.step, verdict.test, verdict.stale) == ("every", "one of all", named)
+    assert (verdict.step, verdict.suite.test, verdict.stale) == ("every", "one of all", named)
     assert f"every: `one of all` (its patch is out of date: `{named}` does not fail)" in verdict.line
     assert suite.ran == [(named,), ("all",)]
 
 
 async def test_a_search_has_no_name_to_begin_with(suite: Suite) -> None:
     verdict = await suite.judge(search=True)
-    assert (verdict.step, verdict.test, verdict.stale) == ("every", "one of all", None)
+    assert (verdict.step, verdict.suite.test, verdict.stale) == ("every", "one of all", None)
     assert suite.ran == [("all",)]
 
 
@@ -182,8 +182,8 @@ async def test_over_the_sound_tree_run_the_named_tests_alone_and_all_have_to_be_
         await suite.judge("passing", "more", search=False),
         await suite.judge("passing", "gone", search=False),
     )
-    assert (sound.caught, sound.nothing, sound.stale) == (False, None, None)
-    assert (lacking.nothing, lacking.stale) == ("exit code 4, no test failed: ERROR: not found: gone", None)
+    assert (sound.suite, sound.stale) == (Sight(), None)
+    assert (lacking.suite.nothing, lacking.stale) == ("exit code 4, no test failed: ERROR: not found: gone", None)
     assert suite.ran == [("passing", "more"), ("passing", "gone")]
 
 
@@ -207,7 +207,7 @@ async def test_the_harness_looks_too_whatever_the_quick_test_shows(
     verdict = await suite.judge(named, search=True, seen_by=[harness])
     assert suite.ran == [(named,), (harness,)]
     assert suite.storms == [False, True], "what is named of the harness may be of the storm"
-    assert (verdict.caught, verdict.sight) == (named == "failing", sight)
+    assert (verdict.caught, verdict.harness) == (named == "failing", sight)
     assert f"| {cell} |" in verdict.line
 
 
@@ -227,7 +227,7 @@ async def test_it_is_not_sound_either_where_a_quick_test_does_not_pass(suite: Su
 
 def test_what_the_harness_does_not_see_counts_as_what_is_not_caught() -> None:
     seen, unseen, unclear, unasked = (
-        Verdict(name="a", promise="P.", seconds=1, step="named", test="t.py::t", sight=sight)
+        Verdict(name="a", promise="P.", seconds=1, step="named", suite=Sight(test="t.py::t"), harness=sight)
         for sight in (Sight(test="f.py::f"), Sight(), Sight(nothing="exit code 4"), None)
     )
     assert [exit_code(these) for these in ([seen, unasked], [seen, unseen], [seen, unseen, unclear])] == [0, 1, 2]
@@ -238,9 +238,10 @@ def test_what_the_harness_does_not_see_counts_as_what_is_not_caught() -> None:
 
 
 def test_what_shows_nothing_is_said_and_is_not_caught() -> None:
-    caught = Verdict(name="a", promise="P.", seconds=1, step="unit", test="t.py::t")
+    caught = Verdict(name="a", promise="P.", seconds=1, step="unit", suite=Sight(test="t.py::t"))
     missed = Verdict(name="b", promise="P.", seconds=1)
-    nothing = Verdict(name="c_d", promise="P.", seconds=1, step="unit", nothing="exit code 4, no test failed: ERROR: x")
+    unread = Sight(nothing="exit code 4, no test failed: ERROR: x")
+    nothing = Verdict(name="c_d", promise="P.", seconds=1, step="unit", suite=unread)
     assert [one.caught for one in (caught, missed, nothing)] == [True, False, False]
     assert nothing.line == "| c d | P. | NOTHING SHOWN (unit): exit code 4, no test failed: ERROR: x |  | 1 s |"
     assert [exit_code(these) for these in ([caught], [caught, missed], [caught, missed, nothing])] == [0, 1, 2]
