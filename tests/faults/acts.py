@@ -45,7 +45,7 @@ async def stop(player: "Player", seconds: float) -> None:
     """SIGTERM, as at a deployment: who is not gone soon enough afterwards is killed."""
     if not player.rig.bot.running():
         return
-    player.exits(0)
+    player.asked_to_end()
     began = time.monotonic()
     try:
         await player.rig.bot.terminate()
@@ -164,7 +164,7 @@ def full_disk(rig: Rig) -> Iterator[None]:
     try:
         if pid not in _taken:
             _taken[pid] = _Room(before=resource.prlimit(pid, resource.RLIMIT_FSIZE))
-            _leave(pid, (journal.stat().st_size if journal.exists() else 0, _taken[pid].before[1]))
+            _limit(pid, (journal.stat().st_size if journal.exists() else 0, _taken[pid].before[1]))
     except ProcessLookupError:
         _taken.pop(pid, None)
         yield  # another fault has killed it; whoever is started next has room
@@ -178,7 +178,7 @@ def full_disk(rig: Rig) -> Iterator[None]:
         if not room.holders:
             del _taken[pid]
             with suppress(ProcessLookupError):
-                _leave(pid, room.before)
+                _limit(pid, room.before)
 
 
 @dataclass
@@ -193,5 +193,5 @@ _taken: dict[int, _Room] = {}
 """By process."""
 
 
-def _leave(pid: int, room: tuple[int, int]) -> None:
+def _limit(pid: int, room: tuple[int, int]) -> None:
     resource.prlimit(pid, resource.RLIMIT_FSIZE, room)

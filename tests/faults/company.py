@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.sandbox.slack.settings import BOT_SCOPES
 from tests.faults.player import Player
-from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Rig, Sandbox, running_sandbox
+from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Rig, Sandbox, new_channel, running_sandbox
 from tests.faults.scripts import Played, Script
 from tests.sandbox.driver import Workspace
 from tests.scenarios.bot import QUICK, Bot, environment
@@ -83,7 +83,7 @@ class Company:
             await self._end_bot(judged=False)
             raise
         if self.ours and played.verdict.clean:
-            played = replace(played, verdict=await _booked(rig, player.witness.terms))
+            played = replace(played, verdict=_booked(rig, await rig.history(), player.witness.terms))
         self._cases.append((script.name, rig, player.witness.terms))
         if not played.verdict.clean or not played.all_delivered:
             if played.verdict.clean:
@@ -111,14 +111,11 @@ class Company:
         await as_new(people)
         bot = await self._the_bot(people, script)
         name = f"case-{self._count}"
-        bot_user = (await people.get("/state", deliveries=1))["bot"]["user_id"]
-        members = ["maya", "ben", "chloe", bot_user]
-        created = await people.post("/channel", action="create", name=name, members=members)
         return Rig(
             studio=people,
             bot=bot,
             channel=f"#{name}",
-            channel_id=created["channel"],
+            channel_id=await new_channel(people, name),
             marker=f"case-{self._count}x",
             rendered=self._sandbox.rendered,
             provider=script.provider,
@@ -167,9 +164,10 @@ class Company:
             raise PromisesBroken(broken)
 
     async def _afterwards(self, name: str, rig: Rig, terms: Terms) -> list[str]:
-        verdict = judge(await History.read(rig.studio, channel=rig.channel, marker=rig.marker), terms)
+        history = await rig.history()
+        verdict = judge(history, terms)
         if self.ours and verdict.clean:
-            verdict = await _booked(rig, terms)
+            verdict = _booked(rig, history, terms)
         return [f"after “{name}” had ended well: {column}: {sentence}" for column, sentence in verdict.broken]
 
     async def _end_sandbox(self) -> None:
@@ -187,9 +185,8 @@ async def as_new(people: Workspace) -> None:
     await asyncio.gather(*(people.post(f"/providers/{one}/settings", **FARM) for one in PROVIDERS))
 
 
-async def _booked(rig: Rig, terms: Terms) -> Verdict:
+def _booked(rig: Rig, history: History, terms: Terms) -> Verdict:
     """Whether our own ledger says of each clip of this case what the provider's does."""
-    history = await History.read(rig.studio, channel=rig.channel, marker=rig.marker)
     ours = rig.bot.rows(
         "select j.state, j.price_micro_usd as price, j.task_id, "
         "coalesce(sum(l.held_micro_usd), 0) as held, coalesce(sum(l.settled_micro_usd), 0) as settled "

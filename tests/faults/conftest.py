@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.company import Company, as_new, company_at
-from tests.faults.rig import Rig, Sandbox, next_case, running_sandbox
+from tests.faults.rig import Rig, Sandbox, new_channel, next_case, running_sandbox
 from tests.faults.scripts import Played, Script
 from tests.sandbox.driver import Json, Workspace
 from tests.scenarios.bot import Bot, environment
@@ -50,9 +50,7 @@ async def rig_of(sandbox: Sandbox, studio: Workspace, tmp_path: Path) -> AsyncIt
 
     async def make(provider: str, *others: str) -> Rig:
         number = next_case()
-        bot_user = (await studio.state())["bot"]["user_id"]
         name = f"case-{number}"
-        await studio.post("/channel", action="create", name=name, members=["maya", "ben", "chloe", bot_user])
         home = tmp_path / ("bot" if not bots else f"bot-{len(bots) + 1}")
         home.mkdir()
         bot = Bot(
@@ -63,6 +61,7 @@ async def rig_of(sandbox: Sandbox, studio: Workspace, tmp_path: Path) -> AsyncIt
             studio=studio,
             bot=bot,
             channel=f"#{name}",
+            channel_id=await new_channel(studio, name),
             marker=f"case-{number}x",
             rendered=sandbox.rendered,
             provider=provider,

@@ -14,6 +14,7 @@ from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Harm, Rig
 from tests.faults.scripts import CALLED
 from tests.sandbox.driver import Json, buttons
 from tests.support.history import Card, History
+from tests.support.loopback import unused_port
 
 SILENT = ("empiriolabs",)
 """Neither: nobody but a person can end it."""
@@ -23,6 +24,12 @@ WITHIN_PROMISE = 60.0
 """Seconds in which an unknown outcome is shown with its buttons."""
 
 SETTINGS = {"PROVIDERS": ",".join(PROVIDERS), "CONFIRM_ABOVE_USD": "9", "MAX_RUNNING_PER_PERSON": "30"}
+
+
+def called_back() -> dict[str, str]:
+    """The settings of a bot that has all providers, and that those who call can reach."""
+    port = unused_port()
+    return {**SETTINGS, "HTTP_PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
 
 
 def prompt_of(rig: Rig, word: str, provider: str) -> str:

@@ -57,7 +57,7 @@ class Player:
         self._progress: list[float] = []
         self._crashes: list[str] = []
         self._skipped: list[str] = []
-        self._asked_exit: int | None = None
+        self._asked_to_end = False
         self._harmed_at = 0.0
         self._over_after = 0.0
         self.locker = asyncio.Lock()
@@ -155,9 +155,9 @@ class Player:
             await asyncio.sleep(_GLANCE_SECONDS)
         return False
 
-    def exits(self, code: int) -> None:
-        """The bot is about to be asked to end, once."""
-        self._asked_exit = code
+    def asked_to_end(self) -> None:
+        """The bot is about to be, once."""
+        self._asked_to_end = True
 
     def stopped(self, seconds: float) -> None:
         """It has ended so long after it was asked to."""
@@ -166,12 +166,12 @@ class Player:
 
     def _ended(self, code: int | None) -> None:
         """Note an end that nobody outside has caused. That it was asked to end is true of one end."""
-        asked, self._asked_exit = self._asked_exit, None
+        asked, self._asked_to_end = self._asked_to_end, False
         expected: set[int | None] = {-9}
-        if asked is not None:
+        if asked:
             # Who is asked to end before it has begun to listen ends as any process does.
             begun = "dailies.started" in self.rig.bot.logs[-1].read_text(encoding="utf-8", errors="replace")
-            expected |= {asked} if begun else {asked, -15}
+            expected |= {0} if begun else {0, -15}
         if code not in expected:
             self._crashes.append(f"the bot ended by itself with {code}: {self.rig.bot.log()[-600:]}")
 
@@ -274,7 +274,7 @@ class Player:
             gone.cancel()
 
     async def _told(self, verdict: Verdict) -> Played:
-        history = await self.witness.history()
+        history = await self.rig.history()
         struck = await self._struck_rules()
         broken = (*verdict.broken, *((Column.OTHER, crash) for crash in self._crashes))
         return Played(

@@ -93,10 +93,10 @@ class Rig:
     studio: Workspace
     bot: Bot
     channel: str
+    channel_id: str
     marker: str
     rendered: Path
     provider: str = "hiapi"
-    channel_id: str = ""
     answered: list[float] = field(default_factory=list)
     """How many seconds each ask's answer took, where there was one."""
 
@@ -176,9 +176,8 @@ class Rig:
         files, and those in its channel. What any start does moves nothing, and what the provider calls is its own
         doing."""
         calls = (await self.studio.get("/calls", method="", since=since))["calls"]
-        place = self.channel_id or str(channel_in(await self.studio.state(), self.channel)["id"])
         asked = sum(int(count) for kind, count in (await self.requests()).items() if kind not in _NO_WORK)
-        return sum(_moves(call, place) for call in calls) + asked
+        return sum(_moves(call, self.channel_id) for call in calls) + asked
 
     async def _log_says(self, word: str, *, within: float = PATIENCE_SECONDS) -> float:
         deadline = time.monotonic() + within
@@ -298,7 +297,7 @@ class Rig:
         return await History.read(self.studio, channel=self.channel, marker=self.marker)
 
     async def check(self, *, clips: int = 1, charges: int | None = None, asks: int = 1) -> History:
-        """The promises, from Slack and the provider; then our books against the provider's."""
+        """The promises, by what Slack and the provider have in their books."""
         history = await self.history()
         history.check(clips=clips, charges=charges, asks=asks, rendered=self.rendered)
         return history
@@ -359,6 +358,13 @@ def _moves(call: Json, channel: str) -> bool:
     if method == "chat.update" and not set(rows_of(str(arguments.get("text"))).values()) <= ENDED:
         return False
     return method.startswith("files.") or arguments.get("channel") == channel
+
+
+async def new_channel(studio: Workspace, name: str) -> str:
+    """Make a channel with three people and the bot; its id."""
+    bot_user = (await studio.get("/state", deliveries=1))["bot"]["user_id"]
+    members = ["maya", "ben", "chloe", bot_user]
+    return str((await studio.post("/channel", action="create", name=name, members=members))["channel"])
 
 
 def next_case() -> int:

@@ -24,7 +24,7 @@ async def test_a_warning_whose_post_was_cut_off_stands_once(rig: Rig, when: str)
 
     left = "select 1 from announcements where posted_ts is null and not given_up"
     await rig.play.until_rows(f"select 1 where not exists ({left})")
-    assert len(warnings(await rig.studio.state(), channel=await channel_id(rig))) == 1
+    assert len(warnings(await rig.studio.state(), channel=rig.channel_id)) == 1
     assert rig.bot.rows("select 1 from announcements where given_up") == []
 
 
@@ -37,9 +37,3 @@ def warnings(state: Json, *, channel: str) -> list[Json]:
         for message in place["messages"]
         if f"the cap of <#{channel}>" in message["text"] and not message["deleted"]
     ]
-
-
-async def channel_id(rig: Rig) -> str:
-    """Of the case's channel."""
-    channels: Json = (await rig.studio.state())["channels"]
-    return str(next(key for key, one in channels.items() if one["name"] == rig.channel.removeprefix("#")))

@@ -11,10 +11,9 @@ import pytest
 from tests.faults.conftest import Perform
 from tests.faults.kills import MOMENTS, POINTS, every_kill
 from tests.faults.rig import PROVIDERS, Rig
+from tests.support.storm import FIRST_PROGRESS_SECONDS
 
 pytestmark = pytest.mark.timeout(180)
-
-FIRST_PROGRESS_SECONDS = 2.0
 
 EVERY_RUN = frozenset(
     {
@@ -23,11 +22,13 @@ EVERY_RUN = frozenset(
         ("seedanceapi", "download", "amid"),
         ("empiriolabs", "slack:chat.postMessage", "amid"),
         ("seedanceapi", "slack:upload", "amid"),
+        ("hiapi", "slack:files.completeUploadExternal", "amid"),
         ("apimart", "slack:files.completeUploadExternal", "after 0 ms"),
     }
 )
-"""Amid a call is where the two sides know different things: that is in every run for what can be lost or doubled. So is
-every moment of the call that costs money, and the moment after the clip stands. The others are in the storm."""
+"""Amid a call is where the two sides know different things: that is in every run for each kind of call that can be lost
+or doubled. So are three moments of the call that costs money, and the moment after the clip stands. The others are in
+the storm."""
 
 EVERY_KILL = {script.name: script for script in every_kill()}
 

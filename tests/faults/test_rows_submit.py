@@ -17,10 +17,10 @@ from tests.faults.conftest import RigOf
 from tests.faults.ensemble import Troupe
 from tests.faults.orders import (
     KEYLESS,
-    SETTINGS,
     SILENT,
     WITHIN_PROMISE,
     buttons_of,
+    called_back,
     card_of,
     charges_of,
     counted,
@@ -43,12 +43,6 @@ row, storm = pytest.mark.row, pytest.mark.storm
 
 BEFORE_A_PAUSE = 4
 """So many orders in a row may lose their answers at a provider; one more, and it is paused (``F31`` and others)."""
-
-
-def called_back() -> dict[str, str]:
-    """The settings of a bot that has all providers, and that those who call can reach."""
-    port = loopback.unused_port()
-    return {**SETTINGS, "HTTP_PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
 
 
 async def start(rig: Rig) -> None:

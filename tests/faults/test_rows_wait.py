@@ -39,6 +39,7 @@ from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Rig
 from tests.support.adapters import ADAPTERS
 from tests.support.links import WHOLE, Behind
 from tests.support.ordering import Desk, desk
+from tests.support.storm import FIRST_PROGRESS_SECONDS
 from tests.support.verdict import ACK_SECONDS
 
 pytestmark = pytest.mark.timeout(180)
@@ -314,8 +315,6 @@ async def test_f49_what_is_late_still_arrives() -> None:
 
 
 # --- F50: a death with thousands in flight ---------------------------------------------------------------------------
-
-FIRST_PROGRESS_SECONDS = 2.0
 
 
 @pytest.mark.row("F50")

@@ -17,6 +17,7 @@ from tests.faults.orders import (
     SILENT,
     WITHIN_PROMISE,
     buttons_of,
+    called_back,
     card_of,
     charges_of,
     counted,
@@ -29,7 +30,6 @@ from tests.faults.orders import (
 )
 from tests.faults.rig import PROVIDERS, Harm, Rig
 from tests.faults.scripts import CALLED, KEYED
-from tests.support.loopback import unused_port
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -93,8 +93,7 @@ async def test_a_kill_while_every_provider_has_an_order_in_hand(rig: Rig, phase:
     """All five POSTs are under way when the bot dies: processed, or only read. What is keyed is sent again and made
     once; of the rest nothing is sent, and whoever calls is heard."""
     before = await counted(rig, "create")
-    reached = unused_port()
-    settings = {**SETTINGS, "HTTP_PORT": str(reached), "PUBLIC_URL": f"http://127.0.0.1:{reached}"}
+    settings = called_back()
     await rig.start(**settings)
     for name in {*PROVIDERS} - {*SILENT}:
         await rig.arm(f"{name}:callback", "do", "late", match={"prompt": rig.marker})

@@ -5,7 +5,7 @@ import time
 from tests.faults.acts import Moment
 from tests.faults.rig import Rig
 from tests.faults.scripts import Script
-from tests.support.history import Card, History, cards_of, standing
+from tests.support.history import Card, cards_of, standing
 from tests.support.verdict import Asked, Column, Terms, Verdict, judge
 
 
@@ -30,10 +30,6 @@ class Witness:
             unbooked=self._script.unbooked,
         )
 
-    async def history(self) -> History:
-        """What really happened so far."""
-        return await History.read(self._rig.studio, channel=self._rig.channel, marker=self._rig.marker)
-
     async def look(self) -> Verdict:
         """The verdict as things stand: cards first, since before they have ended nothing else matters."""
         cards = await self._cards()
@@ -43,7 +39,7 @@ class Witness:
 
     async def judged(self) -> Verdict:
         """Everything that is broken, whether it may still be mended or not."""
-        return judge(await self.history(), self.terms, await self._rig.said(self._since))
+        return judge(await self._rig.history(), self.terms, await self._rig.said(self._since))
 
     async def sees(self, moment: Moment) -> bool:
         """Whether the case has come so far."""
@@ -53,9 +49,9 @@ class Witness:
             case "card":
                 return bool(await self._cards())
             case "charged":
-                return bool((await self.history()).charges)
+                return bool((await self._rig.history()).charges)
             case "delivered":
-                return bool((await self.history()).clips)
+                return bool((await self._rig.history()).clips)
             case "over":
                 cards = await self._cards()
                 return bool(cards) and all(card.ended for card in cards)

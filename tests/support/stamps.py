@@ -6,7 +6,7 @@ import uuid
 from tests.sandbox.driver import Json
 
 STAMP = uuid.UUID("0c7a5f6e-5d3b-4f53-9a0f-6b1c2d9e4a70").bytes
-"""What the box that holds it begins with."""
+"""The type of the box that holds it, at the end of the file."""
 
 
 def stamp_of(contents: bytes) -> Json:

@@ -20,7 +20,7 @@ ACK_SECONDS = 3.0
 FINAL = frozenset({"delivered", "failed", "cancelled"})
 """Words of a card's row that nothing changes any more."""
 
-DOUBTED = frozenset({"uncertain", "late"})
+DOUBTED = ENDED - FINAL
 """Words of a row whose charge may still come, or not."""
 
 CHOICES = frozenset({"clip.check_again", "clip.order_again", "clip.give_up"})

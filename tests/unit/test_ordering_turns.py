@@ -62,6 +62,13 @@ async def decide(one: Desk, final: Job) -> None:
             await one.deciding.decide(now, ask)
 
 
+async def queued(one: Desk, final: Job) -> None:
+    """It is decided, its card stands, and it waits for its place."""
+    await decide(one, final)
+    async with one.storage.begin() as tx:
+        await tx.jobs.card_posted("T1", final.ask_id, "2.1", 1)
+
+
 async def test_the_earliest_eligible_who_still_stands_pays() -> None:
     async with desk(policy=CHEAP) as one:
         final, ask = await promotion(one, "U2", "U3", "U4")
@@ -113,9 +120,7 @@ async def test_a_rocket_taken_back_after_the_order_gives_nothing_back_and_who_pa
         after = ask.decide_by + timedelta(seconds=1)
         presses, sender = one.presses, replace(SENDER, person="U2", key="back", at=after)
         await presses.reaction_removed(sender, "1.5")  # Nothing is decided yet.
-        await decide(one, final)
-        async with one.storage.begin() as tx:
-            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        await queued(one, final)
         ordered = await one.order(await one.now(final))
         assert ordered.state is State.RENDERING
         async with one.storage.read() as tx:
@@ -144,9 +149,7 @@ async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_is_not_orde
     async with desk(TAKEN, policy=CHEAP) as one:
         final, ask = await promotion(one, "U2")
         assert ask.decide_by is not None
-        await decide(one, final)
-        async with one.storage.begin() as tx:
-            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        await queued(one, final)
         one.chat.reacting = ()
         after = replace(SENDER, person="U2", key="back", at=ask.decide_by + timedelta(seconds=1))
         with pytest.raises(TakenBackBeforeOrder):
@@ -167,10 +170,8 @@ async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_is_not_orde
 @pytest.mark.row("F80")
 async def test_who_reacts_while_the_final_waits_for_a_place_stands_behind_it_too() -> None:
     async with desk(TAKEN, policy=CHEAP) as one:
-        final, ask = await promotion(one, "U2")
-        await decide(one, final)
-        async with one.storage.begin() as tx:
-            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        final, _ = await promotion(one, "U2")
+        await queued(one, final)
         await one.intake.promote_message(replace(SENDER, person="U3", key="event:U3"), "1.5")
         one.chat.reacting = ("U3",)
 
@@ -181,10 +182,8 @@ async def test_who_reacts_while_the_final_waits_for_a_place_stands_behind_it_too
 
 async def test_slack_is_asked_who_reacts_only_when_there_is_a_place() -> None:
     async with desk(policy=replace(CHEAP, running_per_person=1)) as one:
-        final, ask = await promotion(one, "U2")
-        await decide(one, final)
-        async with one.storage.begin() as tx:
-            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        final, _ = await promotion(one, "U2")
+        await queued(one, final)
         other = await one.intake.draft(replace(SENDER, person="U2", key="command:2"), "a whale", Changes())
         assert isinstance(other, Taken)
         await one.claim()
@@ -205,9 +204,7 @@ async def test_when_the_payer_takes_the_rocket_back_before_the_order_the_next_wh
     policy = replace(CHEAP, caps=Caps(person_day_micro_usd=3 * PRICE))
     async with desk(TAKEN, policy=policy) as one:
         final, ask = await promotion(one, "U2", "U3", "U4", "U5")
-        await decide(one, final)
-        async with one.storage.begin() as tx:
-            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        await queued(one, final)
         assert final.price_micro_usd > PRICE
         await one.intake.draft(replace(SENDER, person="U3", key="dear"), "a whale", Changes(takes=2))
         one.chat.reacting, one.people.guests = ("U3", "U4", "U5"), {"U4"}
@@ -232,10 +229,8 @@ async def test_when_the_payer_takes_the_rocket_back_before_the_order_the_next_wh
 @pytest.mark.parametrize("why", ["away", "not_in_channel"])
 async def test_a_final_waits_until_slack_tells_who_reacts(why: str) -> None:
     async with desk(TAKEN, policy=CHEAP) as one:
-        final, ask = await promotion(one, "U2", "U3")
-        await decide(one, final)
-        async with one.storage.begin() as tx:
-            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        final, _ = await promotion(one, "U2", "U3")
+        await queued(one, final)
         one.chat.reacting = ("U3",)
         one.chat.silent = ChatError(why) if why == "away" else ChatRefused(why)
         before = await one.now(final)
@@ -264,10 +259,8 @@ async def test_of_whom_slack_does_not_say_who_they_are_stands_in_for_nobody_who_
 ) -> None:
     """U2 was to pay, and right before the order nobody can be named any more."""
     async with desk(TAKEN, policy=replace(CHEAP, quorum=quorum)) as one:
-        final, ask = await promotion(one, "U2", "U3")
-        await decide(one, final)
-        async with one.storage.begin() as tx:
-            await tx.jobs.card_posted("T1", ask.id, "2.1", 1)
+        final, _ = await promotion(one, "U2", "U3")
+        await queued(one, final)
         one.clock.advance(SERVES_FOR_SECONDS)
         one.chat.reacting, one.people.unreachable = still, {"U2", "U3"}
 
