@@ -221,9 +221,12 @@ def _prepared(job: Job, event: Prepared, now: datetime) -> Job:
     )
 
 
+_BEFORE_AN_ORDER = frozenset({Trouble.FILE_NOT_TAKEN, Trouble.REACTIONS_UNREAD})
+"""What holds up an order that nobody has put together yet, and is over when somebody does."""
+
+
 def _submit_intended(job: Job, _: SubmitIntended, now: datetime) -> Job:
-    # Its files are handed over: what held that up is over.
-    trouble = None if job.trouble is Trouble.FILE_NOT_TAKEN else job.trouble
+    trouble = None if job.trouble in _BEFORE_AN_ORDER else job.trouble
     return replace(job, state=State.SUBMITTING, submitted_at=now, due_at=now, failure=None, wish=None, trouble=trouble)
 
 

@@ -19,6 +19,8 @@ class Trouble(StrEnum):
     """The provider does not take a file of the ask now."""
     PROVIDER_ABSENT = "provider_absent"
     """The order stands at a provider that is not set up any more, so that nobody can be asked about it."""
+    REACTIONS_UNREAD = "reactions_unread"
+    """Slack does not say whose reactions still stand behind a final, or whether those people may spend."""
     NO_NEWS = "no_news"
     """Asked again, and nobody knows more about the order than before."""
     DOWNLOAD_FAILS = "download_fails"

@@ -35,6 +35,8 @@ from bot.domain.recipe import Recipe
 from bot.domain.trouble import Trouble
 from bot.ports import (
     ChatError,
+    ChatRefused,
+    ChatUnauthorized,
     Fenced,
     Order,
     OrderAccepted,
@@ -62,7 +64,7 @@ from bot.services.paying import book_taken_anew
 from bot.services.policy import Policy
 from bot.services.rechecking import recheck
 from bot.services.rerouting import Rerouting
-from bot.services.standing import for_reactions_alone, until_told
+from bot.services.standing import Unnamed, for_reactions_alone, until_told
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +73,7 @@ _NOBODY_TO_ASK = Later(seconds=60.0)
 _NotAccepted = OrderNotSent | OrderRefused | OrderThrottled | OrderInFlight | OrderUnknown
 _OVERDRAWN = "A provider billed more than its price, or the cap was lowered."
 _DATABASE_AWAY = "the database was away right before the order"
+_UNTOLD_FIRST_SECONDS, _UNTOLD_CEILING = 3.0, 30.0
 _MOST_HANDED = 10
 """So often in a row a file is offered to a provider that does not take it just then."""
 _MOST_CALLED = 5
@@ -82,7 +85,7 @@ class _PersonFull(Exception):
 
 
 class _Stopped(Exception):
-    """Somebody cancelled the job while its files were handed over."""
+    """Somebody cancelled the job while its order was made ready."""
 
     def __init__(self, by: str) -> None:
         self.by = by
@@ -129,9 +132,7 @@ class Ordering:
                 return rechecked
             moved, attempt = await self._intend(job, recipe)
         except ChatError as error:
-            # Others need not wait until Slack says who reacts.
-            self.bench.places.leave(job)
-            return until_told(ask, error)
+            return await self._not_told(job, ask, error)
         except NotHanded as error:
             return await self._not_handed(job, error)
         except NotTaken as error:
@@ -150,16 +151,11 @@ class Ordering:
         return moved if attempt is None else await self._send(moved, attempt, first=True)
 
     async def _hand(self, job: Job) -> Recipe:
-        """What the provider is to be sent: its files handed over, which may take a while in which people think again.
-        Raises NotHanded, NotTaken, _Stopped."""
+        """What the provider is to be sent: its files are handed over, which may take a while. Raises NotHanded,
+        NotTaken."""
         if not job.recipe.media:
             return job.recipe
-        recipe = await self.handing.hand(job, self._can(job), self.bench.providers[job.provider])
-        async with self.bench.storage.read() as tx:
-            current = await tx.jobs.job(job.workspace, job.id)
-        if current.cancel_by:
-            raise _Stopped(current.cancel_by)
-        return recipe
+        return await self.handing.hand(job, self._can(job), self.bench.providers[job.provider])
 
     async def _recheck(self, job: Job, ask: Ask) -> Job | None:
         """As ``rechecking.recheck`` says, once there seems to be a place: what waits is looked at every few seconds,
@@ -169,6 +165,16 @@ class Ordering:
         async with self.bench.storage.read() as tx:
             await _see_room(tx, job, await self.bench.policies.within(tx, job.workspace, job.channel))
         return await recheck(self.bench, job, ask)
+
+    async def _not_told(self, job: Job, ask: Ask, error: ChatError) -> StepResult:
+        """Slack does not say who stands behind it, for which others need not wait. Where it refuses to, or does not
+        know people, that may last: the card says so."""
+        self.bench.places.leave(job)
+        if not isinstance(error, ChatRefused | ChatUnauthorized | Unnamed):
+            return until_told(ask, error)
+        wait = backoff(job.tries + 1, self.bench.clock.chance(), first=_UNTOLD_FIRST_SECONDS, ceiling=_UNTOLD_CEILING)
+        hindered = Hindered(due_at=self.bench.clock.now() + wait, trouble=Trouble.REACTIONS_UNREAD)
+        return await self._move(job, hindered, detail=error.code)
 
     async def _not_handed(self, job: Job, error: NotHanded) -> Job:
         """Tried again after a while, and not for ever."""
@@ -204,13 +210,17 @@ class Ordering:
 
     async def _intend(self, job: Job, recipe: Recipe) -> tuple[Job, Attempt | None]:
         """Write the intention of the order, which takes a place; counting and taking is one transaction over all
-        processes. Without an attempt the job has ended, since the money is gone. Raises _PersonFull, _ProviderFull."""
+        processes. Without an attempt the job has ended, since the money is gone. Raises _Stopped, _PersonFull,
+        _ProviderFull."""
         key, token = f"{job.id}-{job.attempt}", secrets.token_hex(16)
         order = self.bench.providers[job.provider].order(recipe, key, self._callback_url(job, token))
         async with self.bench.storage.begin() as tx:
             policy = await self.bench.policies.within(tx, job.workspace, job.channel)
             await tx.jobs.lock_person(job.workspace, job.person)
             await tx.jobs.lock_provider(job.provider)
+            # Files were handed over and Slack was asked in the meantime, and people think again.
+            if stopped_by := (await tx.jobs.job(job.workspace, job.id)).cancel_by:
+                raise _Stopped(stopped_by)
             await _see_room(tx, job, policy)
             try:
                 await see_still_fits(tx, job, policy, self.bench.clock.now())

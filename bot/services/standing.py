@@ -31,6 +31,13 @@ def for_reactions_alone(job: Job, ask: Ask) -> bool:
     return ask.door is Door.REACTION and ask.gate is Gate.UNDO and not job.reordered
 
 
+class Unnamed(ChatError):
+    """Who still reacts is known, and of too many of them not whether they may spend."""
+
+    def __init__(self) -> None:
+        super().__init__("who_reacts_is_unknown")
+
+
 def until_told(ask: Ask, error: ChatError) -> Later:
     """Slack does not say who reacts: it is asked again soon, or when it wishes to be."""
     log.info("promotion.cannot_read_reactions", ask=ask.id, error=error.code)

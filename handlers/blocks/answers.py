@@ -259,10 +259,10 @@ def _too_late_to_take_back(error: TooLateToTakeBack) -> str:
 
 def _taken_back_before_order(error: TakenBackBeforeOrder) -> str:
     return (
-        f"Your reaction was taken back after its time for final #{error.job.number} was over. It is not ordered yet: "
-        "the reactions are read once more right before that, and without yours it costs you nothing: it is not "
-        "ordered, or the next whose reaction stands pays. Its card says what came of it; *Cancel* there stops it at "
-        "once."
+        f"Your reaction was taken back after its time for final #{error.job.number} was over. The reactions are read "
+        "once more right before its order: unless that has just been done, it costs you nothing, since it is not "
+        "ordered without yours, or the next whose reaction stands pays. Its card says what came of it; *Cancel* there "
+        "stops it at once."
     )
 
 

@@ -29,6 +29,8 @@ TROUBLES: Mapping[Trouble, str] = MappingProxyType(
         Trouble.FILE_NOT_TAKEN: f"{{provider}} does not take the files of this ask at the moment. {_BY_ITSELF}",
         Trouble.PROVIDER_ABSENT: "{paid}, and cannot be looked at until the key of {provider} is set again "
         "({setting}): whoever runs Dailies has to do that. It then goes on by itself, while {provider} still has it.",
+        Trouble.REACTIONS_UNREAD: "Slack does not say whose reactions still stand behind this, so it is not ordered "
+        f"yet. {_BY_ITSELF} *Cancel* stops it for free.",
         Trouble.NO_NEWS: "Checked: nothing more is known about the order than before.",
         Trouble.DOWNLOAD_FAILS: "The clip is rendered and charged, and could not be downloaded from {provider} so far. "
         "It is tried again by itself until {provider} deletes it.",

@@ -215,6 +215,7 @@ class Vendor(Declared):
     def __init__(self, can: Capabilities) -> None:
         super().__init__(can)
         self.recipes: list[Recipe] = []
+        self.orders: list[Order] = []
         self.uploads: list[tuple[str, str, bytes]] = []
         self.outcomes: list[UploadOutcome] = []
         self.expires_at: datetime | None = at(72 * 3600)
@@ -234,6 +235,7 @@ class Vendor(Declared):
         return Uploaded(url=f"https://{self.name}.example/{len(self.uploads)}", expires_at=self.expires_at)
 
     async def submit(self, order: Order) -> OrderOutcome:
+        self.orders.append(order)
         return OrderAccepted(task_id=f"task of {order.key}")
 
 

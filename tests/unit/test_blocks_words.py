@@ -348,7 +348,7 @@ def test_who_takes_a_reaction_back_too_late_is_told_that_it_gives_nothing_back(
 
 def test_who_takes_a_reaction_back_before_the_order_is_told_that_it_may_still_count() -> None:
     text = explain_error(TakenBackBeforeOrder(replace(JOB, state=State.QUEUED)), reference="").text
-    words = ("final #2", "not ordered yet", "costs you nothing", "*Cancel* there")
+    words = ("final #2", "once more right before its order", "costs you nothing", "*Cancel* there")
     assert [word for word in words if word not in text] == []
 
 

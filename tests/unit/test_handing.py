@@ -191,7 +191,7 @@ async def test_what_is_cancelled_while_its_files_are_handed_over_is_not_ordered(
 
         bench.muapi.upload = meanwhile  # type: ignore[method-assign,assignment] # the same call, with somebody's press
         cancelled = await bench.submit(job)
-        assert (cancelled.state, bench.muapi.recipes) == (State.CANCELLED, [])
+        assert (cancelled.state, bench.muapi.orders) == (State.CANCELLED, [])
         assert await bench.money(job) == [(EntryKind.HOLD, "muapi"), (EntryKind.RELEASE, "muapi")]
 
 

@@ -1,6 +1,7 @@
 """What is looked at before an order is sent: whether the people behind it still stand, whether there is a place, and
 money."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,8 +13,10 @@ from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Decision, Job, State
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
+from bot.domain.trouble import Trouble
 from bot.ports import (
     ChatError,
+    ChatForbidden,
     ChatRefused,
     OrderAccepted,
     TaskFinished,
@@ -226,13 +229,12 @@ async def test_when_the_payer_takes_the_rocket_back_before_the_order_the_next_wh
 
 
 @pytest.mark.row("F80")
-@pytest.mark.parametrize("why", ["away", "not_in_channel"])
-async def test_a_final_waits_until_slack_tells_who_reacts(why: str) -> None:
+async def test_a_final_waits_until_slack_tells_who_reacts() -> None:
     async with desk(TAKEN, policy=CHEAP) as one:
         final, _ = await promotion(one, "U2", "U3")
         await queued(one, final)
         one.chat.reacting = ("U3",)
-        one.chat.silent = ChatError(why) if why == "away" else ChatRefused(why)
+        one.chat.silent = ChatError("away")
         before = await one.now(final)
 
         assert await one.order(final) == before
@@ -248,7 +250,6 @@ async def test_a_final_waits_until_slack_tells_who_reacts(why: str) -> None:
 @pytest.mark.parametrize(
     ("quorum", "still", "state"),
     [
-        (1, ("U3",), State.CANCELLED),
         (2, ("U2",), State.CANCELLED),
         (1, ("U2", "U3"), State.RENDERING),
         (2, ("U2", "U3"), State.RENDERING),
@@ -268,6 +269,81 @@ async def test_of_whom_slack_does_not_say_who_they_are_stands_in_for_nobody_who_
 
         assert (ended.state, len(one.provider.orders)) == (state, state is State.RENDERING)
         assert ended.person == "U2"
+
+
+@pytest.mark.row("F80")
+@pytest.mark.parametrize("named", [True, False])
+async def test_while_slack_does_not_say_whether_who_still_stands_may_pay_a_final_waits_and_its_card_says_so(
+    named: bool,
+) -> None:
+    """U2 was to pay and took theirs back; U3 still stands. For half a minute Slack is asked who that is."""
+    async with desk(TAKEN, policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2", "U3")
+        await queued(one, final)
+        one.clock.advance(SERVES_FOR_SECONDS)
+        one.chat.reacting, one.people.unreachable = ("U3",), {"U3"}
+        began = one.clock.now()
+
+        waits = await one.order(final)
+
+        assert (waits.state, waits.trouble) == (State.QUEUED, Trouble.REACTIONS_UNREAD)
+        if named:
+            one.people.unreachable = set()
+            passed = await one.order(waits)
+            ordered = await one.order(passed)
+            assert (ordered.state, ordered.person, ordered.trouble) == (State.RENDERING, "U3", None)
+            return
+        while waits.state is State.QUEUED:
+            one.clock.step(waits.due_at)
+            waits = await one.order(waits)
+        async with one.storage.read() as tx:
+            known = await tx.jobs.ask("T1", ask.id)
+        assert (waits.state, one.provider.orders) == (State.CANCELLED, [])
+        assert timedelta(seconds=15) < one.clock.now() - began < timedelta(seconds=60)
+        assert "did not say whether" in " ".join(known.notes)
+
+
+@pytest.mark.row("F80")
+@pytest.mark.parametrize("why", [ChatRefused("not_in_channel"), ChatForbidden("missing_scope")])
+async def test_where_slack_refuses_to_say_who_reacts_it_is_asked_in_growing_gaps_and_the_card_says_so(
+    why: ChatError,
+) -> None:
+    async with desk(TAKEN, policy=CHEAP) as one:
+        final, _ = await promotion(one, "U2")
+        await queued(one, final)
+        one.chat.silent, gaps = why, list[float]()
+        for _ in range(4):
+            waits = await one.order(final)
+            assert (waits.state, waits.trouble) == (State.QUEUED, Trouble.REACTIONS_UNREAD)
+            gaps.append((waits.due_at - one.clock.now()).total_seconds())
+            one.clock.step(waits.due_at)
+        assert gaps == sorted(gaps)
+        assert gaps[0] < 10 < gaps[-1] <= 30
+        one.chat.silent = None
+
+        ordered = await one.order(final)
+
+        assert (ordered.state, ordered.trouble) == (State.RENDERING, None)
+
+
+async def test_who_cancels_while_reactions_are_read_right_before_the_order_pays_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with desk(TAKEN, policy=CHEAP) as one:
+        final, ask = await promotion(one, "U2")
+        await queued(one, final)
+
+        async def while_cancelled(channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
+            await one.presses.cancel(replace(SENDER, person="U2", key="cancel"), ask.id)
+            return ("U2",)
+
+        monkeypatch.setattr(one.chat, "reactors", while_cancelled)
+        ended = await one.order(final)
+
+        async with one.storage.read() as tx:
+            paid = await tx.ledger.entries(job_id=final.id)
+        assert (ended.state, one.provider.orders) == (State.CANCELLED, [])
+        assert [entry.kind for entry in paid] == [EntryKind.HOLD, EntryKind.RELEASE]
 
 
 @pytest.mark.parametrize(
