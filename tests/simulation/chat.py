@@ -105,6 +105,7 @@ class WorkspaceChat:
     # --- people ----------------------------------------------------------------------------------------------------
 
     async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
+        self._books.asking(ts)
         try:
             await self._call("reactions")
         except ChatUnauthorized:
@@ -112,9 +113,12 @@ class WorkspaceChat:
             raise
         self._books.looked(ts, told=True)
         message = self._books.standing(ts)
+        standing = () if message is None else message.standing(self._world.now)
+        # People go on while the answer is on its way.
+        await self._process.wait(self._chances.uniform(0.02, 0.2))
         if message is None:
             raise MessageGone("message_not_found")
-        return message.standing(self._world.now)
+        return standing
 
     async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
         await self._change("tell", lambda: self._books.notices.append((ask.id, notice)))

@@ -17,6 +17,7 @@ from tests.simulation.ends import Ends
 from tests.simulation.people import Wanted, word_in
 from tests.simulation.promptness import Promptness
 from tests.simulation.slack_books import SlackBooks, settled
+from tests.simulation.stopping import Stopping
 from tests.simulation.supporting import Supporting
 from tests.simulation.vendor_books import Task, VendorBooks, key_of
 from tests.simulation.world import CLIPS, FETCH, STORAGE, World
@@ -40,6 +41,7 @@ class Check:
         self.ends = Ends(world, vendors, slack, wanted, policy)
         self.promptness = Promptness(world, vendors, slack, wanted, policy)
         self.supporting = Supporting(world, vendors, slack, wanted, policy)
+        self.stopping = Stopping(world, vendors, slack, wanted, policy)
         self._entries = 0
         self._over: set[str] = set()
         for books in vendors.values():
@@ -115,6 +117,7 @@ class Check:
             *self.promptness.too_slow(asks, rows),
             *self.ends.doubted_in_vain(),
             *self.supporting.unwanted(asks, rows),
+            *self.stopping.in_vain(rows),
         ]
 
     def _charged_once(self) -> Iterator[str]:

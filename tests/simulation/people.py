@@ -32,6 +32,14 @@ _THINKS_AGAIN = 30.0, 30.0, 120.0
 """Who takes a reaction back does so within so many seconds: mostly before it is decided, and sometimes while the final
 waits for a place."""
 
+_REGRETS = 0.3
+"""For each clip that is to come of it so often somebody stops something that does not seem to be on order yet."""
+_WHILE_READ = 0.15
+"""So often somebody stops a final while the bot reads who wants it."""
+_READING = 0.6
+"""Seconds that this takes, with the answer's way and the first question who people are."""
+_NOT_ON_ORDER = frozenset({State.WAITING, State.QUEUED})
+
 Deed = Callable[[Core], Awaitable[object]]
 
 
@@ -80,6 +88,10 @@ class Wanted:
     """By the same word: how often somebody asked for a final of one of its clips."""
     again: Counter[str] = field(default_factory=Counter)
     """By clip: how often *Order again* was pressed."""
+    again_at: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """By clip: when such a press reached the bot, which may be several times."""
+    stopped: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """By ask: when somebody was told that *Cancel* or *Undo* was taken."""
     let_go: set[str] = field(default_factory=set)
     """Clips that somebody gave up or cancelled."""
     promoted: set[str] = field(default_factory=set)
@@ -242,7 +254,14 @@ class People:
             )
         else:
             self.wanted.undone.add(ask.id)
-            self.say(Said(name=f"undo {ask.id}", deed=lambda core: core.presses.undo(sender, ask.id)))
+            self.say(
+                Said(
+                    name=f"undo {ask.id}", deed=lambda core: core.presses.undo(sender, ask.id), taken=self._was_stopped
+                )
+            )
+
+    def _was_stopped(self, ask_id: str) -> None:
+        self.wanted.stopped[ask_id].append(self.world.now)
 
     def _confirmed(self, ask_id: str) -> None:
         self.wanted.confirmed.setdefault(ask_id, self.world.now)
@@ -257,14 +276,24 @@ class People:
         if name == "promote":
             self.wanted.promoted.add(job.id)
             self._wants_final(job.id)
-        self.say(Said(name=f"{name} {job.id}", deed=lambda core: _pressed(core, name, sender, job.id)))
+
+        def deed(core: Core) -> Awaitable[object]:
+            if name == "order_again":
+                self.wanted.again_at[job.id].append(self.world.now)
+            return _pressed(core, name, sender, job.id)
+
+        self.say(Said(name=f"{name} {job.id}", deed=deed))
 
     def cancel(self, card: Card, person: str) -> None:
         """Press *Cancel*."""
         ask = card.ask
         self.wanted.let_go.update(job.id for job in card.jobs)
         sender = self._sender(ask.channel, person)
-        self.say(Said(name=f"cancel {ask.id}", deed=lambda core: core.presses.cancel(sender, ask.id)))
+        self.say(
+            Said(
+                name=f"cancel {ask.id}", deed=lambda core: core.presses.cancel(sender, ask.id), taken=self._was_stopped
+            )
+        )
 
     def delete(self, message: Message) -> None:
         """Delete any message."""
@@ -296,6 +325,7 @@ class Crowd:
     def __init__(self, people: People, jobs: int) -> None:
         self._people, self._jobs = people, jobs
         self._chances = people.world.stream("crowd")
+        self._regrets = people.world.stream("regrets")
 
     def plan(self) -> None:
         """Decide when who does something."""
@@ -307,6 +337,9 @@ class Crowd:
             world.loop.call_at(chances.uniform(0, until * 0.6), self._ask, takes)
         for _ in range(self._jobs * _GESTURES):
             world.loop.call_at(chances.uniform(until * 0.05, until), self._gesture)
+        for _ in range(round(self._jobs * _REGRETS)):
+            world.loop.call_at(self._regrets.uniform(0, until), self._regret)
+        self._people.slack.asked = self._while_read
 
     def _anybody(self) -> str:
         return self._chances.choices(PEOPLE, weights=(4, 4, 4, 4, 1))[0]
@@ -369,6 +402,34 @@ class Crowd:
             card = self._chances.choice(cards).card
             if card is not None:
                 self._people.cancel(card, self._chances.choice((card.ask.person, ADMIN)))
+
+    def _regret(self) -> None:
+        """Stop something that is not on order yet, as far as anybody can see."""
+        waiting = [
+            card
+            for message in self._people.slack.cards()
+            if (card := message.card) is not None and any(job.state in _NOT_ON_ORDER for job in card.jobs)
+        ]
+        if waiting:
+            self._stop(self._regrets.choice(waiting))
+
+    def _while_read(self, draft: Message) -> None:
+        """The bot wants to know who reacts to a draft: to decide of its final, or right before the order."""
+        if draft.file is None or self._regrets.random() >= _WHILE_READ:
+            return
+        job_id = self._people.slack.files[draft.file].job_id
+        for message in self._people.slack.cards():
+            if message.card is not None and message.card.ask.parent_job == job_id:
+                after = self._regrets.uniform(0.0, _READING)
+                self._people.world.loop.call_later(after, self._stop, message.card)
+
+    def _stop(self, card: Card) -> None:
+        """Press *Cancel*, or *Undo* where that is offered."""
+        ask = card.ask
+        if ask.gate is Gate.UNDO and ask.decision is None and self._regrets.random() < 0.5:
+            self._people.answer(ask, ask.person)
+        else:
+            self._people.cancel(card, ask.person)
 
     def _delete(self) -> None:
         if there := [one for one in self._people.slack.messages.values() if not one.deleted]:

@@ -1,5 +1,6 @@
 """Slack's own side: messages, files and reactions as people see them. The truth of what stands where."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bot.domain.job import Job, State
@@ -100,6 +101,8 @@ class SlackBooks:
         """When it did not say of somebody who they are."""
         self.looks: dict[str, list[Look]] = {}
         """By message: when it said who reacts to it, and when it refused to say so for good."""
+        self.asked: Callable[[Message], None] | None = None
+        """Is told when somebody is about to ask who reacts to a message."""
         self.refused_until: dict[str, float] = {}
         """Channels that the app may not post in for a while."""
         self.revoked_until = 0.0
@@ -163,6 +166,11 @@ class SlackBooks:
             if there and getattr(message, name) == value and not message.deleted:
                 return message
         return None
+
+    def asking(self, ts: str) -> None:
+        """Somebody is about to ask who reacts to that message."""
+        if self.asked is not None and (message := self.standing(ts)) is not None:
+            self.asked(message)
 
     def looked(self, ts: str, *, told: bool) -> None:
         """Somebody asked who reacts to that message."""

@@ -10,9 +10,10 @@ import pytest
 
 from bot.domain.announcement import Announcement
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask
+from bot.domain.job import Ask, Decision
 from bot.ports import Card, MessageGone, Order, OrderAccepted, OrderOutcome, OrderRefused, OrderUnknown, Share
 from bot.services import ordering
+from storage.memory.jobs import MemoryJobs
 from tests.simulation.__main__ import outcomes
 from tests.simulation.chat import WorkspaceChat
 from tests.simulation.core import House
@@ -190,6 +191,27 @@ def test_reactions_that_are_not_read_once_more_are_found(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(ordering, "recheck", never)
     _see_broken("I1")
+
+
+def test_an_order_after_a_cancel_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever presses is told that it was taken, and the runner is not."""
+
+    async def forget(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(MemoryJobs, "request_cancel", forget)
+    _see_broken("I1: order")
+
+
+def test_an_order_after_an_undo_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    decide = MemoryJobs.decide
+
+    async def forget(self: MemoryJobs, workspace: str, ask_id: str, decision: Decision, person: str | None) -> bool:
+        stopped_by_somebody = decision is Decision.STOP and person is not None
+        return stopped_by_somebody or await decide(self, workspace, ask_id, decision, person)
+
+    monkeypatch.setattr(MemoryJobs, "decide", forget)
+    _see_broken("I1: order")
 
 
 def _see_broken(promise: str, change: Callable[[House], House] = as_it_is) -> None:
