@@ -14,12 +14,13 @@ from tests.faults.acts import Act
 from tests.faults.kills import in_turn
 from tests.faults.rig import PROVIDERS
 from tests.faults.scripts import CALLED, KEYED, Fault, Script
+from tests.support.storm import WHOLE
 from tests.support.verdict import Allowed
 
 CALLING = (*sorted(KEYED), *sorted(CALLED))
 """Providers that call when a task has ended."""
 
-PAIRS = 360
+PAIRS = WHOLE["pairs"]
 """Some of them have no occasion for both faults, since one ends the case first; the storm's summary says how many."""
 _SLOW_WEIGHT = 0.12
 """A row that takes half a minute or more stands in fewer pairs."""

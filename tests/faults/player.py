@@ -55,6 +55,7 @@ class Player:
         self._moved = 0
         self._restarts = 0
         self._progress: list[float] = []
+        self._since_spawn: list[float] = []
         self._crashes: list[str] = []
         self._skipped: list[str] = []
         self._asked_to_end = False
@@ -219,11 +220,12 @@ class Player:
         self._harmed()
         self._restarts += 1
         before = await self.witness.effects()
+        spawned = time.monotonic()
         await self.rig.bot.start()
         await self.rig.studio.bot_is(self.rig.bot.pid)
-        await self._goes_on(before)
+        await self._goes_on(before, spawned)
 
-    async def _goes_on(self, before: int) -> None:
+    async def _goes_on(self, before: int, spawned: float) -> None:
         path, started = self.rig.bot.logs[-1], None
         deadline = time.monotonic() + _START_SECONDS
         while self.rig.bot.running() and time.monotonic() < deadline:
@@ -235,6 +237,7 @@ class Player:
                 started, deadline = now, now + _PROGRESS_SECONDS
             if await self.witness.effects() > before:
                 self._progress.append(now - started)
+                self._since_spawn.append(now - spawned)
                 return
             if (await self.witness.look()).clean:
                 return
@@ -284,6 +287,7 @@ class Player:
             moved=self._moved,
             restarts=self._restarts,
             progress=tuple(self._progress),
+            since_spawn=tuple(self._since_spawn),
             over_after=self._over_after,
             idle=(*self._skipped, *(fault.name for rule, fault in self._rules.items() if rule not in struck)),
             seconds=time.monotonic() - self.began,

@@ -171,6 +171,8 @@ class Played:
     idle: tuple[str, ...]
     seconds: float
     all_delivered: bool
+    since_spawn: tuple[float, ...] = ()
+    """The same as ``progress``, from when the process began."""
 
     def figures(self) -> Json:
         """What the storm's summary adds up."""
@@ -180,6 +182,7 @@ class Played:
             "idle": bool(self.idle),
             "seconds": self.seconds,
             "progress": self.progress,
+            "since_spawn": self.since_spawn,
             "over_after": self.over_after,
             "columns": self.verdict.counts(),
         }

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 import pytest
 
-from tests.support.storm import PROPERTY, Storm
+from tests.support.storm import PROPERTY, STRUCK_AT_LEAST, WHOLE, Storm
 from tests.support.verdict import Column
 
 Outcome = Literal["passed", "failed"]
@@ -19,19 +19,23 @@ def _report(
     *,
     when: Literal["setup", "call"] = "call",
     progress: Sequence[float] = (0.5,),
+    family: str = "kills",
+    moved: int = 1,
+    idle: int = 0,
     **broken: int,
 ) -> pytest.TestReport:
     columns = {one.value: broken.get(one.name.lower(), 0) for one in Column}
     figures = {
         "restarts": 2,
-        "moved": 1,
-        "idle": 0,
+        "moved": moved,
+        "idle": idle,
         "seconds": 4.0,
         "progress": [*progress],
+        "since_spawn": [2 * seconds for seconds in progress],
         "over_after": 3.0,
         "columns": columns,
     }
-    said = {"family": "kills", "name": name, "figures": figures}
+    said = {"family": family, "name": name, "figures": figures}
     return pytest.TestReport(
         nodeid=name,
         location=("test_x.py", 1, name),
@@ -57,8 +61,8 @@ def test_figures_are_added_up_and_failures_named() -> None:
     assert "SEED=42" in text
     row = next(line for line in text.splitlines() if line.startswith("| kills "))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[:6] == ["kills", "2", "4", "2", "0", "3"]
-    assert cells[-4:] == ["1", "4.0", "0.50 s / 0.50 s", "3.00 s / 3.00 s"]
+    assert cells[:7] == ["kills", "2", "4", "2", "0", "0", "3"]
+    assert cells[-5:] == ["1", "4.0", "0.50 s / 0.50 s", "1.00 s / 1.00 s", "3.00 s / 3.00 s"]
     assert "- failed, kills: two" in text
     assert "failed, kills: one" not in text
 
@@ -84,3 +88,27 @@ def test_a_family_whose_restarts_are_slow_fails(
     storm.pytest_sessionfinish(session)
     assert session.exitstatus == after
     assert ("- failed, kills: half of the restarts" in storm.markdown()) == slow
+
+
+@pytest.mark.parametrize("family", WHOLE)
+@pytest.mark.parametrize("harm", [{"moved": 1}, {"moved": 0, "idle": 1}])
+@pytest.mark.parametrize(
+    ("struck", "left_out", "after"),
+    [
+        (STRUCK_AT_LEAST, 0, pytest.ExitCode.OK),
+        (STRUCK_AT_LEAST - 1, 0, pytest.ExitCode.TESTS_FAILED),
+        (STRUCK_AT_LEAST - 1, 1, pytest.ExitCode.OK),
+    ],
+)
+def test_a_whole_family_of_which_too_little_struck_fails(
+    family: str, harm: dict[str, int], struck: int, left_out: int, after: pytest.ExitCode
+) -> None:
+    """Of a part of it nothing is demanded."""
+    storm = _storm()
+    for index in range(WHOLE[family] - left_out):
+        how = {"moved": 0} if index < struck else harm
+        storm.pytest_runtest_logreport(_report(f"script {index}", "passed", progress=(), family=family, **how))
+    session = cast("pytest.Session", SimpleNamespace(exitstatus=pytest.ExitCode.OK))
+    storm.pytest_sessionfinish(session)
+    assert session.exitstatus == after
+    assert (f"- failed, {family}: {struck} scripts struck" in storm.markdown()) == (after != pytest.ExitCode.OK)

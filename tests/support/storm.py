@@ -5,7 +5,9 @@ report, which pytest-xdist carries from the workers; whoever runs the show adds 
 """
 
 import json
+import math
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,12 @@ FIRST_PROGRESS_SECONDS = 2.0
 
 SUMMARY = Path("out/storm.md")
 
+WHOLE: Mapping[str, int] = {"double kills": 380, "pairs": 420}
+"""The families that a seed draws, and how many scripts each has."""
+
+STRUCK_AT_LEAST = 300
+"""So many scripts of a drawn family have to strike as they were drawn, when all of them are played."""
+
 
 def today() -> int:
     """A seed that everybody draws on the same day."""
@@ -41,8 +49,11 @@ class Family:
     restarts: int = 0
     moved: int = 0
     idle: int = 0
+    struck: int = 0
+    """Scripts of which everything struck as it was drawn: no kill was moved, and no fault was idle."""
     seconds: float = 0.0
     progress: list[float] = field(default_factory=list)
+    since_spawn: list[float] = field(default_factory=list)
     over_after: list[float] = field(default_factory=list)
     columns: dict[str, int] = field(default_factory=lambda: dict.fromkeys((one.value for one in Column), 0))
     failed: list[str] = field(default_factory=list)
@@ -51,6 +62,10 @@ class Family:
     def slow(self) -> bool:
         """Whether restarts take longer to go on than they may."""
         return len(self.progress) >= _MANY and median(self.progress) > FIRST_PROGRESS_SECONDS
+
+    def too_few(self, name: str) -> bool:
+        """Whether the whole of a drawn family was played, and too few of its scripts struck."""
+        return self.played >= WHOLE.get(name, math.inf) and self.struck < STRUCK_AT_LEAST
 
 
 class Storm:
@@ -86,15 +101,18 @@ class Storm:
             return
         for name in ("restarts", "moved", "idle"):
             setattr(family, name, getattr(family, name) + figures[name])
+        family.struck += not figures["moved"] and not figures["idle"]
         family.seconds += figures["seconds"]
         family.progress += figures["progress"]
+        family.since_spawn += figures["since_spawn"]
         family.over_after.append(figures["over_after"])
         for column, count in figures["columns"].items():
             family.columns[column] += count
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """A promise about all restarts is judged when all were made."""
-        if session.exitstatus == pytest.ExitCode.OK and any(one.slow for one in self._families.values()):
+        """A promise about all restarts is judged when all were made, and so is whether enough was struck."""
+        failed = any(one.slow or one.too_few(name) for name, one in self._families.items())
+        if session.exitstatus == pytest.ExitCode.OK and failed:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -112,8 +130,8 @@ class Storm:
     def markdown(self) -> str:
         """A row for each family, then the names of what failed."""
         columns = [one.value for one in Column]
-        spreads = ["first progress, median / most", "over, median / most"]
-        heads = ["scripts", "restarts", "moved", "idle", *columns, "failed", "s each", *spreads]
+        spreads = ["first progress, median / most", "since spawned, median / most", "over, median / most"]
+        heads = ["scripts", "restarts", "moved", "idle", "struck", *columns, "failed", "s each", *spreads]
         lines = [
             f"Seed {self.seed}: `make storm SEED={self.seed}` plays the same.",
             "",
@@ -121,18 +139,24 @@ class Storm:
             f"|---|{'---:|' * len(heads)}",
         ]
         for name, one in sorted(self._families.items()):
-            figures = [one.played, one.restarts, one.moved, one.idle, *(one.columns[column] for column in columns)]
+            figures = [one.played, one.restarts, one.moved, one.idle, one.struck]
+            figures += [*(one.columns[column] for column in columns), len(one.failed)]
             each = f"{one.seconds / one.played:.1f}"
-            cells = [*map(str, figures), str(len(one.failed)), each, _spread(one.progress), _spread(one.over_after)]
+            spread = (_spread(seconds) for seconds in (one.progress, one.since_spawn, one.over_after))
+            cells = [*map(str, figures), each, *spread]
             lines.append(f"| {name} | {' | '.join(cells)} |")
         lines += ["", "moved: kills that got an ask of their own, since their call had been made before."]
-        lines += ["idle: scripts with a fault that had no occasion, since another kept it from it.", ""]
-        lines += ["first progress: after a restart. over: after the last ask, act or restart.", ""]
+        lines += ["idle: scripts with a fault that had no occasion, since another kept it from it."]
+        lines += ["struck: scripts without either, as they were drawn.", ""]
+        lines += ["first progress: after a restart, from when it was up; since spawned: from when its process began."]
+        lines += ["over: after the last ask, act or restart.", ""]
         for name, one in sorted(self._families.items()):
             lines += [f"- failed, {name}: {script}" for script in one.failed]
             if one.slow:
                 took = f"{median(one.progress):.2f} s, where {FIRST_PROGRESS_SECONDS:g} s are promised"
                 lines.append(f"- failed, {name}: half of the restarts took longer to go on than {took}")
+            if one.too_few(name):
+                lines.append(f"- failed, {name}: {one.struck} scripts struck as drawn, of {STRUCK_AT_LEAST} at least")
         if any(one.failed for one in self._families.values()):
             lines += ["", f"One of them again: `pytest -m storm {OPTION} {self.seed} '…::test_…[…]'`, as named above."]
         return "\n".join(lines)
