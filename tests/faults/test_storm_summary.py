@@ -91,7 +91,7 @@ def test_a_family_whose_restarts_are_slow_fails(
 
 
 @pytest.mark.parametrize("family", WHOLE)
-@pytest.mark.parametrize("harm", [{"moved": 1}, {"moved": 0, "idle": 1}])
+@pytest.mark.parametrize("harm", [(1, 0), (0, 1)], ids=["moved", "idle"])
 @pytest.mark.parametrize(
     ("struck", "left_out", "after"),
     [
@@ -101,13 +101,14 @@ def test_a_family_whose_restarts_are_slow_fails(
     ],
 )
 def test_a_whole_family_of_which_too_little_struck_fails(
-    family: str, harm: dict[str, int], struck: int, left_out: int, after: pytest.ExitCode
+    family: str, harm: tuple[int, int], struck: int, left_out: int, after: pytest.ExitCode
 ) -> None:
     """Of a part of it nothing is demanded."""
     storm = _storm()
     for index in range(WHOLE[family] - left_out):
-        how = {"moved": 0} if index < struck else harm
-        storm.pytest_runtest_logreport(_report(f"script {index}", "passed", progress=(), family=family, **how))
+        moved, idle = (0, 0) if index < struck else harm
+        report = _report(f"script {index}", "passed", progress=(), family=family, moved=moved, idle=idle)
+        storm.pytest_runtest_logreport(report)
     session = cast("pytest.Session", SimpleNamespace(exitstatus=pytest.ExitCode.OK))
     storm.pytest_sessionfinish(session)
     assert session.exitstatus == after
