@@ -19,6 +19,9 @@ AROUND_AN_ORDER = frozenset({"create", "slack:envelope", "slack:chat.postMessage
 """Calls with which, or some milliseconds after which, an order is under way: a card is posted right before it, and
 updated right after."""
 
+BEFORE_AN_ORDER = frozenset({("slack:chat.postMessage", "before"), ("slack:chat.postMessage", "amid")})
+"""Moments at which an ask of one clip has nothing on order yet: no order leaves before its card's ts is known."""
+
 OF_AN_ORDER = frozenset({"create", "outcome", "callback"})
 """Points at which a fault can keep an order's task from being known. Whoever looks or fetches knows it."""
 
@@ -57,6 +60,11 @@ class Fault:
     def refuses(self) -> bool:
         """Whether with it the provider says no to an order, or renders nothing."""
         return self.kind == "fail" or (self.point == "create" and self.details.get("status") == 400)
+
+    @property
+    def around_an_order(self) -> bool:
+        """Whether an order of the only clip may be under way when it strikes."""
+        return self.point in AROUND_AN_ORDER and (self.point, self.phase) not in BEFORE_AN_ORDER
 
     def at(self, provider: str) -> str:
         """The whole name of its point."""
@@ -105,19 +113,20 @@ class Script:
 
     def _at_most(self, end: Allowed) -> int:
         """How many asks, or clips of theirs, may end so."""
-        kills = sum(fault.kind == "kill" for fault in self._troubles)
+        kills = [fault for fault in self._troubles if fault.kind == "kill"]
         match end:
             case Allowed.FAILED:
                 return sum(fault.times for fault in self.faults if fault.refuses)
             case Allowed.LATE:
                 return sum(fault.times for fault in self.faults if fault.kind == "never_ends")
             case Allowed.UNCERTAIN | Allowed.UNBILLED:
-                cuts = kills + sum(act.name in CUTTING for row in self.acts for act in row)
+                struck = kills if self._many else [fault for fault in kills if fault.around_an_order]
+                cuts = len(struck) + sum(act.name in CUTTING for row in self.acts for act in row)
                 others = (fault for fault in self._troubles if fault.kind != "kill" and fault.point in OF_AN_ORDER)
                 # A cut strikes every order that is under way; any other fault strikes one call.
                 return cuts * self.takes * (1 + self._later_asks) + sum(fault.times for fault in others)
             case Allowed.UNHEARD:
-                return kills + self._later_asks
+                return len(kills) + self._later_asks
             case Allowed.REFUSED:
                 # A death without an occasion gets asks of its own.
                 return self._later_asks + (len(self.deaths) + 1 if self.deaths else 0)
@@ -126,9 +135,16 @@ class Script:
     def _orders_may_be_lost(self) -> bool:
         """Whether something may strike between an order and the moment at which its answer is on disk. While one clip
         is anywhere, another may be on order."""
-        struck = {fault.point for fault in self._troubles if fault.kind == "kill" or fault.point == "create"}
-        many = self.takes > 1 or self._later_asks
-        return bool(struck & AROUND_AN_ORDER) or bool(self._harms & CUTTING) or bool(many and self._dies)
+        struck = any(
+            fault.point == "create" or (fault.kind == "kill" and (self._many or fault.around_an_order))
+            for fault in self._troubles
+        )
+        return struck or bool(self._harms & CUTTING)
+
+    @property
+    def _many(self) -> bool:
+        """Whether one clip may be on order while another is anywhere."""
+        return self.takes > 1 or self._later_asks > 0
 
     @property
     def _troubles(self) -> tuple[Fault, ...]:

@@ -40,6 +40,24 @@ SCRIPTS = {
     "nothing": (_script(), {}),
     "a death": (_script(deaths=(DEATH,)), {UNHEARD: 1, UNCERTAIN: 1}),
     "a death under a key": (_script(deaths=(DEATH,), provider="hiapi"), {UNHEARD: 1}),
+    "a death before the card is known": (_script(deaths=(Fault("slack:chat.postMessage", "amid"),)), {UNHEARD: 1}),
+    "a death while the card is read": (_script(deaths=(Fault("slack:chat.postMessage", "before"),)), {UNHEARD: 1}),
+    "a death when the card is known": (
+        _script(deaths=(Fault("slack:chat.postMessage", "after", details={"after_ms": 0}),)),
+        {UNHEARD: 1, UNCERTAIN: 1},
+    ),
+    "a death before the card is known, and one in the order": (
+        _script(deaths=(Fault("slack:chat.postMessage", "amid"), DEATH)),
+        {UNHEARD: 2, UNCERTAIN: 1},
+    ),
+    "a death at the card of two takes": (
+        _script(deaths=(Fault("slack:chat.postMessage", "amid"),), takes=2),
+        {UNHEARD: 1, UNCERTAIN: 2},
+    ),
+    "a death at the card of one of three asks": (
+        _script(Fault("slack:chat.postMessage", "amid"), acts=AGAIN),
+        {UNHEARD: 3, UNCERTAIN: 3},
+    ),
     "two deaths, two takes": (_script(deaths=(DEATH, DEATH), takes=2), {UNHEARD: 2, UNCERTAIN: 4}),
     "a death among three asks": (_script(DEATH, acts=AGAIN), {UNHEARD: 3, UNCERTAIN: 3}),
     "a lost answer among three asks": (_script(DROPPED, acts=AGAIN), {UNCERTAIN: 1}),
