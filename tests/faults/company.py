@@ -5,21 +5,23 @@ Before a bot leaves, its cases are judged once more: what came too late to be se
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.sandbox.slack.settings import BOT_SCOPES
+from tests.faults.nth import SURPRISES
 from tests.faults.player import Player
 from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Rig, Sandbox, new_channel, running_sandbox
 from tests.faults.scripts import Played, Script
-from tests.sandbox.driver import Workspace
+from tests.sandbox.driver import CHANNEL, Json, Workspace
 from tests.scenarios.bot import QUICK, Bot, environment
 from tests.support.books import check_database
 from tests.support.history import History, PromisesBroken
 from tests.support.loopback import unused_port
-from tests.support.verdict import Booked, Terms, Verdict, judge, judge_books
+from tests.support.verdict import Booked, Column, Terms, Verdict, judge, judge_books
 
 SLACK = {**QUICK, "ack_timeout": 3.0, "rate_limits": {}, "posts_per_second": None}
 """The pretend Slack at the start of every case."""
@@ -48,6 +50,12 @@ SETTINGS = {
 }
 """No limit of ours stands between the asks of one case."""
 
+UNTHOUGHT_OF = (*SURPRISES, "files.failed", "person.lookup_failed")
+"""Events of the log that stand for an error that nobody had thought of: where nothing but scripts goes wrong, files and
+people are no reason for one either."""
+
+_MARKER = re.compile(r"\bcase-\d+x\b")
+
 CASES = 25
 """So many cases share a sandbox: what it has to tell grows with each."""
 
@@ -71,6 +79,8 @@ class Company:
     _bot: Bot | None = None
     _settings: Mapping[str, str] = field(default_factory=dict)
     _cases: list[tuple[str, Rig, Terms]] = field(default_factory=list)
+    _strange: set[str] = field(default_factory=set)
+    """The charges in this sandbox that belong to no case and were told of."""
     _count: int = 0
 
     async def play(self, script: Script) -> Played:
@@ -84,6 +94,7 @@ class Company:
             raise
         if self.ours and played.verdict.clean:
             played = replace(played, verdict=_booked(rig, await rig.history(), player.witness.terms))
+        played = replace(played, verdict=Verdict(broken=(*played.verdict.broken, *await self._nobodys())))
         self._cases.append((script.name, rig, player.witness.terms))
         if not played.verdict.clean or not played.all_delivered:
             if played.verdict.clean:
@@ -116,7 +127,7 @@ class Company:
             bot=bot,
             channel=f"#{name}",
             channel_id=await new_channel(people, name),
-            marker=f"case-{self._count}x",
+            marker=marker_of(self._count),
             rendered=self._sandbox.rendered,
             provider=script.provider,
         )
@@ -154,6 +165,8 @@ class Company:
             return
         try:
             broken = [sentence for one in cases for sentence in await self._afterwards(*one)] if judged else []
+            late = await self._nobodys()
+            broken += [f"{column}: {sentence}" for column, sentence in late] if judged else []
         finally:
             if bot.running():
                 await bot.kill()
@@ -162,6 +175,15 @@ class Company:
             broken += left_over(bot)
         if broken:
             raise PromisesBroken(broken)
+
+    async def _nobodys(self) -> list[tuple[Column, str]]:
+        """The charges that no case of this company's asked for, each told of once. Bots before this one are dead; their
+        cases' charges bear their markers."""
+        if self._people is None:
+            return []
+        found = {*nobodys(await self._people.get("/state", channel=CHANNEL, deliveries=1))} - self._strange
+        self._strange |= found
+        return [(Column.DOUBLE_CHARGES, sentence) for sentence in sorted(found)]
 
     async def _afterwards(self, name: str, rig: Rig, terms: Terms) -> list[str]:
         history = await rig.history()
@@ -174,7 +196,20 @@ class Company:
         if self._people is not None:
             await self._people.close()
         await self._stack.aclose()
-        self._stack, self._people, self._sandbox = AsyncExitStack(), None, None
+        self._stack, self._people, self._sandbox, self._strange = AsyncExitStack(), None, None, set()
+
+
+def marker_of(number: int) -> str:
+    """The word that the prompts of a case have, and no others."""
+    return f"case-{number}x"
+
+
+def nobodys(state: Json) -> Iterator[str]:
+    """The charges in any provider's books whose prompts belong to no case."""
+    for provider, farm in state["providers"].items():
+        for charge in farm["ledger"]:
+            if not _MARKER.search(charge["prompt"]):
+                yield f"nobody asked for “{charge['prompt']}”, which {provider} charged as task {charge['task_id']}"
 
 
 async def as_new(people: Workspace) -> None:
@@ -198,13 +233,22 @@ def _booked(rig: Rig, history: History, terms: Terms) -> Verdict:
 
 
 def left_over(bot: Bot) -> list[str]:
-    """I12: secrets in what a bot logged, and files that nobody will ever finish."""
+    """I12: secrets in what a bot logged, and files that nobody will ever finish; and errors in its log that nobody had
+    thought of."""
     log = bot.log()
     secrets = [name for name in bot.environment if name.endswith(("_KEY", "_TOKEN", "_SECRET"))]
     spilled = [f"the log shows {name}" for name in secrets if bot.environment[name] and bot.environment[name] in log]
     unfinished = bot.media / "unfinished"
     found = list(unfinished.iterdir()) if unfinished.is_dir() else []
-    return [*spilled, *(f"{one.name} was left unfinished" for one in found)]
+    return [*spilled, *_surprises(log), *(f"{one.name} was left unfinished" for one in found)]
+
+
+def _surprises(log: str) -> Iterator[str]:
+    """What the log has of errors that nobody had thought of, each kind once, with its first line."""
+    for name in UNTHOUGHT_OF:
+        lines = [line for line in log.splitlines() if f'"{name}"' in line]
+        if lines:
+            yield f"{name} stands in the log {len(lines)} times, first: {lines[0]}"
 
 
 @asynccontextmanager
