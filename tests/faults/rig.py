@@ -16,7 +16,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from tests.sandbox.driver import Json, NeverHappened, Workspace, channel_in
 from tests.scenarios.bot import QUICK, Bot, Stage
-from tests.support.history import ENDED, Card, History, cards_of, rows_of, standing
+from tests.support.history import CARD_EVENT, ENDED, Card, History, cards_of, rows_of, standing
 from tests.support.verdict import Asked, Terms, judge
 
 T = TypeVar("T")
@@ -319,11 +319,15 @@ class Rig:
         judge(history, Terms(asks=(asked,), rendered=self.rendered), await self.said()).raise_if_broken()
 
     async def said(self, since: float = 0.0) -> list[tuple[str, str]]:
-        """What the cards that stand now have said since then, as Slack saw it: a ts and a text each."""
-        ours = {card.ts for card in await self.cards()}
-        calls = (await self.studio.get("/calls", method="chat.update", since=since))["calls"]
-        told = [call["arguments"] for call in calls if call["ok"] and call["arguments"].get("ts") in ours]
-        return [(str(one["ts"]), str(one.get("text"))) for one in told]
+        """What the cards of this channel have said since then, as Slack saw it, whether they still stand or not: an ask
+        and a text each."""
+        calls = [
+            call
+            for method in ("chat.postMessage", "chat.update")
+            for call in (await self.studio.get("/calls", method=method, since=since))["calls"]
+            if call["ok"] and call["arguments"].get("channel") == self.channel_id
+        ]
+        return [*said_of(sorted(calls, key=lambda call: int(call["number"])))]
 
     async def charged(self, count: int = 1, *, within: float = PATIENCE_SECONDS) -> None:
         """Wait until the provider has charged so many orders of this case."""
@@ -358,6 +362,16 @@ def _moves(call: Json, channel: str) -> bool:
     if method == "chat.update" and not set(rows_of(str(arguments.get("text"))).values()) <= ENDED:
         return False
     return method.startswith("files.") or arguments.get("channel") == channel
+
+
+def said_of(calls: Iterable[Json]) -> Iterator[tuple[str, str]]:
+    """What cards say in these calls, which name their asks: those that post them, and those that draw them anew."""
+    for call in calls:
+        metadata = call["arguments"].get("metadata") or {}
+        if isinstance(metadata, str):
+            metadata = json.loads(metadata)
+        if metadata.get("event_type") == CARD_EVENT:
+            yield str(metadata["event_payload"]["ask"]), str(call["arguments"].get("text"))
 
 
 async def new_channel(studio: Workspace, name: str) -> str:

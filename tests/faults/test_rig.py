@@ -1,6 +1,7 @@
 """What counts as a restarted bot's going on: an effect that moves the case, and nothing that any start does. And that a
 plain ask is judged whole."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,7 +12,7 @@ from tests.faults.rig import Rig
 from tests.sandbox.driver import Workspace
 from tests.support.histories import charge, clip
 from tests.support.history import Card, History, PromisesBroken
-from tests.support.verdict import ACK_SECONDS
+from tests.support.verdict import ACK_SECONDS, Column, Terms, judge
 
 HERE, ELSEWHERE = "C1", "C2"
 
@@ -87,7 +88,7 @@ class _Over(Rig):
         return None
 
     async def said(self, since: float = 0.0) -> list[tuple[str, str]]:
-        return [("1.0", f"*#1* · mini · *{word}* · $0.32: so it is") for word in (*self.before, "delivered")]
+        return [("ask-1", f"*#1* · mini · *{word}* · $0.32: so it is") for word in (*self.before, "delivered")]
 
 
 @pytest.fixture
@@ -132,3 +133,35 @@ async def test_an_answer_that_came_too_late_is_seen(over: _Over) -> None:
     over.answered.append(ACK_SECONDS + 0.5)
     with pytest.raises(PromisesBroken, match="was answered after"):
         await over.delivered()
+
+
+def _says(number: int, method: str, word: str, ts: str, **changes: Any) -> dict[str, Any]:
+    metadata = {"event_type": "dailies_card", "event_payload": {"ask": "ask-1"}}
+    arguments = {"channel": HERE, "ts": ts, "text": f"*#1* · *{word}*: so it is", "metadata": json.dumps(metadata)}
+    return {"number": number, "method": method, "ok": True, "arguments": arguments, **changes}
+
+
+class _Calls:
+    """A sandbox that has seen these calls, and tells them by their methods."""
+
+    def __init__(self, *calls: dict[str, Any]) -> None:
+        self._calls = calls
+
+    async def get(self, path: str, *, method: str, **_: object) -> Any:
+        return {"calls": [call for call in self._calls if call["method"] == method]}
+
+
+async def test_what_cards_of_an_ask_say_is_heard_also_where_one_is_posted_again() -> None:
+    elsewhere = {"channel": ELSEWHERE, "text": "*#1* · *cancelled*: not here"}
+    calls = _Calls(
+        _says(2, "chat.update", "failed", "1.0"),
+        _says(1, "chat.postMessage", "queued", "1.0"),
+        _says(3, "chat.postMessage", "delivered", "2.0"),
+        _says(4, "chat.update", "cancelled", "2.0", ok=False),
+        _says(5, "chat.postMessage", "cancelled", "3.0", arguments=elsewhere),
+        _says(6, "chat.postMessage", "", "4.0", arguments={"channel": HERE, "text": "No card."}),
+    )
+    said = await _rig(cast("_Studio", calls)).said()
+    assert said == [("ask-1", f"*#1* · *{word}*: so it is") for word in ("queued", "failed", "delivered")]
+    (broken,) = judge(History(cards=(), clips=(), charges=()), Terms(asks=()), said).broken
+    assert broken == (Column.OTHER, "the card of ask-1 said that #1 is failed, and then delivered")

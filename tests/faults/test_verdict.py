@@ -50,6 +50,7 @@ def _two(one: str, other: str, says: str = "$0.32 was charged.", first: str = "$
 
 FINE = {
     "a clip": (KEPT, TERMS),
+    "a clip, and news": (replace(KEPT, news=("paused:muapi", "resumed:muapi")), TERMS),
     "a clip for all that may be spent": (KEPT, replace(TERMS, cap_micro_usd=320_000)),
     "a question that nobody can answer": (LOST, _allowing(Allowed.UNCERTAIN)),
     "two of them": (
@@ -134,6 +135,14 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
         replace(KEPT, clips=(clip(), clip(number=2)), cards=(_two("delivered", "delivered"),)),
         TWO,
     ),
+    "a card's words once more": (
+        Column.DOUBLE_POSTS,
+        replace(KEPT, replies=((None, _card().text),)),
+        TERMS,
+    ),
+    "what stood twice for a while": (Column.DOUBLE_POSTS, replace(KEPT, withdrawn=("#1 stood twice",)), TERMS),
+    "news twice": (Column.DOUBLE_POSTS, replace(KEPT, news=("paused:muapi", "paused:muapi")), TERMS),
+    "what is no news": (Column.OTHER, replace(KEPT, replies=((None, "Good morning."),)), TERMS),
     "a card twice": (Column.DOUBLE_POSTS, replace(KEPT, cards=(_card(), AGAIN)), ANYHOW),
     "work without an end": (
         Column.SILENT_ENDS,
@@ -294,7 +303,7 @@ def test_a_clip_in_the_thread_of_another_ask_is_foreign() -> None:
     [(["queued", "failed", "delivered"], 1), (["queued", "uncertain", "delivered"], 0), (["failed", "failed"], 0)],
 )
 def test_a_card_that_changes_its_last_word_is_seen(words: list[str], count: int) -> None:
-    said = [("1.0", _card(word).text) for word in words]
+    said = [("ask-1", _card(word).text) for word in words]
     assert judge(KEPT, TERMS, said).count(Column.OTHER) == count
 
 

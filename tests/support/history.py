@@ -13,13 +13,14 @@ import json
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.sandbox.driver import Json, Workspace, buttons, channel_in
 
 CARD_EVENT = "dailies_card"
+NEWS_EVENT = "dailies_news"
 ENDED = frozenset({"delivered", "failed", "cancelled", "uncertain", "late"})
 """The words of a card's row after which nobody waits in silence: it is over, or it says what can be done."""
 
@@ -84,14 +85,20 @@ class History:
     """The tasks with these prompts that became a whole clip."""
     told: tuple[str, ...] = ()
     """What people of the channel were told alone: below its messages, or directly with the marker in it."""
-    replies: tuple[tuple[str, str], ...] = ()
-    """What the app says in threads beside clips and cards: the root's ts and the text of each standing message."""
+    replies: tuple[tuple[str | None, str], ...] = ()
+    """What the app says beside clips, cards and news: the root's ts, None for the channel itself, and the text of each
+    standing message."""
+    news: tuple[str, ...] = ()
+    """What was announced in the channel, by the names of the announcements."""
+    withdrawn: tuple[str, ...] = ()
+    """The cards and clips that the app took away again after each had stood beside another such."""
 
     @classmethod
     async def read(cls, studio: Workspace, *, channel: str, marker: str) -> "History":
         """Look at Slack and at every provider's ledger now."""
         state = await studio.state()
         messages = standing(state, channel)
+        every = channel_in(state, channel)["messages"]
         clips = [
             await _clip(studio, message, file["id"]) for message in messages for file in message.get("files") or []
         ]
@@ -112,6 +119,8 @@ class History:
             ),
             told=tuple(_told(state, channel, marker)),
             replies=tuple(replies_of(messages)),
+            news=tuple(news_of(messages)),
+            withdrawn=tuple(withdrawn_of(every, await _removals(studio)) if len(every) > len(messages) else ()),
         )
 
     @property
@@ -133,25 +142,33 @@ class History:
             *self.foreign(),
             *self._silent(),
             *self.untrue(),
+            *self.unasked(),
             *(self.altered(rendered) if rendered else []),
         ]
         if broken:
             raise PromisesBroken(broken)
 
     def twice(self) -> Iterator[str]:
-        """What stands more often than once: a clip, a number in a thread, the card of an ask, a reply in a thread."""
-        for task_id, count in Counter(clip.task_id for clip in self.clips if clip.task_id).items():
-            if count > 1:
-                yield f"the clip of task {task_id} stands {count} times"
-        for (root, number), count in Counter((clip.thread_ts, clip.number) for clip in self.clips).items():
-            if count > 1:
-                yield f"#{number} stands {count} times in the thread of {root}"
-        for ask_id, count in Counter(card.ask_id for card in self.cards).items():
-            if count > 1:
-                yield f"ask {ask_id} has {count} cards"
-        for (root, text), count in Counter(self.replies).items():
-            if count > 1:
-                yield f"the thread of {root} is told {count} times: {text!r}"
+        """What stands more often than once, or did until the app took it away: a clip, a number in a thread, the card
+        of an ask, news, any other words in one place; and the words of a card where no card stands."""
+        for count, what in [
+            *_repeated(f"the clip of task {clip.task_id} stands" for clip in self.clips if clip.task_id),
+            *_repeated(f"#{clip.number} stands in the thread of {clip.thread_ts}" for clip in self.clips),
+            *_repeated(f"ask {card.ask_id} has a card" for card in self.cards),
+            *_repeated(f"{_place_of(root)} is told {text!r}" for root, text in self.replies),
+            *_repeated(f"{name} is announced" for name in self.news),
+        ]:
+            yield f"{what} {count} times"
+        for root, text in dict.fromkeys(self.replies):
+            if rows_of(text):
+                yield f"{_place_of(root)} is told beside its card: {text!r}"
+        yield from self.withdrawn
+
+    def unasked(self) -> Iterator[str]:
+        """What the app says in the channel itself that is no card, no clip and no news."""
+        for root, text in dict.fromkeys(self.replies):
+            if root is None and not rows_of(text):
+                yield f"the channel is told what is no news: {text!r}"
 
     def foreign(self) -> Iterator[str]:
         """Clips that are not whole, not paid for by these asks, or not in their threads."""
@@ -193,6 +210,11 @@ class History:
                 yield f"#{clip.number} differs from what the provider rendered"
 
 
+def _repeated(sentences: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Those that come more often than once, and how often."""
+    yield from ((count, sentence) for sentence, count in Counter(sentences).items() if count > 1)
+
+
 def standing(state: Json, channel: str) -> list[Json]:
     """A channel's messages that were not deleted, in order of time."""
     return [message for message in channel_in(state, channel)["messages"] if not message["deleted"]]
@@ -200,29 +222,83 @@ def standing(state: Json, channel: str) -> list[Json]:
 
 def cards_of(messages: Sequence[Json]) -> list[Card]:
     """The cards among them."""
-    found = []
-    for message in messages:
-        metadata = message.get("metadata") or {}
-        if metadata.get("event_type") == CARD_EVENT:
-            found.append(
-                Card(
-                    ask_id=str(metadata["event_payload"]["ask"]),
-                    ts=message["ts"],
-                    thread_ts=message.get("thread_ts"),
-                    rows=rows_of(message["text"]),
-                    text=message["text"],
-                    actions=frozenset(buttons(message)),
-                )
-            )
-    return found
+    return [
+        Card(
+            ask_id=str(message["metadata"]["event_payload"]["ask"]),
+            ts=message["ts"],
+            thread_ts=message.get("thread_ts"),
+            rows=rows_of(message["text"]),
+            text=message["text"],
+            actions=frozenset(buttons(message)),
+        )
+        for message in messages
+        if _event_of(message) == CARD_EVENT
+    ]
 
 
-def replies_of(messages: Sequence[Json]) -> Iterator[tuple[str, str]]:
-    """What the app says in threads among them, beside clips and cards: the root's ts and the text."""
+def replies_of(messages: Sequence[Json]) -> Iterator[tuple[str | None, str]]:
+    """What the app says among them beside clips, cards and news: the root's ts, None where it stands in no thread, and
+    the text."""
     for message in messages:
-        card = (message.get("metadata") or {}).get("event_type") == CARD_EVENT
-        if message.get("bot_id") and message.get("thread_ts") and not message.get("files") and not card:
-            yield str(message["thread_ts"]), str(message["text"])
+        if message.get("bot_id") and not message.get("files") and _event_of(message) not in {CARD_EVENT, NEWS_EVENT}:
+            root = message.get("thread_ts")
+            yield None if root in {None, message["ts"]} else str(root), str(message["text"])
+
+
+def news_of(messages: Sequence[Json]) -> Iterator[str]:
+    """The announcements among them, by their names."""
+    for message in messages:
+        if _event_of(message) == NEWS_EVENT:
+            yield str(message["metadata"]["event_payload"]["news"])
+
+
+def withdrawn_of(messages: Sequence[Json], removals: Sequence[Json]) -> Iterator[str]:
+    """Of all messages of a channel, deleted ones too, the cards and clips that the app itself took away (``removals``:
+    its calls) after each had stood beside another such. What a person deletes is a person's doing, and what was deleted
+    before the other came stood alone."""
+    gone = {str(call["arguments"].get("ts") or call["arguments"].get("file")): float(call["at"]) for call in removals}
+    posts = []
+    for message in messages:
+        names = [message["ts"], *(file["id"] for file in message.get("files") or [])]
+        until = min((gone[name] for name in names if name in gone), default=None)
+        what = _what_stands(message)
+        if what is not None and (until is not None or not message["deleted"]):
+            posts.append((what, float(message["ts"]), until))
+    for index, (what, since, until) in enumerate(posts):
+        beside = any(
+            what == other and begun < (until or 0.0) and (end is None or since < end)
+            for other, begun, end in posts[:index] + posts[index + 1 :]
+        )
+        if until is not None and beside:
+            yield f"{what} stood twice, until one was taken away"
+
+
+def _what_stands(message: Json) -> str | None:
+    """A name for the card or the clip that a message is, the same for another of it; None for anything else."""
+    if _event_of(message) == CARD_EVENT:
+        return f"the card of ask {message['metadata']['event_payload']['ask']}"
+    number = _CLIP.match(str(message["text"]))
+    if message.get("bot_id") and message.get("files") and number is not None:
+        return f"#{number['number']} in {_place_of(message.get('thread_ts'))}"
+    return None
+
+
+def _event_of(message: Json) -> str | None:
+    return (message.get("metadata") or {}).get("event_type")
+
+
+def _place_of(root: str | None) -> str:
+    return "the channel" if root is None else f"the thread of {root}"
+
+
+async def _removals(studio: Workspace) -> list[Json]:
+    """The calls with which the app took messages and files away."""
+    calls = [
+        call
+        for method in ("chat.delete", "files.delete")
+        for call in (await studio.get("/calls", method=method))["calls"]
+    ]
+    return [call for call in calls if call["ok"]]
 
 
 def rows_of(text: str) -> dict[int, str]:

@@ -138,7 +138,7 @@ class Verdict:
 
 
 def judge(history: History, terms: Terms, said: Sequence[tuple[str, str]] = ()) -> Verdict:
-    """The verdict on one channel. ``said`` is what Slack saw of its cards over time: a ts and a text each."""
+    """The verdict on one channel. ``said`` is what Slack saw of its cards over time: the ask and a text each."""
     return Verdict(
         broken=(
             *_as(Column.DOUBLE_CHARGES, _charged_twice(history, terms)),
@@ -156,6 +156,7 @@ def judge(history: History, terms: Terms, said: Sequence[tuple[str, str]] = ()) 
             *_as(Column.FOREIGN_CLIPS, history.altered(terms.rendered) if terms.rendered else ()),
             *_as(Column.OTHER, _late_answers(terms)),
             *_as(Column.OTHER, _changed_minds(said)),
+            *_as(Column.OTHER, history.unasked()),
         )
     )
 
@@ -353,12 +354,12 @@ def _late_answers(terms: Terms) -> Iterator[str]:
 
 
 def _changed_minds(said: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """I10. What a card has once called over stays as it was called."""
+    """I10. What a card has once called over stays as it was called, also on another card of the ask."""
     final: dict[tuple[str, int], str] = {}
-    for ts, text in said:
+    for ask_id, text in said:
         for number, word in rows_of(text).items():
-            before = final.get((ts, number))
+            before = final.get((ask_id, number))
             if before is not None and word != before:
-                yield f"the card {ts} said that #{number} is {before}, and then {word}"
+                yield f"the card of {ask_id} said that #{number} is {before}, and then {word}"
             if word in FINAL:
-                final[(ts, number)] = word
+                final[(ask_id, number)] = word
