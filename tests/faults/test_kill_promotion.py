@@ -70,7 +70,7 @@ TWO = {
             (death(REACTIONS, "before", skip=1), death("create", "amid")),
             (death("create", "after 0 ms"), death(SHARE, "amid")),
             (death(CARD, "amid"), death("create", "before")),
-            (death(SHARE, "before"), death(SHARE, "after 0 ms")),
+            (death(SHARE, "before"), death(SHARE, "amid")),
         ],
     )
     if first.point != "create" or provider not in SILENT  # Of what is uncertain nothing is shared.
