@@ -23,6 +23,7 @@ from bot.ports import (
 )
 from bot.services.answers import Taken, TakenBackBeforeOrder, TooLateToTakeBack
 from bot.services.bench import Later
+from bot.services.circuit import Lane
 from bot.services.gatekeeper import SERVES_FOR_SECONDS
 from bot.services.policy import Policy
 from tests.support.ordering import LOST, PRICE, SENDER, TAKEN, Desk, desk
@@ -483,6 +484,17 @@ async def test_whoever_is_further_back_in_a_persons_line_moves_up_on_their_cards
         await one.end(first)
         assert (await one.order(third)).state is State.RENDERING
         assert await one.stale(fourth, bens) == [fourth]
+
+
+async def test_what_is_cancelled_while_its_provider_takes_nothing_ends_at_once() -> None:
+    async with desk() as one:
+        one.ordering.bench.circuit.slow("hiapi", Lane.ORDERS, 300)
+        assert (await one.submit()).state is State.QUEUED
+        async with one.storage.begin() as tx:
+            await tx.jobs.request_cancel("T1", one.job_id, "U1")
+
+        assert (await one.submit()).state is State.CANCELLED
+        assert await one.money() == [EntryKind.HOLD, EntryKind.RELEASE]
 
 
 async def test_an_uncertain_job_frees_its_persons_place() -> None:
