@@ -210,7 +210,7 @@ async def test_a_rocket_taken_back_while_its_final_waits_for_a_place_costs_nothi
     await play.until_rows("select 1 from jobs where state = 'queued' and recipe like '%a heron%'")
 
     await play.studio.react("ben", clip, "rocket", remove=True)
-    await play.ephemeral("ben", "It is not ordered yet")
+    await play.ephemeral("ben", "once more right before its order")
 
     await reply_card(play, clip, "no longer stood")
     assert [job["state"] for job in jobs_of(play, "a heron")] == ["delivered", "cancelled"]
