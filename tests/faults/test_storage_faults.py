@@ -95,6 +95,7 @@ async def _readiness(rig: Rig, status: int, *, within: float = 20.0) -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.storm
 async def test_a_death_with_jobs_in_every_state_is_followed_by_every_clip(rig: Rig) -> None:
     await rig.start(HIAPI_CONCURRENCY="3")
     await rig.arm("hiapi:create", "amid", "hang", match={"prompt": "unanswered"})

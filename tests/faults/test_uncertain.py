@@ -113,6 +113,7 @@ async def test_check_again_is_free_and_says_that_nothing_is_new(rig: Rig) -> Non
     assert "clip.order_again" in buttons(await _message(rig))
 
 
+@pytest.mark.storm
 async def test_order_again_orders_once_however_often_it_is_pressed(rig: Rig) -> None:
     await _uncertain(rig)
     for person in ("maya", "ben", "chloe"):
@@ -124,6 +125,7 @@ async def test_order_again_orders_once_however_often_it_is_pressed(rig: Rig) -> 
     await rig.books_balance(history)
 
 
+@pytest.mark.storm
 async def test_give_up_counts_the_order_as_spent(rig: Rig) -> None:
     await _uncertain(rig)
     await rig.press("Give up")

@@ -57,6 +57,7 @@ async def test_what_goes_wrong_once_breaks_a_promise(naive: Company, fault: Faul
     assert (await naive.play(script)).verdict.count(column) > 0
 
 
+@pytest.mark.storm
 async def test_where_there_is_money_for_one_it_pays_for_three(naive: Company) -> None:
     caps = next(script for script in every_cap() if script.provider == "muapi")
     shown = await naive.play(replace(caps, name="a cap, and no death", deaths=()))

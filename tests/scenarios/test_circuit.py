@@ -46,6 +46,7 @@ async def test_an_empty_account_is_told_once_and_when_it_is_filled_every_clip_co
         assert len(await play.ledger()) == 4
 
 
+@pytest.mark.storm
 async def test_what_is_nobodys_choice_is_made_elsewhere_and_who_named_the_provider_is_asked(
     stage: MakeStage, tmp_path: Path
 ) -> None:
