@@ -314,8 +314,8 @@ def _tasks(history: History) -> set[str]:
 
 async def _judged(rig: Rig, history: History, allowed: dict[Allowed, int]) -> Verdict:
     terms = Terms(asks=(Asked(words=rig.marker),), rendered=rig.rendered, allowed=allowed)
-    ours = {card.ts for card in history.cards}
-    return judge(history, terms, [(ts, text) for ts, text in await rig.said() if ts in ours])
+    ours = {card.ask_id for card in history.cards}
+    return judge(history, terms, [(ask_id, text) for ask_id, text in await rig.said() if ask_id in ours])
 
 
 async def _nothing_more(rig: Rig, before: History) -> None:
