@@ -73,7 +73,8 @@ _NOBODY_TO_ASK = Later(seconds=60.0)
 _NotAccepted = OrderNotSent | OrderRefused | OrderThrottled | OrderInFlight | OrderUnknown
 _OVERDRAWN = "A provider billed more than its price, or the cap was lowered."
 _DATABASE_AWAY = "the database was away right before the order"
-_UNTOLD_FIRST_SECONDS, _UNTOLD_CEILING = 3.0, 30.0
+_UNTOLD_FIRST_SECONDS, _UNTOLD_CEILING_SECONDS = 3.0, 30.0
+"""So long after a refusal to say who stands behind a final Slack is asked again: the first time, and at most."""
 _MOST_HANDED = 10
 """So often in a row a file is offered to a provider that does not take it just then."""
 _MOST_CALLED = 5
@@ -172,7 +173,9 @@ class Ordering:
         self.bench.places.leave(job)
         if not isinstance(error, ChatRefused | ChatUnauthorized | Unnamed):
             return until_told(ask, error)
-        wait = backoff(job.tries + 1, self.bench.clock.chance(), first=_UNTOLD_FIRST_SECONDS, ceiling=_UNTOLD_CEILING)
+        wait = backoff(
+            job.tries + 1, self.bench.clock.chance(), first=_UNTOLD_FIRST_SECONDS, ceiling=_UNTOLD_CEILING_SECONDS
+        )
         hindered = Hindered(due_at=self.bench.clock.now() + wait, trouble=Trouble.REACTIONS_UNREAD)
         return await self._move(job, hindered, detail=error.code)
 
