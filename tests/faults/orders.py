@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Harm, Rig
 from tests.faults.scripts import CALLED
 from tests.sandbox.driver import Json, buttons
+from tests.scenarios.bot import UNHURRIED_SECONDS
 from tests.support.history import Card, History
 from tests.support.loopback import unused_port
 
@@ -39,6 +40,7 @@ def prompt_of(rig: Rig, word: str, provider: str) -> str:
 
 async def order(rig: Rig, word: str, providers: Iterable[str] = PROVIDERS) -> None:
     """The same clip of each of these providers, all at once."""
+    await rig.studio.configure(ack_timeout=UNHURRIED_SECONDS)
     lines = [f"/clip {prompt_of(rig, word, name)} --provider {name}" for name in providers]
     await asyncio.gather(*(_until_taken(rig, line) for line in lines))
 

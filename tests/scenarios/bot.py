@@ -45,6 +45,10 @@ QUICK = {"share_delay": 0.05, "retry_schedule": [0, 0.3, 1.0]}
 _STOP_SECONDS = 15.0
 _START_SECONDS = 40.0
 """Machines that run tests are shared and slow: a wait for a start ends late, and only when the bot does not start."""
+PATIENCE_SECONDS = 45.0
+"""The same for anything else that is waited for, where its length is not the subject."""
+UNHURRIED_SECONDS = 15.0
+"""Slack's patience for an answer, where many ask at once and how soon they are answered is not the subject."""
 
 
 @dataclass
@@ -201,7 +205,7 @@ class Stage:
         messages = await self.studio.messages(channel=channel)
         return [message for message in messages if message.get("files") and message.get("thread_ts")]
 
-    async def clips(self, count: int, *, timeout: float = 30.0, channel: str = CHANNEL) -> list[Json]:
+    async def clips(self, count: int, *, timeout: float = PATIENCE_SECONDS, channel: str = CHANNEL) -> list[Json]:
         """Wait until that many clips stand in the channel's threads, and return them by number."""
 
         def standing(state: Json) -> list[Json] | None:
@@ -211,7 +215,7 @@ class Stage:
 
         return await self.studio.wait_until(standing, timeout=timeout, what=f"{count} clips stand in {channel}")
 
-    async def card(self, text: str, *, timeout: float = 15.0, channel: str = CHANNEL) -> Json:
+    async def card(self, text: str, *, timeout: float = PATIENCE_SECONDS, channel: str = CHANNEL) -> Json:
         """Wait for a message of the bot's, without a file, whose text has this in it."""
         return await self.studio.message_where(
             lambda one: bool(one.get("bot_id")) and not one.get("files") and text in one["text"],
@@ -230,7 +234,9 @@ class Stage:
         """Change how the provider behaves: ``render_seconds``, ``prices``, ``balance``, ``fidelity`` …"""
         await self.studio.post("/providers/hiapi/settings", **settings)
 
-    async def ephemeral(self, person: str, text: str, *, channel: str = CHANNEL, timeout: float = 10.0) -> Json:
+    async def ephemeral(
+        self, person: str, text: str, *, channel: str = CHANNEL, timeout: float = PATIENCE_SECONDS
+    ) -> Json:
         """Wait until something with this in it was shown to that person alone."""
 
         def shown(state: Json) -> Json | None:
@@ -241,7 +247,9 @@ class Stage:
 
         return await self.studio.wait_until(shown, timeout=timeout, what=f"{person} is told “{text}” alone")
 
-    async def until_rows(self, query: str, *parameters: object, timeout: float = 20.0) -> list[dict[str, Any]]:
+    async def until_rows(
+        self, query: str, *parameters: object, timeout: float = PATIENCE_SECONDS
+    ) -> list[dict[str, Any]]:
         """Wait until a query on the bot's database finds something."""
         deadline = time.monotonic() + timeout
         while not (found := self.bot.rows(query, *parameters)):
@@ -250,7 +258,7 @@ class Stage:
             await asyncio.sleep(0.05)
         return found
 
-    async def until_logged(self, *words: str, times: int = 1, timeout: float = 20.0) -> None:
+    async def until_logged(self, *words: str, times: int = 1, timeout: float = PATIENCE_SECONDS) -> None:
         """Wait until the running bot's log has each of these words that often."""
         deadline = time.monotonic() + timeout
         while any((log := self.bot.log()).count(word) < times for word in words):
@@ -259,7 +267,7 @@ class Stage:
                 raise NeverHappened(f"the log says {' and '.join(words)}", timeout)
             await asyncio.sleep(0.05)
 
-    async def at_rest(self, prompt: str = "", *, timeout: float = 30.0) -> None:
+    async def at_rest(self, prompt: str = "", *, timeout: float = PATIENCE_SECONDS) -> None:
         """Wait until every job has ended, or every job of this prompt."""
         running = "select 1 from jobs where state not in ('delivered', 'failed', 'cancelled') and recipe like ?"
         await self.until_rows(f"select 1 where not exists ({running})", f"%{prompt}%", timeout=timeout)

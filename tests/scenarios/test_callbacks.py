@@ -118,6 +118,13 @@ async def call(origin: str, path: str, body: bytes = b"{}", **headers: str) -> i
         return (await http.post(f"{origin}{path}", content=body, headers=headers)).status_code
 
 
+async def heard_out(origin: str, path: str, body: bytes) -> int:
+    """The same by a provider, which calls again when it is told to come later: a slow machine may be too busy."""
+    while (answer := await call(origin, path, body)) == 503:
+        await asyncio.sleep(0.2)
+    return answer
+
+
 @pytest.mark.row("F38", "F44", "F45")
 async def test_a_clip_arrives_once_however_its_end_is_called(stage: MakeStage, tmp_path: Path) -> None:
     """Called ten times at once, before the order's own answer, and by another before it is true, who signs falsely
@@ -127,7 +134,7 @@ async def test_a_clip_arrives_once_however_its_end_is_called(stage: MakeStage, t
         await calls_go(play, "early")
         await calls_go(play, "forge")
         await asyncio.gather(*(order(play, kind) for kind in ("duplicate", "early", "forge")))
-        await play.clips(12, timeout=45)
+        await play.clips(12, timeout=90)
         await everything_stands_once(play, 12)
         for name in CALLERS:
             # One look as soon as the order is taken, one for what was called, and one for what was forged.
@@ -210,7 +217,7 @@ async def test_an_order_whose_answer_was_lost_is_found_by_the_call_and_by_nothin
         # Whatever is repeated, and however often, is heard and changes nothing.
         tasks = {name: await task_at(play, "late", name) for name in CALLERS}
         repeated = [
-            call(origin, f"/callbacks/{name}/{tokens[name]}", json.dumps(TELLS[name](tasks[name], well)).encode())
+            heard_out(origin, f"/callbacks/{name}/{tokens[name]}", json.dumps(TELLS[name](tasks[name], well)).encode())
             for name in CALLERS
             for well in [True] * 9 + [False]
         ]

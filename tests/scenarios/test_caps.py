@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.sandbox.driver import CHANNEL, Json, buttons
-from tests.scenarios.bot import Stage
+from tests.scenarios.bot import UNHURRIED_SECONDS, Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 from tests.scenarios.rush import AFFORDABLE as AFFORDABLE_IN_A_RUSH
 from tests.scenarios.rush import (
@@ -68,6 +68,7 @@ async def test_of_thirty_asks_at_once_exactly_the_seven_that_fit_under_the_cap_a
     async with stage(tmp_path, start=False, PROVIDER_CONCURRENCY="10") as play:
         await play.start_bot(**{setting: CAP_USD})
         await play.provider(fidelity="cached", render_seconds=[0.05, 0.1])
+        await play.studio.configure(ack_timeout=UNHURRIED_SECONDS)
 
         texts = await asyncio.gather(
             *(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.bot import Stage
+from tests.scenarios.bot import UNHURRIED_SECONDS, Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 from tests.support.memory import LARGE_RISE_KB, forget_peak, resident_kb
 from tests.support.stamps import stamp_of
@@ -47,6 +47,7 @@ async def test_many_clips_at_once_arrive_once_each_as_their_own_and_the_bot_stay
         await play.studio.slash("maya", f"/clip a warm-up --takes {WARM_UP}")
         await play.clips(WARM_UP)
         await play.at_rest()
+        await play.studio.configure(ack_timeout=UNHURRIED_SECONDS)
 
         async with watching(play.bot.pid) as seen:
             for number in range(clips // TAKES):
