@@ -102,8 +102,10 @@ class Promptness(Judge):
         """Until when its end is to be seen."""
         if task.end is End.LOST:
             return max(task.ends_at, self.world.calm_from) + _LOST_WITHIN
-        late = task.ends_at - task.accepted_at + _SEEN_WITHIN >= self.policy.job_timeout.total_seconds()
-        return task.ends_at + (_LATE_SEEN_WITHIN if late else _SEEN_WITHIN)
+        if task.ends_at - task.accepted_at + _SEEN_WITHIN < self.policy.job_timeout.total_seconds():
+            return task.ends_at + _SEEN_WITHIN
+        # One look may have gone wrong right before all was well.
+        return max(task.ends_at, self.world.calm_from) + _LATE_SEEN_WITHIN
 
     # --- what faults leave behind ----------------------------------------------------------------------------------
 
