@@ -32,7 +32,8 @@ PEOPLE = {
 }
 """Two people share C1, four C2, six C3 and eight C4."""
 
-RUSHES = [4, pytest.param(10, marks=pytest.mark.storm)]
+MANY = 10
+RUSHES = [4, pytest.param(MANY, marks=pytest.mark.storm)]
 """How many asks each person has: more than fit, and many more."""
 
 LEFT = {Scope.PERSON_DAY.value: 70_000, Scope.CHANNEL_MONTH.value: 100_000, Scope.WORKSPACE_MONTH.value: 123_456}
@@ -116,7 +117,10 @@ async def test_of_many_asks_at_once_exactly_those_are_taken_that_the_caps_have_r
         assert refusal["left"] == cap.limit_micro_usd - committed == LEFT[scope]
         assert (refusal["over"]["period"], refusal["renews_at"]) == (cap.period, cap.renews_at.isoformat())
         assert f"This would cost $0.32, and {dollars(LEFT[scope])} of" in refusal["words"]
-    assert {refusal["over"]["scope"] for refusal in refusals} == {scope.value for scope in Scope}
+    scopes = {refusal["over"]["scope"] for refusal in refusals}
+    assert {Scope.CHANNEL_MONTH.value, Scope.WORKSPACE_MONTH.value} <= scopes
+    # Of a few asks each, nobody's may come before the others' often enough to fill a day.
+    assert each < MANY or Scope.PERSON_DAY.value in scopes
     # The first cap in their order that has no room is named: a full channel before a full workspace.
     for refusal in refusals:
         if refusal["channel"] == "C1":

@@ -15,7 +15,7 @@ from tests.sandbox.driver import CHANNEL, Json
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 
-pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module")]
 
 BEN = "<@U0BEN00002>"
 LIVE = re.compile(r"<!(?:channel|here|everyone|subteam)|<@U0BEN00002|<https?:|\u202e")

@@ -29,7 +29,7 @@ from tests.scenarios.rush import (
 )
 from tests.scenarios.threads import DRAFT, card_says, clips_of, draft, jobs_of, money_of, reply_card
 
-pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module")]
 
 ASKS = 30
 AFFORDABLE = 7

@@ -117,7 +117,6 @@ async def usage_is_counted(play: Stage) -> None:
     assert "$0.92" in text[1]
 
 
-@pytest.mark.timeout(60)
 async def test_the_manifest_is_printed_as_yaml_and_json_with_and_without_history(tmp_path: Path) -> None:
     bot = alone(tmp_path)
     as_yaml, as_json, quiet = await asyncio.gather(
@@ -132,7 +131,6 @@ async def test_the_manifest_is_printed_as_yaml_and_json_with_and_without_history
     assert set(narrow) == {one for one in whole["oauth_config"]["scopes"]["bot"] if not one.endswith(":history")}
 
 
-@pytest.mark.timeout(60)
 async def test_migrating_again_and_twice_at_once_is_safe(tmp_path: Path) -> None:
     bot = alone(tmp_path)
     for result in await asyncio.gather(*(bot.command("migrate") for _ in range(2))):
@@ -144,7 +142,6 @@ async def test_migrating_again_and_twice_at_once_is_safe(tmp_path: Path) -> None
     assert await bot.command("jobs", "--json") == (0, "[]\n", "")
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("settings", "named"),
     [

@@ -31,7 +31,7 @@ from tests.scenarios.threads import (
     spent,
 )
 
-pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module")]
 
 SLACKS_PATIENCE = {"ack_timeout": 3.0}
 """Seconds in which Slack wants its answer."""

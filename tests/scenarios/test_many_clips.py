@@ -63,7 +63,6 @@ async def test_many_clips_at_once_arrive_once_each_as_their_own_and_the_bot_stay
 
 
 @HTTP_IN_THE_STORM
-@pytest.mark.timeout(60)
 @pytest.mark.storm
 async def test_a_very_large_clip_passes_through_without_being_held_in_memory(stage: MakeStage, tmp_path: Path) -> None:
     async with stage(tmp_path) as play:

@@ -63,7 +63,6 @@ async def test_no_secret_leaves_by_any_door_however_much_goes_wrong(stage: MakeS
 
 
 @HTTP_IN_THE_STORM
-@pytest.mark.timeout(60)
 async def test_a_refused_token_is_reported_without_being_repeated(stage: MakeStage, tmp_path: Path) -> None:
     async with stage(tmp_path, start=False, LOG_LEVEL="debug", LOG_FORMAT="text") as play:
         await play.launch(SLACK_BOT_TOKEN=REFUSED)

@@ -54,7 +54,6 @@ async def test_a_polite_stop_in_the_midst_of_everything_loses_and_doubles_nothin
 
 
 @HTTP_IN_THE_STORM
-@pytest.mark.timeout(60)
 async def test_with_slack_away_at_the_start_the_bot_stays_up_and_connects_when_it_comes(
     stage: MakeStage, tmp_path: Path
 ) -> None:

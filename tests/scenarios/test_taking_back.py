@@ -25,7 +25,7 @@ from tests.scenarios.threads import (
     spent,
 )
 
-pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(60)]
+pytestmark = [HTTP_IN_THE_STORM, pytest.mark.asyncio(loop_scope="module")]
 
 PLACES = 2
 """How much the provider does at once."""
@@ -35,7 +35,7 @@ PLACES = 2
 async def play(stage: MakeStage, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     """One workspace and one bot; each test has a prompt, and so an ask and a thread, of its own."""
     place: Path = tmp_path_factory.mktemp("taking-back")
-    async with stage(place, PROMOTE_UNDO_SECONDS="1.5", PROVIDER_CONCURRENCY=str(PLACES)) as made:
+    async with stage(place, PROMOTE_UNDO_SECONDS="4", PROVIDER_CONCURRENCY=str(PLACES)) as made:
         await made.provider(fidelity="cached", render_seconds=[0.05, 0.1])
         yield made
 

@@ -10,7 +10,7 @@ from tests.sandbox.driver import Json, buttons, root_of
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 
-pytestmark = [HTTP_IN_THE_STORM, pytest.mark.timeout(60)]
+pytestmark = [HTTP_IN_THE_STORM]
 
 DRAFT, FINAL = 320_000, 600_000
 """Micro-dollars of four seconds at 480p and at 720p."""
