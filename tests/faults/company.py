@@ -14,9 +14,9 @@ from pathlib import Path
 from bot.sandbox.slack.settings import BOT_SCOPES
 from tests.faults.nth import SURPRISES
 from tests.faults.player import Player
-from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Rig, Sandbox, new_channel, running_sandbox
+from tests.faults.rig import PROVIDERS, Rig, Sandbox, new_channel, running_sandbox
 from tests.faults.scripts import Played, Script
-from tests.sandbox.driver import CHANNEL, Json, Workspace
+from tests.sandbox.driver import CHANNEL, PATIENCE_SECONDS, Json, Workspace
 from tests.scenarios.bot import QUICK, Bot, environment
 from tests.support.books import check_database
 from tests.support.history import History, PromisesBroken

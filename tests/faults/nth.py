@@ -22,8 +22,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tests.faults.failing_bot import Failure
-from tests.faults.rig import LONGEST_WAY_SECONDS, PATIENCE_SECONDS, Rig, new_channel
-from tests.sandbox.driver import Json, NeverHappened, Refused
+from tests.faults.rig import LONGEST_WAY_SECONDS, Rig, new_channel
+from tests.sandbox.driver import PATIENCE_SECONDS, Json, NeverHappened, Refused
 from tests.support.history import Card, cards_of, standing
 
 ASKED_AGAIN_AFTER_SECONDS = 2.0

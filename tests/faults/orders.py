@@ -10,9 +10,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
-from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Harm, Rig
+from tests.faults.rig import PROVIDERS, Harm, Rig
 from tests.faults.scripts import CALLED
-from tests.sandbox.driver import Json, buttons
+from tests.sandbox.driver import PATIENCE_SECONDS, Json, buttons
 from tests.scenarios.bot import UNHURRIED_SECONDS
 from tests.support.history import Card, History
 from tests.support.loopback import unused_port

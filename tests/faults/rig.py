@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tests.sandbox.driver import Json, NeverHappened, Workspace, channel_in
+from tests.sandbox.driver import PATIENCE_SECONDS, Json, NeverHappened, Workspace, channel_in
 from tests.scenarios.bot import QUICK, Bot, Stage
 from tests.support.history import CARD_EVENT, ENDED, Card, History, cards_of, rows_of, standing
 from tests.support.verdict import Asked, Terms, judge
@@ -34,9 +34,6 @@ Harm = tuple[str, str, Json]
 
 PROVIDERS = ("hiapi", "apimart", "muapi", "seedanceapi", "empiriolabs")
 """Every provider, by its name in settings."""
-
-PATIENCE_SECONDS = 40.0
-"""How long a wait may last whose length is not the subject: machines that run tests are shared and slow."""
 
 LONGEST_WAY_SECONDS = 90.0
 """A share that Slack never processed is given 25 seconds to appear before it is sent again; all else is sooner."""

@@ -12,9 +12,9 @@ import pytest
 from tests.faults.conftest import RigOf
 from tests.faults.kills import death
 from tests.faults.orders import SILENT, WITHIN_PROMISE, called_back
-from tests.faults.rig import PATIENCE_SECONDS, Rig
+from tests.faults.rig import Rig
 from tests.faults.scripts import CALLED, KEYED, Fault
-from tests.sandbox.driver import Json
+from tests.sandbox.driver import PATIENCE_SECONDS, Json
 from tests.scenarios.threads import heard
 from tests.support.history import History
 from tests.support.verdict import Allowed, Asked, Column, Terms, Verdict, judge

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import RigOf
-from tests.faults.rig import PATIENCE_SECONDS, Rig
-from tests.sandbox.driver import NeverHappened
+from tests.faults.rig import Rig
+from tests.sandbox.driver import PATIENCE_SECONDS, NeverHappened
 from tests.support.files import picture
 
 pytestmark = pytest.mark.timeout(180)

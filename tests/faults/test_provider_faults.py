@@ -8,8 +8,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from tests.faults.rig import PATIENCE_SECONDS, Harm, Rig
-from tests.sandbox.driver import Json
+from tests.faults.rig import Harm, Rig
+from tests.sandbox.driver import PATIENCE_SECONDS, Json
 
 pytestmark = pytest.mark.timeout(180)
 

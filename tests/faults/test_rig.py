@@ -94,15 +94,7 @@ class _Over(Rig):
 @pytest.fixture
 def over(tmp_path: Path) -> _Over:
     (tmp_path / "task-1.mp4").write_bytes(clip().content)
-    rig = _rig(_Studio())
-    return _Over(
-        studio=rig.studio,
-        bot=rig.bot,
-        channel=rig.channel,
-        channel_id=rig.channel_id,
-        marker=rig.marker,
-        rendered=tmp_path,
-    )
+    return _Over(**vars(_rig(_Studio())) | {"rendered": tmp_path})
 
 
 async def test_a_plain_ask_that_is_as_it_should_be(over: _Over) -> None:

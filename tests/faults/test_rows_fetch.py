@@ -16,8 +16,8 @@ from bot.services.agenda import PLACES, Line
 from tests.faults.acts import locked
 from tests.faults.conftest import RigOf
 from tests.faults.ensemble import events
-from tests.faults.rig import PATIENCE_SECONDS, Harm, Rig
-from tests.sandbox.driver import Json
+from tests.faults.rig import Harm, Rig
+from tests.sandbox.driver import PATIENCE_SECONDS, Json
 from tests.support.ageing import age
 from tests.support.links import WHOLE, Behind
 from tests.support.memory import LARGE_RISE_KB, forget_peak, resident_kb

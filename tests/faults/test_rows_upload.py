@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.faults.rig import PATIENCE_SECONDS, Harm, Rig
-from tests.sandbox.driver import Json
+from tests.faults.rig import Harm, Rig
+from tests.sandbox.driver import PATIENCE_SECONDS, Json
 from tests.support.history import cards_of, standing
 
 pytestmark = pytest.mark.timeout(600)

@@ -35,7 +35,8 @@ from bot.services.bench import Later
 from bot.services.policy import Policy
 from tests.faults.conftest import RigOf
 from tests.faults.crowd import AtWork, at_work, multiply
-from tests.faults.rig import PATIENCE_SECONDS, PROVIDERS, Rig
+from tests.faults.rig import PROVIDERS, Rig
+from tests.sandbox.driver import PATIENCE_SECONDS
 from tests.support.adapters import ADAPTERS
 from tests.support.links import WHOLE, Behind
 from tests.support.ordering import Desk, desk

@@ -28,7 +28,7 @@ T = TypeVar("T")
 CHANNEL = "#dailies"
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
-_PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 45.0
 """Machines that run tests are shared and slow: a wait whose length is not the subject ends late."""
 _POLL_SECONDS = 5.0  # one long poll; a wait goes on with the next until its own deadline
 
@@ -214,7 +214,7 @@ class Workspace:
     # Waiting --------------------------------------------------------------------------------------------
 
     async def wait_until(
-        self, look: Callable[[Json], T | None], *, timeout: float = _PATIENCE_SECONDS, what: str = "the condition holds"
+        self, look: Callable[[Json], T | None], *, timeout: float = PATIENCE_SECONDS, what: str = "the condition holds"
     ) -> T:
         """The first truthy thing that ``look`` finds in the state; asked again whenever something changes."""
         deadline = time.monotonic() + timeout
@@ -233,7 +233,7 @@ class Workspace:
         accept: Callable[[Json], bool],
         *,
         channel: str = CHANNEL,
-        timeout: float = _PATIENCE_SECONDS,
+        timeout: float = PATIENCE_SECONDS,
         what: str = "such a message stands in the channel",
     ) -> Json:
         """The first standing message, in or out of a thread, that is acceptable."""
@@ -244,7 +244,7 @@ class Workspace:
 
         return await self.wait_until(look, timeout=timeout, what=what)
 
-    async def connected(self, sockets: int = 1, *, timeout: float = _PATIENCE_SECONDS) -> None:
+    async def connected(self, sockets: int = 1, *, timeout: float = PATIENCE_SECONDS) -> None:
         """Returns when the app has that many sockets open."""
         await self.wait_until(
             lambda state: len(state["sockets"]) >= sockets,

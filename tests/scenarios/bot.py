@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import httpx
 
-from tests.sandbox.driver import CHANNEL, Json, NeverHappened, Workspace, channel_in, start_sandbox
+from tests.sandbox.driver import CHANNEL, PATIENCE_SECONDS, Json, NeverHappened, Workspace, channel_in, start_sandbox
 from tests.support.books import check_database
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,8 +45,6 @@ QUICK = {"share_delay": 0.05, "retry_schedule": [0, 0.3, 1.0]}
 _STOP_SECONDS = 15.0
 _START_SECONDS = 40.0
 """Machines that run tests are shared and slow: a wait for a start ends late, and only when the bot does not start."""
-PATIENCE_SECONDS = 45.0
-"""The same for anything else that is waited for, where its length is not the subject."""
 UNHURRIED_SECONDS = 15.0
 """Slack's patience for an answer, where many ask at once and how soon they are answered is not the subject."""
 

@@ -4,7 +4,7 @@ prompts."""
 from collections import Counter
 
 from tests.sandbox.driver import Json, buttons, channel_in
-from tests.scenarios.bot import PATIENCE_SECONDS, Stage
+from tests.scenarios.bot import Stage
 
 DRAFT, FINAL = 320_000, 600_000
 """Micro-dollars of four seconds at 480p and at 720p."""
@@ -29,7 +29,7 @@ async def clips_of(play: Stage, message: Json, count: int) -> list[Json]:
 
     if count == 0:
         return [one for one in await play.studio.thread(message) if one.get("files")]
-    return await play.studio.wait_until(standing, timeout=PATIENCE_SECONDS, what=f"{count} clips in the thread")
+    return await play.studio.wait_until(standing, what=f"{count} clips in the thread")
 
 
 async def reply_card(play: Stage, clip: Json, text: str) -> Json:
@@ -37,7 +37,6 @@ async def reply_card(play: Stage, clip: Json, text: str) -> Json:
     return await play.studio.message_where(
         lambda one: one.get("thread_ts") == clip["thread_ts"] and not one.get("files") and text in one["text"],
         channel=clip["channel"],
-        timeout=PATIENCE_SECONDS,
         what=f"a card in the thread says “{text}”",
     )
 
@@ -48,7 +47,6 @@ async def card_with(play: Stage, message: Json, action_id: str) -> Json:
     return await play.studio.message_where(
         lambda one: one["ts"] == root and action_id in buttons(one),
         channel=message["channel"],
-        timeout=PATIENCE_SECONDS,
         what=f"the card has {action_id}",
     )
 
@@ -58,7 +56,6 @@ async def card_says(play: Stage, card: Json, text: str) -> Json:
     return await play.studio.message_where(
         lambda one: one["ts"] == card["ts"] and text in one["text"],
         channel=card["channel"],
-        timeout=PATIENCE_SECONDS,
         what=f"the card says “{text}”",
     )
 
