@@ -19,6 +19,7 @@ from bot.domain.job import Ask, Job
 from bot.domain.notice import Notice
 from bot.ports import Card, ChatError, ChatRefused, ClipPost, MessageGone, Share, Slot
 from handlers.blocks.announcements import announcement as announcement_message
+from handlers.blocks.answers import explain_error
 from handlers.blocks.card import card as card_message
 from handlers.blocks.clip_line import clip_comment, clip_filename, clip_title
 from handlers.blocks.notices import notice as notice_message
@@ -217,6 +218,14 @@ class SlackChat:
                 )
         except ChatRefused:
             await self._direct(ask.person, text)
+
+    async def explain(self, channel: str, person: str, error: Exception) -> None:
+        """In the words in which whoever asks by any door is told at once."""
+        message = explain_error(error, reference="")
+        with translated():
+            await self._client.chat_postEphemeral(
+                channel=channel, user=person, text=message.text, blocks=message.blocks or None
+            )
 
     async def _answer(self, url: str, text: str) -> bool:
         body = json.dumps({"response_type": "ephemeral", "text": text})

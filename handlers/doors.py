@@ -17,7 +17,7 @@ from bot.domain.access import Why
 from bot.domain.budget import OverCap
 from bot.domain.lineage import Changes
 from bot.domain.pricing import NoPrice
-from bot.ports import ChatError, FileSource, StorageError
+from bot.ports import ChatError, CommitUnknown, FileSource, StorageError
 from bot.services.accounts import Accounts
 from bot.services.answers import Busy, NotAllowed, Refusal
 from bot.services.configuring import Configuring
@@ -98,6 +98,9 @@ class Doors:
     def explain(self, error: Exception) -> Message:
         """The words for what went wrong. A surprise gets a reference code that is in the log too."""
         if isinstance(error, EXPECTED):
+            return explain_error(error, reference="")
+        if isinstance(error, CommitUnknown):
+            log.warning("door.in_doubt", error=str(error))
             return explain_error(error, reference="")
         if isinstance(error, StorageError) and error.may_pass:
             log.warning("door.busy", error=str(error))

@@ -1,4 +1,4 @@
-""":rocket: on a clip promotes it, :x: on a card or a clip cancels. Only ``reaction_added`` is acted
+""":rocket: on a clip promotes it, :x: on a card cancels. Only ``reaction_added`` is acted
 upon; whether the reaction still stands is read from Slack right before money is spent. Who takes it back after its time
 is told what still comes of that."""
 

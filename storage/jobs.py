@@ -101,11 +101,11 @@ class SqlJobs(SqlAsks, SqlAttempts):
             flag["version"] = col(JobRow.version) + 1
         await self._sql.run(update(JobRow).where(*_job(workspace, job_id)).values(**flag))
 
-    async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
+    async def clear_wish(self, workspace: str, job_id: str, wish: Wish, cancel_by: str | None = None) -> None:
         seen = (*_job(workspace, job_id), col(JobRow.wish) == wish.value)
-        cleared: dict[str, None] = {"wish": None, "wish_by": None, "wish_micro_usd": None}
-        if wish is Wish.DELIVER_AGAIN:
-            cleared["cancel_by"] = None
+        cleared: dict[str, object] = {"wish": None, "wish_by": None, "wish_micro_usd": None}
+        if wish is Wish.DELIVER_AGAIN and cancel_by is not None:
+            cleared["cancel_by"] = func.nullif(JobRow.cancel_by, cancel_by)
         await self._sql.run(update(JobRow).where(*seen).values(**cleared))
 
     async def claim(self, ownership: Ownership, limit: int, now: datetime) -> list[Job]:

@@ -72,6 +72,8 @@ class NotSent:
     """The POST provably never left."""
 
     due_at: datetime
+    trouble: Trouble | None = None
+    """What kept it, where that is to be shown on the card: of what is ours alone nothing is."""
 
 
 @dataclass(frozen=True, kw_only=True)

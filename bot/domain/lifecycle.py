@@ -231,9 +231,7 @@ def _submit_intended(job: Job, _: SubmitIntended, now: datetime) -> Job:
 
 
 def _not_sent(job: Job, event: NotSent, _: datetime) -> Job:
-    return replace(
-        job, state=State.QUEUED, tries=job.tries + 1, due_at=event.due_at, trouble=Trouble.PROVIDER_UNREACHABLE
-    )
+    return replace(job, state=State.QUEUED, tries=job.tries + 1, due_at=event.due_at, trouble=event.trouble)
 
 
 def _throttled(job: Job, event: Throttled, _: datetime) -> Job:

@@ -31,8 +31,15 @@ sent again, within the promised 60 seconds."""
 CARD_GAP = timedelta(seconds=3)
 """Slack's guidance: at most one edit of a message in about 3 seconds."""
 
-CARD_READ_BACK_WAIT = timedelta(seconds=2)
-"""How long a card post of unknown outcome is given to appear in the channel's history before it is read back."""
+POST_LANDS = timedelta(seconds=5)
+"""A post whose outcome nobody heard is looked for at least so long before it is believed that Slack never got it. It
+is short, since orders wait for their card; the first progress after a restart is the first look."""
+
+_SLOW_POST_LANDS = timedelta(seconds=15)
+"""The longest that a post is looked for: with the 15 seconds that it may take itself, half of the promised minute."""
+
+_READ_BACK_GAP = timedelta(seconds=2)
+"""The shortest gap between two looks for a post: each may read many pages of a channel."""
 
 CREDIT_PROBE = timedelta(seconds=20)
 """A paused provider is asked again this often; the promise is 30 seconds."""
@@ -101,3 +108,14 @@ def poll_gap(waited: timedelta, fixed: timedelta | None = None) -> timedelta:
 def share_check_gap(waited: timedelta) -> timedelta:
     """The gap to the next look whether a share stands, ``waited`` after it was intended."""
     return min(timedelta(seconds=4), max(timedelta(seconds=0.25), waited / 2))
+
+
+def post_lands(taken: timedelta) -> timedelta:
+    """How long after its end a post of unknown outcome may still appear: as long again as Slack left us without an
+    answer, since Slack is slow then."""
+    return min(_SLOW_POST_LANDS, max(POST_LANDS, taken))
+
+
+def read_back_gap(waited: timedelta) -> timedelta:
+    """The gap to the next look for a post that has been looked for ``waited``."""
+    return max(_READ_BACK_GAP, waited)

@@ -158,6 +158,9 @@ class Chat(Protocol):
     async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
         """Tell the asker alone: by the command's answer URL, ephemerally, or by direct message, whichever works."""
 
+    async def explain(self, channel: str, person: str, error: Exception) -> None:
+        """Tell that person alone, in the channel, why nothing comes of what they asked for."""
+
     async def announce(self, announcement: Announcement) -> str:
         """Post it to its channel, or to its person directly; returns its ts. Its metadata carries its key."""
 

@@ -190,9 +190,9 @@ class Jobs(Protocol):
         which money is held, also counts up the job's version: who has not seen it can no longer end the job and leave
         that money behind."""
 
-    async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
+    async def clear_wish(self, workspace: str, job_id: str, wish: Wish, cancel_by: str | None = None) -> None:
         """That wish was acted upon; another one pressed meanwhile stays. A clip that is to be delivered after all is
-        not to be stopped any more either."""
+        not to be stopped any more either by ``cancel_by``, as it was read with the wish; who asked since is heard."""
 
     async def claim(self, ownership: Ownership, limit: int, now: datetime) -> list[Job]:
         """Take over up to ``limit`` jobs that are unfinished (or final with a wish) and unowned or owned by a process

@@ -14,7 +14,7 @@ from storage import open_storage
 _HEAD = ("AT", "WHO", "ACT", "WHERE", "PRICE", "PROVIDER", "TASK", "ASK", "JOB", "DETAIL")
 _ASSUMED = " assumed"
 _BY_ITSELF = "-"
-"""Where nobody did it: Dailies acted on what a provider said."""
+"""Where nobody is named: Dailies acted on what a provider said, or the operator changed a setting at the shell."""
 
 _LINK = re.compile(r"https?://\S+")
 """Somebody's picture in the cast, say. A link may be signed, and then it is a secret."""

@@ -109,6 +109,10 @@ class Agenda:
         """Whether the key is planned or running."""
         return key in self._entries or key in self._running
 
+    def waits(self, key: Key) -> bool:
+        """Whether the key is planned, and no step of it runs."""
+        return key in self._entries
+
     def start_due(self, now: float) -> list[tuple[Key, Line]]:
         """The keys whose step is to begin now, each at most once until ``finish``."""
         while self._sleeping and self._sleeping[0][0] <= now:

@@ -3,13 +3,15 @@ Slack refuses for good or what is too old to be news is given up."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 
 import structlog
 
 from bot.domain.announcement import ADMINS, Announcement, Topic
-from bot.domain.patience import CARD_READ_BACK_WAIT, NEWS_VALID, backoff
+from bot.domain.patience import NEWS_VALID, backoff
 from bot.ports import ChatError, ChatForbidden, ChatRefused, ChatUnknown, MessageGone
 from bot.services.bench import Bench, Later
+from bot.services.doubts import Doubts, Key
 from bot.services.news import tell_winner_untold
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,10 @@ class Announcing:
 
     bench: Bench
 
+    @cached_property
+    def _doubts(self) -> Doubts:
+        return Doubts(bench=self.bench)
+
     async def step(self, workspace: str, key: str) -> Later | None:
         """Bring one announcement out; None when nothing is left to do for it."""
         async with self.bench.storage.read() as tx:
@@ -38,7 +44,7 @@ class Announcing:
             await self._give_up(news, "it is no news any more")
             return None
         if news.due_at > now:
-            return Later(seconds=(news.due_at - now).total_seconds())
+            return Later.until(news.due_at, now)
         try:
             return await (self._fan_out(news) if news.to == ADMINS else self._bring(news))
         except (ChatRefused, MessageGone) as error:
@@ -64,24 +70,29 @@ class Announcing:
         self.bench.ring()
 
     async def _bring(self, news: Announcement) -> Later | None:
-        """Post it, unless it stands already. Where Slack does not let us see whether it does, it is not posted a
-        second time."""
+        """Post it, unless it stands already or may still appear. Where Slack does not let us see whether it does, it is
+        not posted a second time."""
+        over = not news.posting or self._doubts.over(_key(news))
         try:
             ts = await self.bench.chat.find_announcement(news) if news.posting else None
         except (ChatRefused, ChatForbidden) as error:
             await self._give_up(news, f"it cannot be read back: {error.code}")
             return None
+        if ts is None and not over:
+            return self._doubts.look_again(_key(news))
         if ts is None:
             async with self.bench.storage.begin() as tx:
                 await tx.announcements.intended(news.workspace, news.key)
             await self.bench.lease.fresh(self.bench.ownership)
             try:
-                ts = await self.bench.chat.announce(news)
+                with self._doubts.posting(_key(news)):
+                    ts = await self.bench.chat.announce(news)
             except ChatUnknown as error:
                 log.info("announcement.unknown", key=news.key, error=error.code)
-                return Later(seconds=CARD_READ_BACK_WAIT.total_seconds())
+                return self._doubts.look_again(_key(news))
         async with self.bench.storage.begin() as tx:
             await tx.announcements.posted(news.workspace, news.key, ts)
+        self._doubts.forget(_key(news))
         return None
 
     async def _give_up(self, news: Announcement, why: str, *, refused: bool = False) -> None:
@@ -92,6 +103,7 @@ class Announcing:
             if refused and news.topic is Topic.WINNER:
                 policy = await self.bench.policies.within(tx, news.workspace, str(news.facts["channel"]))
                 await tell_winner_untold(tx, news, why, policy, self.bench.clock.now())
+        self._doubts.forget(_key(news))
         self.bench.ring()
 
     async def _postpone(self, news: Announcement, error: ChatError) -> Later:
@@ -102,3 +114,7 @@ class Announcing:
         async with self.bench.storage.begin() as tx:
             await tx.announcements.postponed(news.workspace, news.key, self.bench.clock.now() + wait)
         return Later(seconds=wait.total_seconds())
+
+
+def _key(news: Announcement) -> Key:
+    return news.workspace, news.key

@@ -10,6 +10,7 @@ from bot.domain.access import Why
 from bot.domain.capabilities import Misfit
 from bot.domain.job import Ask, Job
 from bot.domain.recipe import Recipe
+from bot.ports import CommitUnknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,3 +199,11 @@ class NotAllowed(Refusal):
 
 class Busy(Refusal):
     """The database is locked or away: nothing was accepted."""
+
+
+class PressUnknown(CommitUnknown):
+    """Nobody knows whether what somebody pressed is on disk. The same press again does no harm."""
+
+
+class ChangeUnknown(CommitUnknown):
+    """Nobody knows whether a change of settings is on disk."""

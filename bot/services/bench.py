@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain.job import Job, Ownership
 from bot.ports import Chat, Clips, Clock, Directory, Fetcher, Provider, Storage, TaskReport, TaskUnreadable
@@ -61,11 +62,21 @@ class Bench:
         return await self.providers[provider].look(task_id)
 
 
+LONGEST_SLEEP_SECONDS = 60.0
+"""A due time is looked at again at least this often, so that a stepped clock cannot put work to sleep."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Later:
     """Nothing changed and nothing was written: look again after that many seconds."""
 
     seconds: float
+
+    @classmethod
+    def until(cls, due: datetime, now: datetime) -> "Later":
+        """When it is due by the wall clock; sooner where that is long, since it may have been set back and be put
+        right."""
+        return cls(seconds=min((due - now).total_seconds(), LONGEST_SLEEP_SECONDS))
 
 
 StepResult = Job | Later

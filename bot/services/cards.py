@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 
 import structlog
 
@@ -10,7 +11,7 @@ from bot.domain.events import Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Ask, Decision, Job, State
 from bot.domain.notice import Notice
-from bot.domain.patience import CARD_GAP, CARD_READ_BACK_WAIT, backoff
+from bot.domain.patience import CARD_GAP, backoff
 from bot.ports import (
     Balance,
     Card,
@@ -25,6 +26,7 @@ from bot.ports import (
     Turn,
 )
 from bot.services.bench import Bench, Later
+from bot.services.doubts import Doubts, Key
 from bot.services.policy import Policy
 from bot.services.rerouting import Rerouting
 
@@ -49,6 +51,10 @@ class Cards:
     _drawn: dict[str, float] = field(default_factory=dict)
     _tries: dict[str, int] = field(default_factory=dict)
     _blind: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def _doubts(self) -> Doubts:
+        return Doubts(bench=self.bench)
 
     async def step(self, workspace: str, ask_id: str) -> Later | None:
         """Bring one card up to date."""
@@ -91,16 +97,19 @@ class Cards:
             posted = await self._read_back(ask) if ask.card_posting else None
         except ChatRefused as error:
             return await self._refused(card, error)
+        if isinstance(posted, Later):
+            return posted
         # One that is found shows what was so when it was sent, by us or by whoever was here before.
         shows = ask.version if posted is None else 0
         if posted is None:
             async with self.bench.storage.begin() as tx:
                 await tx.jobs.card_intended(ask.workspace, ask.id)
             try:
-                posted = await self.bench.chat.post_card(card)
+                with self._doubts.posting(_key(ask)):
+                    posted = await self.bench.chat.post_card(card)
             except ChatUnknown as error:
                 log.info("card.unknown", ask=ask.id, error=error.code)
-                return Later(seconds=CARD_READ_BACK_WAIT.total_seconds())
+                return self._doubts.look_again(_key(ask))
             except ThreadGone:
                 return await self._root_gone(ask)
             except ChatRefused as error:
@@ -111,21 +120,23 @@ class Cards:
         self._done(ask)
         return None if shows else Later(seconds=0.0)
 
-    async def _read_back(self, ask: Ask) -> str | None:
-        """Whether the card stands already. Where Slack does not let us read, the post is repeated once, and the card
-        may then stand twice: said in docs/architecture.md. Raises ChatRefused when that one is unknown too."""
+    async def _read_back(self, ask: Ask) -> str | Later | None:
+        """The card that stands already; None when it was never posted, and Later while it may still appear. Where Slack
+        does not let us read, the post is repeated once, and the card may then stand twice: said in
+        docs/architecture.md. Raises ChatRefused when that one is unknown too."""
+        over = self._doubts.over(_key(ask))
         try:
             found = await self.bench.chat.find_card(ask)
             if found is None and ask.root_ts is not None:
                 # It may have been sent before another ask's card became the root of the thread.
                 found = await self.bench.chat.find_card(replace(ask, root_ts=None))
-            return found
         except (ChatRefused, ChatForbidden, MessageGone) as error:
             log.warning("card.cannot_read_back", ask=ask.id, error=error.code)
             blind = self._blind[ask.id] = self._blind.get(ask.id, 0) + 1
             if blind > 1:
                 raise ChatRefused(_UNREADABLE) from error
             return None
+        return found if found is not None or over else self._doubts.look_again(_key(ask))
 
     async def _root_gone(self, ask: Ask) -> Later:
         """Somebody deleted the root of the thread: the card is posted into the channel and becomes the new one."""
@@ -191,6 +202,7 @@ class Cards:
                 await tx.jobs.card_lost(ask.workspace, ask.id)
                 # Intended at once: what the lost card did not say yet may be the last word of the ask.
                 await tx.jobs.card_intended(ask.workspace, ask.id)
+            self._doubts.nothing_sent(_key(ask))
             return Later(seconds=0.0)
         except ChatRefused as error:
             log.warning("card.not_drawn", ask=ask.id, error=error.code)
@@ -204,6 +216,7 @@ class Cards:
     def _done(self, ask: Ask) -> None:
         self._tries.pop(ask.id, None)
         self._blind.pop(ask.id, None)
+        self._doubts.forget(_key(ask))
         self._forget_old()
 
     def _again(self, ask: Ask, error: ChatError, *, first: float) -> Later:
@@ -217,6 +230,10 @@ class Cards:
         past = self.bench.clock.monotonic() - CARD_GAP.total_seconds()
         for ask_id in [one for one, drawn in self._drawn.items() if drawn < past]:
             del self._drawn[ask_id]
+
+
+def _key(ask: Ask) -> Key:
+    return ask.workspace, ask.id
 
 
 async def _turn(tx: Transaction, jobs: tuple[Job, ...], policy: Policy) -> Turn | None:

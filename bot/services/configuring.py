@@ -23,8 +23,8 @@ from bot.domain.preferences import (
     key_of,
     revised,
 )
-from bot.ports import Clock, CommitUnknown, Fenced, Storage, StorageBusy, Transaction
-from bot.services.answers import NotAllowed
+from bot.ports import Clock, CommitUnknown, Fenced, Storage, StorageBusy, StorageError, Transaction
+from bot.services.answers import ChangeUnknown, NotAllowed
 from bot.services.gatekeeper import Gatekeeper
 from bot.services.policies import Policies, unread, value_of
 from bot.services.policy import Policy
@@ -117,7 +117,7 @@ class Configuring:
 
         What others changed since is kept, and told; where it is one of the very keys that are to be set, nothing is
         written: ChangedMeanwhile. Raises a PreferenceError for what cannot be set, CannotMake, NoProvider or NoPrice
-        for presets that nobody can make, NotAllowed, StorageBusy.
+        for presets that nobody can make, NotAllowed, StorageBusy, ChangeUnknown.
         """
         seen = await self._seen(workspace, subject, base)
         if person is not None:
@@ -139,9 +139,14 @@ class Configuring:
             except CommitUnknown:
                 unsure = True
                 continue
+            except StorageError as error:
+                if unsure:
+                    # That this time nothing was written says nothing of the time before.
+                    raise ChangeUnknown from error
+                raise
             self._wake()
             return changed
-        raise StorageBusy
+        raise ChangeUnknown if unsure else StorageBusy
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

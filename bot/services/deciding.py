@@ -43,7 +43,7 @@ class Deciding:
             return await self._move(job, Opened(person=ask.person), detail=ask.person)
         now = self.bench.clock.now()
         if ask.decide_by is not None and now < ask.decide_by:
-            return Later(seconds=(ask.decide_by - now).total_seconds())
+            return Later.until(ask.decide_by, now)
         if ask.gate is Gate.CONFIRMATION:
             return await self._stop(job, ask, Declined())
         if ask.door is not Door.REACTION:

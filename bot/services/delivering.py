@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 
+from bot.domain.access import Why
 from bot.domain.budget import OverCap, Stage
 from bot.domain.events import DeliveryWished, Event, Hindered, Kept, Shared, Unshared, Uploaded
 from bot.domain.job import Ask, Job, State, Wish
@@ -16,6 +17,7 @@ from bot.domain.pricing import NoPrice
 from bot.domain.trouble import Trouble
 from bot.ports import (
     ChatError,
+    ChatForbidden,
     ChatRefused,
     ChatUnauthorized,
     ChatUnknown,
@@ -25,7 +27,7 @@ from bot.ports import (
     Share,
     ThreadGone,
 )
-from bot.services.answers import Refusal
+from bot.services.answers import NotAllowed, Refusal
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.news import tell_winner
 
@@ -33,9 +35,6 @@ Promote = Callable[[Job, str], Awaitable[None]]
 """Take a person's wish for the final of a clip."""
 
 log = structlog.get_logger(__name__)
-
-_VANISHED_GRACE = timedelta(seconds=3)
-"""A share asked for this long ago and still without a file was never processed."""
 
 _REFUSALS = frozenset({Trouble.SLACK_REFUSES_PLACE, Trouble.SLACK_REFUSES_APP})
 _REFUSED_FIRST_SECONDS = 15.0
@@ -54,29 +53,49 @@ class Delivering:
     a share is on its way, and a share that is given up too soon stands twice."""
 
     async def see_reactions(self, job: Job, _: Ask) -> StepResult:
-        """Somebody reacted before we knew the clip's message: act on who stands behind a reaction now."""
+        """Somebody may have reacted before we knew the clip's message: act on who stands behind a reaction now."""
         policy = await self.bench.policies.of(job.workspace, job.channel)
         try:
             people = await self.bench.chat.reactors(job.channel, job.message_ts or "", policy.promoting)
         except MessageGone:
             people = ()
+        except (ChatRefused, ChatForbidden) as error:
+            # It will not say so the next time either, and a final is asked for by a button too.
+            log.warning("reactions.refused", job=job.id, error=error.code)
+            people = ()
         except ChatError as error:
             return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
+        refused: dict[str, Exception] = {}
         for person in people:
             try:
                 await self.promote(job, person)
             except (Refusal, OverCap, NoPrice) as error:
                 log.info("promotion.refused", job=job.id, person=person, reason=str(error))
+                refused[person] = error
         async with self.bench.storage.begin() as tx:
-            await tx.jobs.clear_wish(job.workspace, job.id, Wish.SEE_REACTIONS)
+            await tx.jobs.clear_wish(job.workspace, job.id, job.wish or Wish.SEE_REACTIONS, job.cancel_by)
+        for person, why in refused.items():
+            await self._explain(job, person, why)
         return job
+
+    async def _explain(self, job: Job, person: str, error: Exception) -> None:
+        """Say why no final comes of a reaction. An app is told nothing: it would not read it."""
+        if isinstance(error, NotAllowed) and error.why is Why.APP:
+            return
+        try:
+            await self.bench.chat.explain(job.channel, person, error)
+        except ChatError as failed:
+            log.info("answer.not_told", channel=job.channel, error=failed.code)
 
     async def revive(self, job: Job, _: Ask) -> StepResult:
         """A person asked for a kept clip after all."""
         return await self._move(job, DeliveryWished(), detail=job.wish_by or "")
 
     async def deliver(self, job: Job, ask: Ask) -> StepResult:
-        """Send the clip, or see whether what was sent stands."""
+        """Send the clip, or see whether what was sent stands. What is not sent yet is kept for whoever asked to stop,
+        unless somebody wants it after all."""
+        if job.file_id is None and job.cancel_by and job.wish is not Wish.DELIVER_AGAIN:
+            return await self._move(job, _kept(job), detail=job.cancel_by)
         try:
             if job.file_id is None and ask.root_ts is None:
                 # Without its root the clip would stand in the channel; the card that is being posted becomes it.
@@ -105,24 +124,25 @@ class Delivering:
             log.info("share.unknown", job=job.id, error=error.code)
         except ChatError as error:
             return await self._not_shared(intended, ask, slot.file_id, error)
+        # What Slack took for its answer is no part of the wait: it may do only now what it was asked then.
+        self._looked_since[slot.file_id] = self.bench.clock.monotonic()
         return Later(seconds=share_check_gap(timedelta()).total_seconds())
 
     async def _intend(self, job: Job, file_id: str) -> Job:
-        """Write the intention to share; for whoever asked to stop meanwhile the clip is kept instead."""
+        """Write the intention to share; for whoever asked to stop meanwhile the clip is kept instead, as ``deliver``
+        would have it now."""
         async with self.bench.storage.begin() as tx:
             current = await tx.jobs.job(job.workspace, job.id)
             event: Event = Uploaded(file_id=file_id)
-            if current.cancel_by:
-                event = Kept(key=job.clip_key or "", sha256=job.clip_sha256 or "", size=job.clip_bytes or 0)
+            if current.cancel_by and current.wish is not Wish.DELIVER_AGAIN:
+                event = _kept(job)
             moved = await self.bench.moves.write(tx, job, self.bench.ownership, event, detail=file_id)
-        self._looked_since[file_id] = self.bench.clock.monotonic()
         self.bench.moves.announce(job, moved)
         return moved
 
     async def _not_shared(self, job: Job, ask: Ask, file_id: str, error: ChatError) -> Job:
         """Slack said no: nothing of the file stands or can appear. The next try begins with a new one."""
         log.warning("share.refused", job=job.id, error=error.code)
-        self._looked_since.pop(file_id, None)
         await self._forget_file(file_id)
         if isinstance(error, ThreadGone):
             return await self._await_new_root(job, ask)
@@ -142,12 +162,12 @@ class Delivering:
         """See whether the file stands, and wait for it no longer than it can take."""
         now, monotonic = self.bench.clock.now(), self.bench.clock.monotonic()
         waited = timedelta(seconds=monotonic - self._looked_since.setdefault(file_id, monotonic))
+        trouble: Trouble | None = Trouble.SLACK_DROPPED_FILE
         try:
             share = await self.bench.chat.find_share(file_id, job.channel)
         except MessageGone:
-            if waited < _VANISHED_GRACE:
-                return Later(seconds=0.5)
-            return await self._move(job, Unshared(due_at=now), detail="Slack has no such file")
+            # It was deleted, or Slack never heard that it is to be shared; or that is on its way yet.
+            share = trouble = None
         if share is not None:
             return await self._stands(job, share)
         if waited < SHARE_WAIT:
@@ -155,9 +175,8 @@ class Delivering:
         # Deleting first makes sure that a late share cannot stand beside the one that is sent again.
         await self.bench.chat.delete_file(file_id)
         log.warning("share.dropped", job=job.id, file=file_id, waited_seconds=waited.total_seconds())
-        return await self._move(
-            job, Unshared(due_at=now, trouble=Trouble.SLACK_DROPPED_FILE), detail="dropped by Slack"
-        )
+        why = "Slack has no such file" if trouble is None else "dropped by Slack"
+        return await self._move(job, Unshared(due_at=now, trouble=trouble), detail=why)
 
     async def _stands(self, job: Job, share: Share) -> Job:
         """The clip is in its thread; a final is linked in the winners' channel too, where there is one for it."""
@@ -219,6 +238,10 @@ class Delivering:
 
     async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
         return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
+
+
+def _kept(job: Job) -> Kept:
+    return Kept(key=job.clip_key or "", sha256=job.clip_sha256 or "", size=job.clip_bytes or 0)
 
 
 def _trouble_of(error: ChatError) -> Trouble:

@@ -2,7 +2,7 @@
 Slack or to a provider.
 
 When a method has returned, the ask is on disk with its hold or with its question, and the caller may say so; when it
-raised, nothing was written.
+raised, nothing was written, unless it was CommitUnknown: then nobody knows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from bot.domain.job import AskKind, Door, Gate, Job, State, Wish
 from bot.domain.lineage import Changes, Method, files_note, notes_on_files, promote, vary
 from bot.domain.pretend import real_name
 from bot.domain.recipe import Recipe
-from bot.ports import Storage
+from bot.ports import Storage, Transaction
 from bot.services.answers import (
     AlreadyTaken,
     Estimated,
@@ -173,7 +173,11 @@ class Intake:
         return None if job is None else await self._promote(sender, job, Door.REACTION)
 
     async def promote_early(self, job: Job, person: str) -> None:
-        """Take a :rocket: that was given before we knew the clip's message."""
+        """Take a :rocket: that was given before we knew the clip's message. Whoever had a say in a final of it since
+        was heard by another way, and nothing more comes of the same reaction, whatever became of that final."""
+        async with self._storage.read() as tx:
+            if person in await _heard(tx, job):
+                return
         key = f"early:{job.id}:{person}"
         sender = Sender(workspace=job.workspace, channel=job.channel, person=person, key=key)
         await self._promote(sender, job, Door.REACTION)
@@ -291,6 +295,17 @@ class Intake:
         plan = replace(plan, parent=draft, method=method, unique_key=unique_key, as_final_micro_usd=as_final)
         plan = _gated(plan)
         return await self._taking.take(sender, plan, thread=thread)
+
+
+async def _heard(tx: Transaction, clip: Job) -> set[str]:
+    """Whoever asked for a final of the clip, or stood behind one, also of those that were undone or failed."""
+    people = set[str]()
+    for final in await tx.jobs.in_thread(clip.workspace, clip.thread_id):
+        ask = await tx.jobs.ask(final.workspace, final.ask_id)
+        if ask.kind is AskKind.PROMOTION and ask.parent_job == clip.id:
+            supporters = await tx.jobs.supporters(ask.workspace, ask.id)
+            people |= {ask.person, *(supporter.person for supporter in supporters)}
+    return people
 
 
 def _preset(policy: Policy, final: bool) -> Recipe:

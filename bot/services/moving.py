@@ -47,7 +47,10 @@ class Moves:
             current = after
         # A wish is consumed by the move it led to, but for the one that waits for the message to be known.
         if job.wish is not None and job.wish is not Wish.SEE_REACTIONS:
-            await tx.jobs.clear_wish(job.workspace, job.id, job.wish)
+            await tx.jobs.clear_wish(job.workspace, job.id, job.wish, job.cancel_by)
+        if job.wish is Wish.DELIVER_AGAIN and current.state in {State.DELIVERING, State.DELIVERED}:
+            # Who reacted before the clip's message was known found no room beside it, or lost it to it.
+            await tx.jobs.wish(job.workspace, job.id, Wish.SEE_REACTIONS, job.wish_by or "")
         if _visible(job, current):
             await tx.jobs.redraw(job.workspace, job.ask_id)
         if _moves_others_up_or_down(job, current):

@@ -7,7 +7,7 @@ until evidence or a person decides.
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -29,7 +29,7 @@ from bot.domain.events import (
     WrittenOff,
 )
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Attempt, Decision, Evidence, EvidenceKind, Job, Wish
+from bot.domain.job import Ask, Attempt, Decision, Evidence, EvidenceKind, Job, State, Wish
 from bot.domain.patience import TASK_GRACE, backoff, throttle_wait
 from bot.domain.recipe import Recipe
 from bot.domain.trouble import Trouble
@@ -37,6 +37,7 @@ from bot.ports import (
     ChatError,
     ChatRefused,
     ChatUnauthorized,
+    CommitUnknown,
     Fenced,
     Order,
     OrderAccepted,
@@ -46,13 +47,14 @@ from bot.ports import (
     OrderRefused,
     OrderThrottled,
     OrderUnknown,
-    StorageBusy,
+    StorageError,
     TaskFailed,
     TaskFinished,
     TaskRunning,
     Transaction,
     UploadRefused,
 )
+from bot.services.ages import Age
 from bot.services.balances import Balances
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.circuit import LOOK_GAP, STARVING, Lane
@@ -73,6 +75,9 @@ _NOBODY_TO_ASK = Later(seconds=60.0)
 _NotAccepted = OrderNotSent | OrderRefused | OrderThrottled | OrderInFlight | OrderUnknown
 _OVERDRAWN = "A provider billed more than its price, or the cap was lowered."
 _DATABASE_AWAY = "the database was away right before the order"
+_CLOSED = "this process was stopped right before the order"
+_NOBODY_TRIED = frozenset({_DATABASE_AWAY, _CLOSED})
+"""Why an order never left that say nothing of its provider."""
 _UNTOLD_FIRST_SECONDS, _UNTOLD_CEILING_SECONDS = 3.0, 30.0
 """So long after a refusal to say who stands behind a final Slack is asked again: the first time, and at most."""
 _MOST_HANDED = 10
@@ -97,6 +102,10 @@ class _ProviderFull(Exception):
     """As many jobs run at the provider as may at once."""
 
 
+class _Closed(Exception):
+    """No order is sent any more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ordering:
     """The steps before a task exists."""
@@ -105,6 +114,21 @@ class Ordering:
     rerouting: Rerouting
     balances: Balances
     handing: Handing
+    _closed: asyncio.Event = field(default_factory=asyncio.Event)
+    _billing: set[str] = field(default_factory=set)
+    """Jobs whose intention is being written, or whose order is on its way."""
+    _ages: dict[str, tuple[int, Age]] = field(default_factory=dict)
+    """Of orders in doubt, by job: which attempt it is, and its age."""
+    _unsent: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Attempt and epoch, by job, of intentions that may be on disk and whose order this process did not send."""
+
+    def close(self) -> None:
+        """Send no order any more. What is written down and not sent is taken back."""
+        self._closed.set()
+
+    def bills(self, job_id: str) -> bool:
+        """Whether the job's step has an order in hand: cut off, it leaves behind what nobody knows the end of."""
+        return job_id in self._billing
 
     # --- QUEUED ------------------------------------------------------------------------------------------------------
 
@@ -122,7 +146,10 @@ class Ordering:
             return self._wait(job, Later(seconds=quiet))
         if not self.bench.places.in_turn(job):
             return self._wait(job)
-        return await self._take_place(job, ask)
+        try:
+            return await self._take_place(job, ask)
+        finally:
+            self._billing.discard(job.id)
 
     async def _take_place(self, job: Job, ask: Ask) -> StepResult:
         """Hand over the files, see that it is still wanted, take a place if there is one, and send the order."""
@@ -131,7 +158,11 @@ class Ordering:
             if (rechecked := await self._recheck(job, ask)) is not None:
                 self.bench.places.leave(job)
                 return rechecked
+            self._billing.add(job.id)
             moved, attempt = await self._intend(job, recipe)
+        except CommitUnknown:
+            self._unsent[job.id] = job.attempt, job.epoch
+            raise
         except ChatError as error:
             return await self._not_told(job, ask, error)
         except NotHanded as error:
@@ -142,7 +173,7 @@ class Ordering:
             return await self._move(job, Declined(), detail=error.by)
         except _PersonFull:
             return await self._hold_back(job)
-        except _ProviderFull:
+        except (_ProviderFull, _Closed):
             return self._wait(job)
         if attempt is None:
             self.bench.places.leave(job)
@@ -214,7 +245,9 @@ class Ordering:
     async def _intend(self, job: Job, recipe: Recipe) -> tuple[Job, Attempt | None]:
         """Write the intention of the order, which takes a place; counting and taking is one transaction over all
         processes. Without an attempt the job has ended, since the money is gone. Raises _Stopped, _PersonFull,
-        _ProviderFull."""
+        _ProviderFull, _Closed."""
+        if self._closed.is_set():
+            raise _Closed
         key, token = f"{job.id}-{job.attempt}", secrets.token_hex(16)
         order = self.bench.providers[job.provider].order(recipe, key, self._callback_url(job, token))
         async with self.bench.storage.begin() as tx:
@@ -259,6 +292,16 @@ class Ordering:
 
     async def resolve(self, job: Job, _: Ask) -> StepResult:
         """Find out what became of an intended POST: by evidence, or by asking again under the same key."""
+        never_left = self._unsent.get(job.id) == (job.attempt, job.epoch)
+        return self._still_in_doubt(await (self._take_back(job) if never_left else self._resolve(job)))
+
+    async def _take_back(self, job: Job) -> Job:
+        """The intention is on disk, as we did not hear, and so did not send its order. Nobody else did while our lease
+        was never lost, which is proved first. Raises Fenced, StorageError."""
+        await self.bench.prove(job)
+        return await self._move(job, NotSent(due_at=self._after(job)), detail="its intention was in doubt")
+
+    async def _resolve(self, job: Job) -> StepResult:
         async with self.bench.storage.read() as tx:
             attempt = await tx.jobs.attempt(job.workspace, job.id, job.attempt)
             evidence = await tx.jobs.evidence(job.workspace, job.id)
@@ -271,11 +314,20 @@ class Ordering:
             return await self._lapse(job, "found with an unknown outcome")
         if not self.bench.has(job.provider):
             return _NOBODY_TO_ASK
-        return await self._send(job, attempt, first=False)
+        self._billing.add(job.id)
+        try:
+            return await self._send(job, attempt, first=False)
+        finally:
+            self._billing.discard(job.id)
 
     def _may_repeat(self, job: Job, attempt: Attempt) -> bool:
-        idempotency = self._verified(job)
-        return idempotency is not None and self.bench.clock.now() - attempt.intended_at < idempotency.window
+        """Whether its key surely counts still, by either clock: one that the provider has forgotten is a new order. An
+        intention from far ahead says that the wall clock was wrong, and nothing of how old it is."""
+        idempotency, clock = self._verified(job), self.bench.clock
+        if idempotency is None:
+            return False
+        by_wall_clock = abs(clock.now() - attempt.intended_at)
+        return max(by_wall_clock, self._age(job).now(clock)) < idempotency.window
 
     def _verified(self, job: Job) -> Idempotency | None:
         """How long a repeat under the same key is safe at the job's provider; None where that is not known to be."""
@@ -284,6 +336,7 @@ class Ordering:
 
     async def _send(self, job: Job, attempt: Attempt, *, first: bool) -> StepResult:
         sent_at = self.bench.clock.now()
+        self._unsent.pop(job.id, None)
         try:
             outcome = await self._post(job, attempt)
         except asyncio.CancelledError:
@@ -296,8 +349,12 @@ class Ordering:
     async def _post(self, job: Job, attempt: Attempt) -> OrderOutcome:
         try:
             await self.bench.prove(job)
-        except StorageBusy:
+        except Fenced:
+            raise
+        except StorageError:
             return OrderNotSent(why=_DATABASE_AWAY)
+        if self._closed.is_set():
+            return OrderNotSent(why=_CLOSED)
         order = Order(key=attempt.key, body=attempt.body, path=attempt.path)
         outcome = await self.bench.providers[job.provider].submit(order)
         if self._note_health(job, outcome):
@@ -339,7 +396,8 @@ class Ordering:
         """Nothing of this attempt was ever on its way, so what the provider says is proof."""
         match outcome:
             case OrderNotSent(why=why):
-                return await self._move(job, NotSent(due_at=self._after(job)), detail=why)
+                trouble = None if why in _NOBODY_TRIED else Trouble.PROVIDER_UNREACHABLE
+                return await self._move(job, NotSent(due_at=self._after(job), trouble=trouble), detail=why)
             case OrderThrottled(retry_after_seconds=wait):
                 return await self._move(job, Throttled(due_at=self._after_throttle(job, wait)))
             case OrderRefused(failure=failure) if failure.kind in STARVING:
@@ -427,6 +485,7 @@ class Ordering:
 
     async def _lapse(self, job: Job, why: str) -> Job:
         due = self.bench.clock.now() + self._can(job).output_lifetime
+        self._age(job)
         log.warning("order.uncertain", job=job.id, provider=job.provider, why=why)
         return await self._move(job, Lapsed(due_at=due), detail=why)
 
@@ -434,6 +493,9 @@ class Ordering:
 
     async def watch(self, job: Job, _: Ask) -> StepResult:
         """Look for evidence of an uncertain order, and for what a person pressed."""
+        return self._still_in_doubt(await self._watch(job))
+
+    async def _watch(self, job: Job) -> StepResult:
         async with self.bench.storage.read() as tx:
             evidence = await tx.jobs.evidence(job.workspace, job.id)
         for piece in evidence:
@@ -444,12 +506,18 @@ class Ordering:
         end = (job.submitted_at or job.created_at) + self._can(job).output_lifetime
         if job.wish is Wish.ORDER_AGAIN:
             return await self._move(job, Reordered(person=job.wish_by or job.person), detail=job.wish_by or "")
-        if job.wish is Wish.GIVE_UP or job.cancel_by or self.bench.clock.now() >= end:
+        if job.wish is Wish.GIVE_UP or job.cancel_by or self._is_over(job):
             failure = Failure(kind=FailureKind.COUNTED_AS_SPENT)
             return await self._move(job, WrittenOff(failure=failure, cost_micro_usd=job.price_micro_usd))
         if job.wish is Wish.CHECK_AGAIN:
             return await self._move(job, Hindered(due_at=end, trouble=Trouble.NO_NEWS), detail="nothing new is known")
         return self._until_looked_for_again(job, evidence)
+
+    def _is_over(self, job: Job) -> bool:
+        """Whether nothing of the order can be left at the provider. The wall clock at our start may have been ahead:
+        what this process has not watched for as long as makes a render late is not given up, and people may decide."""
+        age, clock = self._age(job), self.bench.clock
+        return age.reached(self._can(job).output_lifetime, clock) and age.seen(clock) >= self.bench.policy.job_timeout
 
     def _until_looked_for_again(self, job: Job, evidence: tuple[Evidence, ...]) -> Later:
         """A task that was spoken of just now may not be found at once."""
@@ -458,6 +526,24 @@ class Ordering:
         return Later(seconds=3.0 if young else 60.0)
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def let_go(self, job: Job) -> None:
+        """Another process has the job's order in hand now, or it is in doubt no more."""
+        self._ages.pop(job.id, None)
+        self._unsent.pop(job.id, None)
+
+    def _still_in_doubt(self, result: StepResult) -> StepResult:
+        if isinstance(result, Job) and result.state not in {State.SUBMITTING, State.UNCERTAIN}:
+            self.let_go(result)
+        return result
+
+    def _age(self, job: Job) -> Age:
+        """How old the job's order is, which is in doubt."""
+        attempt, age = self._ages.get(job.id, (0, None))
+        if age is None or attempt != job.attempt:
+            age = Age.of(job.submitted_at or job.created_at, self.bench.clock)
+            self._ages[job.id] = job.attempt, age
+        return age
 
     def _can(self, job: Job) -> Capabilities:
         return self.bench.router.capabilities(job.provider, job.recipe.tier)

@@ -3,21 +3,23 @@
 A card is pressed where it stands: what a press names is of that channel, whose rules and caps are asked.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from bot.domain.access import Action, Why
 from bot.domain.audit import Act, AuditEntry
 from bot.domain.budget import Stage
 from bot.domain.job import AWAITS_PROVIDER, Ask, AskKind, Decision, Door, Gate, Job, State, Wish
-from bot.ports import Clock, Storage, Transaction
+from bot.ports import Clock, CommitUnknown, Storage, StorageError, Transaction
 from bot.services.answers import (
     AlreadyTaken,
     Flagged,
     NotAllowed,
     NothingToDo,
     NotYours,
+    PressUnknown,
     TakenBackBeforeOrder,
     TooFew,
     TooLateToTakeBack,
@@ -28,6 +30,8 @@ from bot.services.policies import Policies
 from bot.services.policy import Policy
 from bot.services.standing import for_reactions_alone
 from bot.services.taking import Sender
+
+_Answer = TypeVar("_Answer", Flagged, Flagged | AlreadyTaken)
 
 _KEPT = State.CANCELLED
 """A cancelled job with a clip is kept: it can be delivered after all."""
@@ -66,7 +70,8 @@ class Presses:
         now = self._clock.now()
         policy = await self._allowed(sender)
         await self._see_quorum(sender, ask_id, policy, now)
-        async with self._storage.begin() as tx:
+
+        async def write(tx: Transaction) -> Flagged | AlreadyTaken:
             ask = await _question(tx, sender, ask_id, now)
             if not await tx.inbox.take(sender.workspace, sender.key, now):
                 return AlreadyTaken(ask=ask)
@@ -80,13 +85,15 @@ class Presses:
             await hold(tx, jobs, policy, now)
             line = self._line(Act.CONFIRMED, sender, ask=ask, micro_usd=sum(job.price_micro_usd for job in jobs))
             await tx.audit.add(replace(line, price_assumed=any(job.price_assumed for job in jobs)))
-        self._wake()
-        return Flagged(ask=ask)
+            return Flagged(ask=ask)
+
+        return await self._written(sender, write)
 
     async def undo(self, sender: Sender, ask_id: str) -> Flagged:
         """Take a press on *Undo* within the window: by the person who asked, a supporter, or an admin."""
         why_not = await self._why_not(sender)
-        async with self._storage.begin() as tx:
+
+        async def write(tx: Transaction) -> Flagged:
             ask = await _ask(tx, sender, ask_id, "Undo")
             if ask.gate is not Gate.UNDO or ask.decision:
                 raise NothingToDo("Undo")
@@ -97,13 +104,15 @@ class Presses:
                 raise NothingToDo("Undo")
             await tx.jobs.retire(ask.workspace, ask.id)
             await tx.audit.add(self._line(Act.UNDONE, sender, ask=ask))
-        self._wake()
-        return Flagged(ask=ask)
+            return Flagged(ask=ask)
+
+        return await self._written(sender, write)
 
     async def cancel(self, sender: Sender, ask_id: str) -> Flagged:
         """Take a press on *Cancel*: stop what is not yet ordered, and do not post what is. By the asker or an admin."""
         why_not = await self._why_not(sender)
-        async with self._storage.begin() as tx:
+
+        async def write(tx: Transaction) -> Flagged:
             ask = await _ask(tx, sender, ask_id, "Cancel")
             _must_be(sender, {ask.person}, "cancel this", why_not)
             # What is being shared already cannot be called back.
@@ -115,15 +124,18 @@ class Presses:
             if undecided and await tx.jobs.decide(ask.workspace, ask.id, Decision.STOP, sender.person):
                 await tx.jobs.retire(ask.workspace, ask.id)
             for job in running:
+                # The later word holds: who wanted it delivered after all said so before.
+                await tx.jobs.clear_wish(job.workspace, job.id, Wish.DELIVER_AGAIN)
                 await tx.jobs.request_cancel(job.workspace, job.id, sender.person)
             await tx.jobs.redraw(ask.workspace, ask.id)
             await tx.audit.add(self._line(Act.CANCELLED, sender, ask=ask))
-        self._wake()
-        return Flagged(ask=ask)
+            return Flagged(ask=ask)
+
+        return await self._written(sender, write)
 
     async def cancel_message(self, sender: Sender, ts: str) -> Flagged | None:
-        """Take an :x: on a card, or on a clip's message: a clip that stands is not cancelled. None when there is
-        nothing of ours to stop, or the person may not: a reaction may be meant otherwise."""
+        """Take an :x: on a card. None when there is nothing of ours to stop, or the person may not: a reaction may
+        be meant otherwise."""
         async with self._storage.read() as tx:
             ask = await tx.jobs.find_card(sender.workspace, sender.channel, ts)
         if ask is None:
@@ -194,7 +206,8 @@ class Presses:
         presser pays. Raises OverCap, NotAllowed, NothingToDo."""
         now = self._clock.now()
         policy = await self._allowed(sender)
-        async with self._storage.begin() as tx:
+
+        async def write(tx: Transaction) -> Flagged | AlreadyTaken:
             job = await _job(tx, sender, job_id, "Order again")
             # One for each attempt; and one that is delivered again is not meant for the attempt after.
             for key in (sender.key, f"order_again:{job.id}:{job.attempt}"):
@@ -208,10 +221,32 @@ class Presses:
             await hold(tx, [replace(job, person=sender.person, attempt=job.attempt + 1)], policy, now)
             line = self._line(Act.ORDERED_AGAIN, sender, job=job, micro_usd=job.price_micro_usd)
             await tx.audit.add(replace(line, price_assumed=job.price_assumed))
-        self._wake()
-        return Flagged(job=job)
+            return Flagged(job=job)
+
+        return await self._written(sender, write)
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    async def _written(self, sender: Sender, write: Callable[[Transaction], Awaitable[_Answer]]) -> _Answer:
+        """What ``write`` answers, when its transaction is committed. A receipt goes with it, by which a commit of
+        unknown outcome is read back, and what was not written is written again. Raises PressUnknown where that cannot
+        be found out either."""
+        now = self._clock.now()
+        receipt = f"{sender.key}:{sender.person}:{now.isoformat()}"
+        try:
+            async with self._storage.begin() as tx:
+                answer = await write(tx)
+                await tx.inbox.take(sender.workspace, receipt, now)
+        except CommitUnknown:
+            try:
+                async with self._storage.begin() as tx:
+                    if await tx.inbox.take(sender.workspace, receipt, now):
+                        answer = await write(tx)
+            except StorageError as error:
+                raise PressUnknown from error
+        if isinstance(answer, Flagged):
+            self._wake()
+        return answer
 
     async def _allowed(self, sender: Sender) -> Policy:
         """The channel's policy, for somebody who may spend there. Raises NotAllowed."""
@@ -258,7 +293,8 @@ class Presses:
         *,
         most_micro_usd: int | None = None,
     ) -> Flagged:
-        async with self._storage.begin() as tx:
+
+        async def write(tx: Transaction) -> Flagged:
             job = await _job(tx, sender, job_id, verb)
             if job.state not in states or (job.state is _KEPT and job.clip_key is None):
                 raise NothingToDo(verb)
@@ -268,8 +304,9 @@ class Presses:
             await tx.jobs.wish(job.workspace, job.id, wish, sender.person, most_micro_usd)
             if wish in _ACTS:
                 await tx.audit.add(self._line(_ACTS[wish], sender, job=job))
-        self._wake()
-        return Flagged(job=job)
+            return Flagged(job=job)
+
+        return await self._written(sender, write)
 
     def _line(
         self, act: Act, sender: Sender, *, ask: Ask | None = None, job: Job | None = None, micro_usd: int | None = None

@@ -1,7 +1,7 @@
 """From the provider's task to the clip on our own storage: poll, fetch. Nothing here can cost money."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -45,6 +45,7 @@ from bot.ports import (
     TaskRunning,
     TaskUnreadable,
 )
+from bot.services.ages import Age
 from bot.services.bench import Bench, Later, StepResult
 from bot.services.circuit import Lane
 from bot.services.holds import tell_of_cost
@@ -53,22 +54,28 @@ from bot.services.looking import Looking
 log = structlog.get_logger(__name__)
 
 _FETCH_CEILING_SECONDS = 30.0
+_OVER_FOR = timedelta(seconds=60)
+"""A wall clock by which an output's time is over is believed when it has said so for so long: it may be wrong for a
+moment."""
 
 
 @dataclass
 class _Watch:
-    """What this process saw of one task; forgotten with the process, and rightly so. It has watched it since ``begun``,
-    by the monotonic clock, and the task had rendered for ``waited`` then."""
+    """What this process saw of one task; forgotten with the process, and rightly so. Its ``age`` is how long it has
+    rendered."""
 
-    begun: float
-    waited: timedelta
+    age: Age
     unreadable: int = 0
     seen: bool = False
     """The provider knew it."""
     missing_since: float | None = None
     """Since when it knows it no more; of one that had a clip, since when it says that there is none."""
-    link_dead: bool = False
-    """Whoever serves its clip said of a link that it is dead."""
+    over_since: float | None = None
+    """Since when its output's own time is over."""
+    link_followed: bool = False
+    """A fresh link to its clip was followed when another was dead."""
+    asked: Job | None = None
+    """The job with the task that was looked at again for it, which its own row may not name."""
     called: bool = False
     """Somebody called about it: the next look is for this task alone."""
     stop_asked: bool = False
@@ -110,8 +117,8 @@ class Rendering:
 
     def let_go(self, job: Job) -> None:
         """Another process looks at the job's task now, or nobody does."""
-        self._watches.pop(job.id, None)
-        self.looking.end(job)
+        watch = self._watches.pop(job.id, None)
+        self.looking.end(job if watch is None or watch.asked is None else watch.asked)
 
     async def _ask_to_stop(self, job: Job, watch: _Watch) -> None:
         """Ask the provider once to stop what nobody wants any more, where it can; what that costs is what a look says
@@ -141,19 +148,24 @@ class Rendering:
                 return await self._end(job, RenderFailed(failure=failure, cost_micro_usd=kept), detail=failure.detail)
             case TaskMissing():
                 return await self._after_missing(job, watch)
-            case TaskUnreadable(why=why, retry_after_seconds=wait):
-                watch.unreadable += 1
-                self._warn_once(watch, job, why)
-                gap = min(LOOKS_QUIET, throttle_wait(wait, watch.unreadable, self.bench.clock.chance()))
-                if wait is not None:
-                    self.bench.circuit.slow(job.provider, Lane.LOOKS, gap.total_seconds())
-                return await self._still(job, gap, watch)
+            case TaskUnreadable():
+                return await self._still(job, self._unreadable(job, report, watch), watch)
             case TaskRunning(odd=odd):
                 watch.seen, watch.unreadable = True, 0
                 if odd:
                     self._warn_once(watch, job, f"unknown status {odd}")
                 gap = poll_gap(self._waited(watch), self.bench.policy.poll_interval)
                 return await self._still(job, gap, watch)
+
+    def _unreadable(self, job: Job, report: TaskUnreadable, watch: _Watch) -> timedelta:
+        """The gap after a look that brought no answer. A wait that the provider asked for is kept by all who look."""
+        watch.unreadable += 1
+        self._warn_once(watch, job, report.why)
+        wait = report.retry_after_seconds
+        gap = min(LOOKS_QUIET, throttle_wait(wait, watch.unreadable, self.bench.clock.chance()))
+        if wait is not None:
+            self.bench.circuit.slow(job.provider, Lane.LOOKS, gap.total_seconds())
+        return gap
 
     async def _after_missing(self, job: Job, watch: _Watch) -> StepResult:
         """A task may not be found at once after it was taken; one that stays unknown is lost, and was charged. One that
@@ -174,7 +186,7 @@ class Rendering:
         start may have been ahead: what this process has not watched for as long as makes it late is not given up."""
         waited, limit = self._waited(watch), self.bench.policy.job_timeout
         if job.state is State.LATE:
-            if waited >= self._lifetime(job) and self._watched(watch) >= limit:
+            if watch.age.reached(self._lifetime(job), self.bench.clock) and self._watched(watch) >= limit:
                 return await self._write_off(job, FailureKind.COUNTED_AS_SPENT)
             return Later(seconds=max(gap, LATE_GAP).total_seconds())
         if waited >= limit:
@@ -234,27 +246,58 @@ class Rendering:
         """A fresh look at the task may give a living link, or say that the one there is lives longer. ``dead``: whoever
         serves the link says so. Only then is our clock believed that the output's own time is over: by itself it may be
         ahead, and what failed may pass."""
-        report, watch = await self.bench.look(job.provider, await self._task_of(job)), self._watch(job)
+        watch = self._watch(job)
+        report = await self._look_again(job, watch)
         fresh = report if isinstance(report, TaskFinished) and _is_news(job, report) else None
-        if self._long_gone(watch, report) or (dead and self._is_over(job, watch, fresh)):
+        over = dead and self._is_over(job, watch, report, fresh)
+        if self._long_gone(watch, report) or self._stays_over(job, watch, over):
             return await self._write_off(job, FailureKind.LINK_EXPIRED)
         if fresh is not None:
             return await self._take_link(job, fresh)
         trouble = Trouble.DOWNLOAD_FAILS if self.bench.has(job.provider) else Trouble.PROVIDER_ABSENT
-        return await self._hindered(job, trouble, "the link is dead or fails, and no fresh one came yet")
+        quiet = report.seconds if isinstance(report, Later) else self.bench.circuit.wait(job.provider, Lane.LOOKS)
+        return await self._hindered(job, trouble, "the link is dead or fails, and no fresh one came yet", quiet)
 
-    def _is_over(self, job: Job, watch: _Watch, fresh: TaskFinished | None) -> bool:
-        """Whether the output's own time is over by our clock, of a dead link. The first fresh one is followed all the
-        same; where one after the other is dead, what they say of their own time would have no end."""
-        again, watch.link_dead = watch.link_dead, True
+    async def _look_again(self, job: Job, watch: _Watch) -> TaskReport | Later:
+        """How a task stands that had ended; Later when its provider takes no request so soon."""
+        if quiet := self.bench.circuit.wait(job.provider, Lane.LOOKS):
+            return Later(seconds=quiet)
+        asked = watch.asked = replace(job, task_id=await self._task_of(job))
+        report = await self.looking.look(asked, timedelta(0), alone=True)
+        if isinstance(report, Later):
+            return report
+        self.looking.end(asked)
+        if isinstance(report, TaskUnreadable):
+            self._unreadable(job, report, watch)
+        return report
+
+    def _is_over(self, job: Job, watch: _Watch, report: TaskReport | Later, fresh: TaskFinished | None) -> bool:
+        """Whether the output's own time is over by our clock, of a dead link, and its task gives no other: what says
+        nothing of its output is asked again for a while. The first fresh one is followed all the same; where one after
+        the other is dead, what they say of their own time would have no end."""
+        now = self.bench.clock.now()
         if fresh is None:
-            return self.bench.clock.now() >= self._end_of_output(job)
-        return again and self.bench.clock.now() >= self._end_by_lifetime(job)
+            answered = isinstance(report, TaskFinished) or self._watched(watch) >= self.bench.policy.job_timeout
+            return answered and now >= self._end_of_output(job)
+        again, watch.link_followed = watch.link_followed, True
+        return again and now >= self._end_by_lifetime(job)
 
-    def _long_gone(self, watch: _Watch, report: TaskReport) -> bool:
+    def _stays_over(self, job: Job, watch: _Watch, over: bool) -> bool:
+        """Whether it was over before, by a clock that was not put right since, for as long as a clock is doubted."""
+        now = self.bench.clock.monotonic()
+        if self.bench.clock.now() < self._end_by_lifetime(job):
+            watch.over_since = None
+        if not over:
+            return False
+        watch.over_since = now if watch.over_since is None else watch.over_since
+        return now - watch.over_since >= _OVER_FOR.total_seconds()
+
+    def _long_gone(self, watch: _Watch, report: TaskReport | Later) -> bool:
         """Whether a task that had a clip is said to have none, by one answer after the other, for as long as a known
         task may be missing."""
         now = self.bench.clock.monotonic()
+        if isinstance(report, Later):
+            return False
         if not isinstance(report, TaskMissing | TaskFailed):
             watch.missing_since = None
             return False
@@ -308,18 +351,17 @@ class Rendering:
 
     def _watch(self, job: Job) -> _Watch:
         if job.id not in self._watches:
-            waited = self.bench.clock.now() - (job.rendering_since or job.created_at)
-            self._watches[job.id] = _Watch(begun=self.bench.clock.monotonic(), waited=max(timedelta(), waited))
+            age = Age.of(job.rendering_since or job.created_at, self.bench.clock)
+            self._watches[job.id] = _Watch(age=age)
         return self._watches[job.id]
 
     def _waited(self, watch: _Watch) -> timedelta:
-        """How long the task has rendered. The wall clock is asked once in a life of this process: one that is set
-        otherwise meanwhile makes nothing late."""
-        return watch.waited + self._watched(watch)
+        """How long the task has rendered."""
+        return watch.age.now(self.bench.clock)
 
     def _watched(self, watch: _Watch) -> timedelta:
         """How long this process has watched it."""
-        return timedelta(seconds=self.bench.clock.monotonic() - watch.begun)
+        return watch.age.seen(self.bench.clock)
 
     def _warn_once(self, watch: _Watch, job: Job, what: str) -> None:
         if what not in watch.warned:
@@ -330,8 +372,9 @@ class Rendering:
         event = WrittenOff(failure=Failure(kind=kind, detail=detail), cost_micro_usd=job.price_micro_usd)
         return await self._move(job, event, detail=kind.value)
 
-    async def _hindered(self, job: Job, trouble: Trouble, detail: str) -> Job:
-        wait = self._fetch_gap(job.tries + 1)
+    async def _hindered(self, job: Job, trouble: Trouble, detail: str, quiet: float = 0.0) -> Job:
+        """Tried again after a while, of at least ``quiet`` seconds."""
+        wait = max(self._fetch_gap(job.tries + 1), timedelta(seconds=quiet))
         log.warning("clip.not_fetched", job=job.id, trouble=trouble.value, detail=detail, tries=job.tries + 1)
         return await self._move(job, Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble), detail=detail)
 

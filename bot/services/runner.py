@@ -29,7 +29,7 @@ from bot.services.absence import Absence
 from bot.services.agenda import Agenda, Key, Line
 from bot.services.announcing import Announcing
 from bot.services.balances import Balances
-from bot.services.bench import Bench, Later, StepResult
+from bot.services.bench import LONGEST_SLEEP_SECONDS, Bench, Later, StepResult
 from bot.services.cards import Cards
 from bot.services.circuit import Circuit
 from bot.services.deciding import Deciding
@@ -71,8 +71,6 @@ _LINES: Mapping[Action, Line] = {
 }
 _MENDED_BY_A_START = frozenset({Trouble.TOO_LARGE, Trouble.PROVIDER_ABSENT})
 _FENCED_SECONDS = 0.2
-_LONGEST_SLEEP_SECONDS = 60.0
-"""A due time is looked at again at least this often, so that a stepped clock cannot put work to sleep."""
 
 
 class Runner:
@@ -139,9 +137,10 @@ class Runner:
         deciding = Deciding(bench=bench, rerouting=rerouting)
         handing = Handing(storage=storage, clips=clips, links=links, clock=clock)
         ordering = Ordering(bench=bench, rerouting=rerouting, balances=self._balances, handing=handing)
+        self._ordering = ordering
         preparing = Preparing(bench=bench, rerouting=rerouting, gathering=gathering, links=links)
         rendering = Rendering(bench=bench, looking=Looking(providers=providers, clock=clock))
-        self._called_about, self._let_go = rendering.called_about, rendering.let_go
+        self._called_about, self._let_go = rendering.called_about, (rendering.let_go, ordering.let_go)
         self._called_off = preparing.called_off
         self._absence = Absence(bench=bench, rerouting=rerouting)
         delivering = Delivering(bench=bench, promote=promote)
@@ -184,13 +183,12 @@ class Runner:
     async def stop(self) -> None:
         """Begin no step any more; let those in hand end, or cut them off where that is harmless."""
         self._stopping = True
+        self._ordering.close()
         self.wake()
-        billed = [task for task, (_, line) in self._tasks.items() if line is Line.SUBMIT]
-        others = [task for task in self._tasks if task not in billed]
-        if others:
-            await asyncio.wait(others, timeout=STEP_GRACE_SECONDS)
-        if billed:
-            await asyncio.wait(billed, timeout=BILLED_GRACE_SECONDS - STEP_GRACE_SECONDS * bool(others))
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=STEP_GRACE_SECONDS)
+        if billed := [task for task, (key, _) in self._tasks.items() if self._ordering.bills(key.id)]:
+            await asyncio.wait(billed, timeout=BILLED_GRACE_SECONDS - STEP_GRACE_SECONDS)
         await self._balances.close()
         left = list(self._tasks)
         for task in left:
@@ -226,11 +224,11 @@ class Runner:
             flagged = await tx.jobs.flagged(self._lease.ownership, CLAIM_BATCH)
             news = await tx.announcements.claim(self._lease.ownership, NEWS_BATCH, now)
         for job in claimed:
-            # Since it was tried last, whoever starts us may have raised the limit, or taken a provider away or set it
-            # up again: that is not waited for.
-            changed = job.trouble in _MENDED_BY_A_START or job.provider not in self._providers
-            self._plan(replace(job, due_at=now) if changed else job)
+            self._plan(replace(job, due_at=now) if self._may_be_news(job) else job)
         for job in filter(_needs_attention, flagged):
+            if _sees_reactions(job) and self._agenda.waits(_job_key(job)):
+                # They were asked for, and are again when Slack has time.
+                continue
             self._called_off(job)
             self._agenda.put(_job_key(job), _line(job), self._clock.monotonic())
         for ask in cards:
@@ -244,7 +242,16 @@ class Runner:
         if len(claimed) == CLAIM_BATCH:
             self.wake()
 
+    def _may_be_news(self, job: Job) -> bool:
+        """Whether a job that was just claimed is looked at now, however long it was to wait. Since it was tried last,
+        whoever starts us may have raised the limit, or taken a provider away or set it up again. Of an uncertain order
+        its provider may have told right before we died: that is on disk, and nobody has followed it."""
+        return job.trouble in _MENDED_BY_A_START or job.provider not in self._providers or job.state is State.UNCERTAIN
+
     def _start_due(self) -> None:
+        if self._stopping:
+            # Asked to while the loop was reading: for what starts now nobody would wait.
+            return
         for key, line in self._agenda.start_due(self._clock.monotonic()):
             task = asyncio.create_task(self._run_step(key, line), name=f"{line.value}:{key.id}")
             self._tasks[task] = (key, line)
@@ -256,11 +263,11 @@ class Runner:
 
     async def _pause(self) -> None:
         due = self._agenda.next_due()
-        seconds = _LONGEST_SLEEP_SECONDS if due is None else max(0.0, due - self._clock.monotonic())
+        seconds = LONGEST_SLEEP_SECONDS if due is None else max(0.0, due - self._clock.monotonic())
         if seconds == 0.0:
             await asyncio.sleep(0)
             return
-        sleeper = asyncio.create_task(self._clock.sleep(min(seconds, _LONGEST_SLEEP_SECONDS)))
+        sleeper = asyncio.create_task(self._clock.sleep(min(seconds, LONGEST_SLEEP_SECONDS)))
         wakers = {asyncio.create_task(self._doorbell.rung()), asyncio.create_task(self._turned.wait())}
         try:
             await asyncio.wait({sleeper, *wakers}, return_when=asyncio.FIRST_COMPLETED)
@@ -308,7 +315,8 @@ class Runner:
         if (job.owner, job.epoch) != (self._lease.ownership.owner, self._lease.ownership.epoch):
             # Another process moves it: nobody here waits behind it.
             self._places.leave(job)
-            self._let_go(job)
+            for let_go in self._let_go:
+                let_go(job)
             return None
         if job.state is not State.QUEUED:
             # Its last move may have been written by a commit in doubt, after which nobody was told of it.
@@ -317,11 +325,18 @@ class Runner:
             result = await self._absence.step(job, ask) or await self._steps[action](job, ask)
         elif job.wish is Wish.DELIVER_AGAIN and job.state is State.CANCELLED:
             result = await self._revive(job, ask)
-        elif job.wish is Wish.SEE_REACTIONS and job.state is State.DELIVERED:
+        elif _sees_reactions(job):
             result = await self._see_reactions(job, ask)
         else:
+            await self._forget_wish(job)
             return None
         return result.seconds if isinstance(result, Later) else None
+
+    async def _forget_wish(self, job: Job) -> None:
+        """Nothing is left to be done for the job: what was pressed in its last moment is not looked at for ever."""
+        if job.wish is not None:
+            async with self._storage.begin() as tx:
+                await tx.jobs.clear_wish(job.workspace, job.id, job.wish, job.cancel_by)
 
     # --- planning ----------------------------------------------------------------------------------------------------
 
@@ -344,7 +359,7 @@ class Runner:
 
     def _due(self, at: datetime) -> float:
         delay = (at - self._clock.now()).total_seconds()
-        return self._clock.monotonic() + min(max(0.0, delay), _LONGEST_SLEEP_SECONDS)
+        return self._clock.monotonic() + min(max(0.0, delay), LONGEST_SLEEP_SECONDS)
 
     def _card_posted(self, jobs: tuple[Job, ...]) -> None:
         for job in jobs:
@@ -370,13 +385,19 @@ def _urgency(job: Job, due: float) -> float:
     return due
 
 
+def _sees_reactions(job: Job) -> bool:
+    """Whether all that is left to be done for the job is to see who reacted to its clip."""
+    return job.state is State.DELIVERED and job.wish in {Wish.SEE_REACTIONS, Wish.DELIVER_AGAIN}
+
+
 def _needs_attention(job: Job) -> bool:
     """Whether a flag changes what is next now. A clip that is being made is not posted when it comes; until then a
     wish to stop it changes nothing."""
+    if job.state is State.DELIVERING and job.file_id is None and job.cancel_by:
+        return True
     if job.wish is Wish.SEE_REACTIONS:
         return job.finished
     if next_action(job) is Action.PREPARE:
         # Nothing but a wish to stop is news for it, and what is tried again later is not tried at every wake.
         return job.cancel_by is not None
-    unsent = job.state is State.DELIVERING and job.file_id is None
-    return unsent or job.wish is not None or job.state in {State.WAITING, State.QUEUED, State.UNCERTAIN}
+    return job.wish is not None or job.state in {State.WAITING, State.QUEUED, State.UNCERTAIN}

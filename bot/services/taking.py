@@ -11,7 +11,7 @@ from bot.domain.job import Ask, AskKind, Decision, Door, Gate, Job, State, Suppo
 from bot.domain.lifecycle import first_state
 from bot.domain.lineage import Method, differences
 from bot.domain.recipe import Ratio, Recipe
-from bot.ports import AlreadyLive, Clock, CommitUnknown, Storage, Transaction
+from bot.ports import AlreadyLive, Clock, CommitUnknown, Storage, StorageError, Transaction
 from bot.services.answers import AlreadyTaken, Taken
 from bot.services.holds import hold, see_room
 from bot.services.policy import Policy
@@ -80,7 +80,8 @@ class Taking:
         self._wake = wake
 
     async def take(self, sender: Sender, plan: Plan, *, thread: Thread | None) -> Taken | AlreadyTaken:
-        """Write the ask, in its thread or in a new one. Raises OverCap; then nothing was written."""
+        """Write the ask, in its thread or in a new one. Raises OverCap; then nothing was written. Raises CommitUnknown
+        where nobody knows whether it was."""
         now = self._clock.now()
         try:
             async with self._storage.begin() as tx:
@@ -88,10 +89,14 @@ class Taking:
         except AlreadyLive:
             # Two people reacted at once: the other's ask was written first, and this one supports it.
             return await self.take(sender, plan, thread=thread)
-        except CommitUnknown:
+        except CommitUnknown as unknown:
             # Written whole or not at all. The same again finds out: its key lets it be written only once.
-            async with self._storage.begin() as tx:
-                taken = await self._write(tx, sender, plan, thread, now)
+            try:
+                async with self._storage.begin() as tx:
+                    taken = await self._write(tx, sender, plan, thread, now)
+            except StorageError as error:
+                # That this time nothing was written says nothing of the first.
+                raise unknown from error
         self._wake()
         return taken
 

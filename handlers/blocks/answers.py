@@ -13,11 +13,12 @@ from bot.domain.budget import OverCap
 from bot.domain.job import Ask, AskKind, Gate, State
 from bot.domain.pretend import real_name
 from bot.domain.pricing import NoPrice, dollars
-from bot.ports import StorageBusy
+from bot.ports import CommitUnknown, StorageBusy
 from bot.services.answers import (
     AlreadyTaken,
     Busy,
     CannotMake,
+    ChangeUnknown,
     ClipNotThere,
     Estimated,
     Flagged,
@@ -31,6 +32,7 @@ from bot.services.answers import (
     NotPromotable,
     NotYours,
     OnACard,
+    PressUnknown,
     Refusal,
     Taken,
     TakenBackBeforeOrder,
@@ -42,6 +44,7 @@ from handlers.blocks.access import not_allowed
 from handlers.blocks.kit import Message, escape, local_time, quoted, said
 from handlers.blocks.words import counted, either, listed, price_words, provider_name, recipe_words
 from handlers.grammar import Help, UsageError
+from handlers.grammar.doors import SETTINGS_COMMAND, USAGE_COMMAND
 
 _HELP_OPTIONS = (
     "Options: `--takes 1–8` `--dur 4–15|auto` `--res 480p|720p|1080p` "
@@ -69,6 +72,20 @@ Outcome = Taken | Estimated | AlreadyTaken | Flagged | Help
 _NOTHING_CHARGED = "Nothing was charged."
 _BUSY = (
     f"Dailies cannot reach its database just now, so nothing was accepted. {_NOTHING_CHARGED} Try again in a minute."
+)
+_IN_DOUBT = "The connection to the database broke just as this was written down, so it is not known whether it was"
+_ASK_IN_DOUBT = (
+    f"{_IN_DOUBT} accepted. Look for its card before you ask again, in the channel and in the thread of the clip or "
+    "message that it is about: if there is one, it was accepted, and the card says what it costs. If there is none a "
+    f"minute after `{USAGE_COMMAND}` answers again, it was not accepted and costs nothing: then ask again."
+)
+_PRESS_IN_DOUBT = (
+    f"{_IN_DOUBT} heard. The card shows it within a minute if it was, and what it costs. If the card still looks as it "
+    "did, press again: the same press is never charged twice."
+)
+_CHANGE_IN_DOUBT = (
+    f"{_IN_DOUBT} changed. It costs nothing either way. `{SETTINGS_COMMAND}` shows what holds: if it was not changed, "
+    "send it again."
 )
 
 
@@ -99,6 +116,8 @@ def explain_error(error: Exception, *, reference: str) -> Message:
             return said(_no_price(error))
         case Busy() | StorageBusy():
             return said(_BUSY)
+        case CommitUnknown():
+            return said(_in_doubt(error))
         case Refusal():
             return said(_refusal(error))
         case _:
@@ -342,6 +361,16 @@ def _not_promotable(error: NotPromotable) -> str:
     else:
         why, then = f"is not here yet (it is {job.state.value})", "Promote it once it is posted"
     return f"Clip #{job.number} {why}, so it cannot be promoted. {_NOTHING_CHARGED} {then}."
+
+
+def _in_doubt(error: CommitUnknown) -> str:
+    match error:
+        case PressUnknown():
+            return _PRESS_IN_DOUBT
+        case ChangeUnknown():
+            return _CHANGE_IN_DOUBT
+        case _:
+            return _ASK_IN_DOUBT
 
 
 def _unknown(reference: str) -> str:

@@ -89,11 +89,11 @@ class MemoryJobs(MemoryAsks):
             version = job.version + (wish is Wish.ORDER_AGAIN)
             self._flag(workspace, job_id, wish=wish, wish_by=person, wish_micro_usd=micro_usd, version=version)
 
-    async def clear_wish(self, workspace: str, job_id: str, wish: Wish) -> None:
+    async def clear_wish(self, workspace: str, job_id: str, wish: Wish, cancel_by: str | None = None) -> None:
         job = self._tables.jobs.get((workspace, job_id))
         if job is None or job.wish is not wish:
             return
-        delivered = {"cancel_by": None} if wish is Wish.DELIVER_AGAIN else {}
+        delivered = {"cancel_by": None} if wish is Wish.DELIVER_AGAIN and job.cancel_by == cancel_by else {}
         self._flag(workspace, job_id, wish=None, wish_by=None, wish_micro_usd=None, **delivered)
 
     async def claim(self, ownership: Ownership, limit: int, now: datetime) -> list[Job]:

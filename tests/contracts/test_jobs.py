@@ -275,8 +275,18 @@ async def test_a_wish_that_was_acted_upon_is_gone_and_another_one_pressed_meanwh
 async def test_a_clip_that_is_delivered_after_all_is_not_to_be_stopped_any_more(storage: Storage) -> None:
     async with storage.begin() as tx:
         await put(tx, a_job(cancel_by="U1", wish=Wish.DELIVER_AGAIN, wish_by="U2"))
-        await tx.jobs.clear_wish("T1", "j1", Wish.DELIVER_AGAIN)
+        await tx.jobs.clear_wish("T1", "j1", Wish.DELIVER_AGAIN, "U1")
         assert await tx.jobs.job("T1", "j1") == a_job()
+
+
+@pytest.mark.parametrize("read", [None, "U1"])
+async def test_who_asked_to_stop_since_a_clip_was_to_be_delivered_after_all_is_heard(
+    storage: Storage, read: str | None
+) -> None:
+    async with storage.begin() as tx:
+        await put(tx, a_job(cancel_by="U3", wish=Wish.DELIVER_AGAIN, wish_by="U2"))
+        await tx.jobs.clear_wish("T1", "j1", Wish.DELIVER_AGAIN, read)
+        assert await tx.jobs.job("T1", "j1") == a_job(cancel_by="U3")
 
 
 NEWS: list[tuple[Job, Decision | None]] = [

@@ -33,6 +33,10 @@ TROUBLES = "away", "limited", "away", "unknown", "unknown, done", "unknown, done
 """What can become of a call."""
 _LANDS = 0.5
 """Of calls that are cut off by a kill so many arrive."""
+_POSTS = frozenset({"card", "announce"})
+_POST_LANDS_SECONDS = 0.5, 4.9
+"""When they do that were cut off by a kill, and how late at most those whose connection broke: just before it is
+believed that they never will."""
 
 
 class WorkspaceChat:
@@ -105,13 +109,13 @@ class WorkspaceChat:
     # --- people ----------------------------------------------------------------------------------------------------
 
     async def reactors(self, channel: str, ts: str, names: Sequence[str]) -> tuple[str, ...]:
-        self._books.asking(ts)
+        since = self._books.asking(ts)
         try:
             await self._call("reactions")
         except ChatUnauthorized:
-            self._books.looked(ts, told=False)
+            self._books.looked(ts, since, told=False)
             raise
-        self._books.looked(ts, told=True)
+        self._books.looked(ts, since, told=True)
         message = self._books.standing(ts)
         standing = () if message is None else message.standing(self._world.now)
         # People go on while the answer is on its way.
@@ -122,6 +126,9 @@ class WorkspaceChat:
 
     async def tell(self, ask: Ask, notice: Notice, job: Job | None = None) -> None:
         await self._change("tell", lambda: self._books.notices.append((ask.id, notice)))
+
+    async def explain(self, channel: str, person: str, error: Exception) -> None:
+        await self._change("explain", lambda: self._books.explained.append((channel, person, error)))
 
     # --- announcements ---------------------------------------------------------------------------------------------
 
@@ -171,7 +178,10 @@ class WorkspaceChat:
             await self._process.wait(self._chances.uniform(0.02, 0.4))
         except asyncio.CancelledError:
             if self._chances.random() < _LANDS and not self._revoked:
-                self._land(change)
+                if what in _POSTS:
+                    self._world.loop.call_later(self._chances.uniform(*_POST_LANDS_SECONDS), self._land, change)
+                else:
+                    self._land(change)
             raise
         self._see_token()
         trouble = self.trouble()
@@ -184,7 +194,8 @@ class WorkspaceChat:
             self._land(change)
         elif trouble == "unknown, done late":
             # The connection broke, and a moment later Slack does it.
-            self._world.loop.call_later(self._chances.uniform(0.0, 1.5), self._land, change)
+            latest = _POST_LANDS_SECONDS[1] if what in _POSTS else 1.5
+            self._world.loop.call_later(self._chances.uniform(0.0, latest), self._land, change)
         raise self._refusal(trouble)
 
     def trouble(self) -> str:

@@ -8,11 +8,12 @@ from itertools import pairwise
 
 from bot.domain.budget import Entry
 from bot.domain.failure import FailureKind
-from bot.domain.job import FINAL, Job, State
+from bot.domain.job import FINAL, Ask, Job, State
 from bot.domain.ledger_check import unsound
 from bot.ports import Card
 from bot.services.policy import Policy
 from storage.memory.tables import Tables
+from tests.simulation.denying import Denying
 from tests.simulation.ends import Ends
 from tests.simulation.people import Wanted, word_in
 from tests.simulation.promptness import Promptness
@@ -42,6 +43,7 @@ class Check:
         self.promptness = Promptness(world, vendors, slack, wanted, policy)
         self.supporting = Supporting(world, vendors, slack, wanted, policy)
         self.stopping = Stopping(world, vendors, slack, wanted, policy)
+        self.denying = Denying(world, vendors, slack, wanted, policy)
         self._entries = 0
         self._over: set[str] = set()
         for books in vendors.values():
@@ -66,8 +68,11 @@ class Check:
         self._see_caps(sums, "held and spent")
 
     def charged(self) -> None:
-        """I5: so does what the providers charge, at the price table, whatever the bot has booked. A life has one day.
-        Who pays for a final, or orders again, is not told here: such clips are nobody's own."""
+        """I5: so does what the providers charge, at the price table, whatever the bot has booked. A life has one day,
+        unless the bot's clock leaps: then only the bot knows which. Who pays for a final, or orders again, is not told
+        here: such clips are nobody's own."""
+        if self.world.leapt:
+            return
         sums, now = Counter[_Limited](), self.world.now
         for task in self.tasks:
             word = word_in(task.prompt)
@@ -118,6 +123,8 @@ class Check:
             *self.ends.doubted_in_vain(),
             *self.supporting.unwanted(asks, rows),
             *self.stopping.in_vain(rows),
+            *self.denying.untrue(asks, rows),
+            *self.stopping.at_the_last_moment(),
         ]
 
     def _charged_once(self) -> Iterator[str]:
@@ -206,8 +213,16 @@ class Check:
             if asked is not None and len(card.jobs) < asked.clips:
                 yield f"I4: the card of {ask_id} shows {len(card.jobs)} of {asked.clips} clips"
             for job in card.jobs:
-                if not settled(job):
+                if not settled(job) and not self._under_a_leap(card.ask):
                     yield f"I4: the card of {ask_id} leaves #{job.number} ({job.id}) {job.state.value} {job.trouble}"
+
+    def _under_a_leap(self, ask: Ask) -> bool:
+        """Whether it was asked, or Slack refused its cards, while the clock was ahead by days: its question is open
+        until that day, or its card was too old to be drawn again."""
+        if not self.world.leapt:
+            return False
+        late = ask.created_at > self.world.moment()
+        return late or ask.channel in self.slack.refused_until or self.slack.revoked_until > 0.0
 
     def _true(self, rows: Mapping[str, Job]) -> Iterator[str]:
         """I9: what a card says was charged was, and what it says stands does."""

@@ -73,7 +73,7 @@ class Core:
                 before = self.lease.ownership
                 await self.lease.renew()
                 if self.lease.ownership != before:
-                    self.process.world.mishap(self.process.number)
+                    self.process.world.loss(self.process.number)
             self.runner.wake()
             next_timer = loop.next_timer()
             quiet = 0.0 if next_timer is None else next_timer - loop.time() - 0.001

@@ -61,11 +61,17 @@ class Ends(Judge):
         if books.kind is Kind.KEYS:
             # It is asked again under its key until that is refused for good, which says nothing of the first time.
             again = len(sendings) > 1 or self._unwritten(sendings[-1])
+            if self.world.leapt:
+                # The key may have looked too old for that.
+                return again or isinstance(sendings[-1].answer, OrderUnknown)
             return again and _refused_for_good(sendings[-1].answer)
         return isinstance(sendings[-1].answer, OrderUnknown) or self._unwritten(sendings[-1])
 
     def _unwritten(self, sending: Sending) -> bool:
-        """Whether who had the order in hand died over it, could not write, or had lost its lease."""
+        """Whether who had the order in hand died over it, could not write, or had lost its lease. Of what it did not
+        send it knows so, whatever was written."""
+        if not sending.sent:
+            return self.world.lost(sending.process, sending.at, self.world.now)
         end = self.world.now if sending.answered_at is None else sending.answered_at + _WRITTEN_WITHIN
         return self.world.hindered(sending.process, sending.at, end)
 
@@ -109,18 +115,18 @@ class Ends(Judge):
 
     def _fewest_behind(self, ask: Ask) -> int:
         """How few people stood behind a final at a moment when Slack was asked who reacts: who comes after the first
-        of those comes too late, and when Slack does not say who people are nobody need count."""
+        of those was begun comes too late, and when Slack does not say who people are nobody need count."""
         supports = [one for one in self.wanted.supported[ask.id] if one.person != GUEST]
         asked = min((one.begin for one in supports), default=0.0)
-        looks = sorted({at for one in supports for at in self._looks(one.clip.ts) if at >= asked})
+        looks = sorted({(at, since) for one in supports for at, since in self._looks(one.clip.ts) if since >= asked})
         if not looks:
             # It was never asked.
             return len(supports)
-        heard = [one for one in supports if one.begin <= looks[0]]
-        return min(0 if self._untold(at) else len({one.person for one in heard if one.stands(at)}) for at in looks)
+        heard = [one for one in supports if one.begin <= looks[0][1]]
+        return min(0 if self._untold(at) else len({one.person for one in heard if one.stands(at)}) for at, _ in looks)
 
-    def _looks(self, ts: str) -> list[float]:
-        return [look.at for look in self.slack.looks.get(ts, ()) if look.told]
+    def _looks(self, ts: str) -> list[tuple[float, float]]:
+        return [(look.at, look.since) for look in self.slack.looks.get(ts, ()) if look.told]
 
     def _untold(self, look: float) -> bool:
         return any(look - _ASKED_AGAIN_WITHIN <= at <= look + _NAMED_WITHIN for at in self.slack.untold)

@@ -32,6 +32,9 @@ HEALS_AT = 120.0, 240.0, 480.0
 _QUIET_FOR = 90.0
 _STARTS_AFTER = (*(1.0,) * 8, 3.0, 3.0, 20.0, 20.0, 300.0)
 _STOP_SECONDS = 10.0
+_LEAPS_IN = 0.2
+"""In so many lives the clock leaps."""
+_LEAPS = tuple(timedelta(hours=hours) for hours in (-1, 1, -25, 25, -87_600, 87_600))
 _OFTEN = {"any": 600, "read": 300, "commit": 150, "committed": 150, "look.done": 30, "update.send": 20}
 
 
@@ -117,6 +120,7 @@ class Life:
         for _ in range(chances.choice((0, 0, 1, 2))):
             step = timedelta(seconds=chances.choice((-3600.0, -60.0, 60.0, 3600.0)))
             loop.call_at(chances.uniform(0, until), self._step_clock, step)
+        self._plan_leap(until)
         for channel in CHANNELS:
             if chances.random() < 0.2:
                 begin = chances.uniform(0, until)
@@ -126,11 +130,18 @@ class Life:
             begin = chances.uniform(0, until)
             loop.call_at(begin, self._revoke, min(until, begin + chances.choice((5.0, 60.0, 600.0))))
 
+    def _plan_leap(self, until: float) -> None:
+        """In some lives the clock is far from right for a while, and put right before anybody may believe it: what is
+        paid for is not given up for it."""
+        chances, loop = self.world.stream("clock"), self.world.loop
+        if chances.random() < _LEAPS_IN:
+            begin, step = chances.uniform(0, until), chances.choice(_LEAPS)
+            loop.call_at(begin, self._step_clock, step)
+            loop.call_at(min(until, begin + chances.choice((5.0, 20.0, 50.0))), self._step_clock, -step)
+
     def _step_clock(self, step: timedelta) -> None:
         self.world.note(f"clock steps {step.total_seconds():.0f}")
-        self.world.wall_offset += step
-        self.world.clock_moved = True
-        self.world.set_back += max(0.0, -step.total_seconds())
+        self.world.set_clock(step)
 
     def _revoke(self, until: float) -> None:
         self.slack.revoked_until = until
@@ -196,6 +207,7 @@ class Life:
     async def _stop(self, core: Core) -> None:
         """As on SIGTERM: what takes longer than it may is killed."""
         self.world.note(f"p{core.process.number} stops")
+        self.world.stopped[core.process.number] = self.world.now
 
         async def stop() -> None:
             await core.runner.stop()

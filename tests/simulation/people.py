@@ -11,7 +11,7 @@ from bot.domain.budget import OverCap
 from bot.domain.job import Ask, Decision, Gate, Job, State
 from bot.domain.lineage import Changes
 from bot.domain.pricing import NoPrice
-from bot.ports import Card, StorageError
+from bot.ports import Card, CommitUnknown, StorageError
 from bot.services.answers import AlreadyTaken, Flagged, Refusal, Taken
 from bot.services.taking import Sender
 from tests.simulation.chat import ADMIN, GUEST
@@ -106,6 +106,10 @@ class Wanted:
     """By the word in the prompt: the channel and the person that asked."""
     acknowledged: dict[str, Acknowledged] = field(default_factory=dict)
     """Asks that somebody was told are taken."""
+    heard: Counter[str] = field(default_factory=Counter)
+    """By what somebody does: how often the bot was sent it."""
+    denied: Counter[str] = field(default_factory=Counter)
+    """By the same: how often it was answered that nothing came of that."""
 
 
 class People:
@@ -136,6 +140,7 @@ class People:
         if core is None or not core.process.alive:
             self._redeliver(said, tries)
             return
+        self.wanted.heard[said.name] += 1
         task = core.process.start(self._answered(said, core), said.name)
         task.add_done_callback(lambda done: self._look_back(done, said, tries))
 
@@ -153,9 +158,12 @@ class People:
             answer = await said.deed(core)
         except (Refusal, OverCap, NoPrice) as error:
             self.world.note(f"{said.name}: {type(error).__name__}")
+            self.wanted.denied[said.name] += 1
             return True
         except StorageError as error:
             self.world.note(f"{said.name}: {type(error).__name__}")
+            # An event is not answered: it comes again.
+            self.wanted.denied[said.name] += not said.event and not isinstance(error, CommitUnknown)
             return False
         core.process.gate("any", f"{said.name}: {type(answer).__name__}")
         if isinstance(answer, Taken):

@@ -85,7 +85,7 @@ class Process:
     def end(self) -> None:
         """Throw everything away, without a word in the record."""
         if self.alive:
-            self.world.mishap(self.number)
+            self.world.loss(self.number)
         self.alive = False
         self.ended.set()
         running = asyncio.current_task(self.world.loop)

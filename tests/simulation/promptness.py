@@ -61,12 +61,13 @@ class Promptness(Judge):
     # --- what others take their time for ---------------------------------------------------------------------------
 
     def _questions(self, ask: Ask) -> Iterator[Span]:
-        """People may think. Whose clock is set back in the meantime gives them so much longer."""
+        """People may think. Whose clock is set back in the meantime, and stays so, gives them so much longer."""
         begin = self._asked(ask)
+        longer = self.world.set_back_since(begin)
         if ask.gate is Gate.UNDO:
-            yield Span(begin, begin + UNDO_WINDOW.total_seconds() + self.world.set_back)
+            yield Span(begin, begin + UNDO_WINDOW.total_seconds() + longer)
         elif ask.gate is Gate.CONFIRMATION:
-            end = begin + CONFIRMATION_VALID.total_seconds() + self.world.set_back
+            end = begin + CONFIRMATION_VALID.total_seconds() + longer
             yield Span(begin, self.wanted.confirmed.get(ask.id, end))
 
     def _turns(self, row: Job, rows: Mapping[str, Job]) -> Iterator[Span]:

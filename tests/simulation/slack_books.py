@@ -61,6 +61,8 @@ class Look:
 
     at: float
     told: bool
+    since: float
+    """When they set out to ask: whoever was not heard of by then is not looked for."""
 
 
 @dataclass
@@ -87,6 +89,8 @@ class SlackBooks:
         self.files: dict[str, File] = {}
         self.notices: list[tuple[str, Notice]] = []
         """Ask and notice, as its asker was told."""
+        self.explained: list[tuple[str, str, Exception]] = []
+        """Channel, person and why, as that person alone was told that a gesture of theirs came to nothing."""
         self.shown: dict[str, list[Job]] = {}
         """Every state of each clip that a card showed, by the clip's id."""
         self.reopened: dict[str, float] = {}
@@ -167,14 +171,15 @@ class SlackBooks:
                 return message
         return None
 
-    def asking(self, ts: str) -> None:
-        """Somebody is about to ask who reacts to that message."""
+    def asking(self, ts: str) -> float:
+        """Somebody is about to ask who reacts to that message; when that is."""
         if self.asked is not None and (message := self.standing(ts)) is not None:
             self.asked(message)
+        return self.world.now
 
-    def looked(self, ts: str, *, told: bool) -> None:
+    def looked(self, ts: str, since: float, *, told: bool) -> None:
         """Somebody asked who reacts to that message."""
-        self.looks.setdefault(ts, []).append(Look(at=self.world.now, told=told))
+        self.looks.setdefault(ts, []).append(Look(at=self.world.now, told=told, since=since))
 
     # --- files -----------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 """What was stopped in time is not ordered: whoever was told that *Cancel* or *Undo* was taken pays for no order that
-was put together after that."""
+was put together after that; and a process that was asked to stop sends nothing whose answer it may not live to hear."""
 
 from collections.abc import Iterator, Mapping
 
@@ -23,6 +23,16 @@ class Stopping(Judge):
                     if stopped_at is not None and not self._wished_again(job_of(key), stopped_at, sending.at):
                         late = sending.at - stopped_at
                         yield f"I1: order {key} was put together {late:.3f} s after it was cancelled or undone"
+
+    def at_the_last_moment(self) -> Iterator[str]:
+        """I1: a process that was asked to stop sends no order."""
+        for books in self.vendors.values():
+            for key, sendings in books.sendings.items():
+                for sending in sendings:
+                    stopped_at = self.world.stopped.get(sending.process)
+                    if stopped_at is not None and sending.sent_at is not None and sending.sent_at > stopped_at:
+                        late = sending.sent_at - stopped_at
+                        yield f"I1: order {key} was sent {late:.3f} s after its process was asked to stop"
 
     def _wished_again(self, job_id: str, begin: float, end: float) -> bool:
         """Whether *Order again* reached the bot in between, however that was answered."""

@@ -1,5 +1,6 @@
 """Lives under the virtual clock: every promise is kept in each, a seed replays, and a broken wiring is found."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,10 +11,23 @@ import pytest
 
 from bot.domain.announcement import Announcement
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Decision
-from bot.ports import Card, MessageGone, Order, OrderAccepted, OrderOutcome, OrderRefused, OrderUnknown, Share
+from bot.domain.job import Ask, Decision, Job
+from bot.domain.recipe import Recipe
+from bot.ports import (
+    Card,
+    MessageGone,
+    Order,
+    OrderAccepted,
+    OrderOutcome,
+    OrderRefused,
+    OrderUnknown,
+    Share,
+    StorageBusy,
+)
 from bot.services import ordering
+from bot.services.ordering import Ordering
 from storage.memory.jobs import MemoryJobs
+from tests.simulation import storage
 from tests.simulation.__main__ import outcomes
 from tests.simulation.chat import WorkspaceChat
 from tests.simulation.core import House
@@ -191,7 +205,7 @@ def test_reactions_that_are_not_read_once_more_are_found(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(ordering, "recheck", never)
     # Few wait in line just when somebody thinks again: the search begins shortly before a life in which one does.
-    _see_broken("I1", first=55)
+    _see_broken("I1", first=312)
 
 
 def test_an_order_after_a_cancel_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +227,29 @@ def test_an_order_after_an_undo_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(MemoryJobs, "decide", forget)
     _see_broken("I1: order")
+
+
+def test_a_denial_of_what_was_written_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit of unknown outcome is called one that was not made."""
+    monkeypatch.setattr(storage, "CommitUnknown", StorageBusy)
+    # Few commits are in doubt: the search begins shortly before a life in which one of an ask is.
+    _see_broken("I9: it was said that nothing came of", first=21)
+
+
+def test_an_order_after_a_polite_stop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders whose files take a while are in hand when the stop comes, and go on to be sent."""
+    hand = Ordering._hand
+
+    async def slowly(self: Ordering, job: Job) -> Recipe:
+        await asyncio.sleep(5.0)
+        return await hand(self, job)
+
+    # Few stops come just then: the search begins at a life in which one does.
+    seed = 21
+    monkeypatch.setattr(Ordering, "_hand", slowly)
+    assert live(seed, jobs=JOBS).broken == ()
+    monkeypatch.setattr(Ordering, "close", lambda self: None)
+    _see_broken("I1: order", first=seed)
 
 
 def _see_broken(promise: str, change: Callable[[House], House] = as_it_is, *, first: int = 1) -> None:

@@ -64,10 +64,15 @@ class Sending:
     at: float
     anew: bool = False
     """It was put together for this, and is not one from before that is sent again."""
-    sent: bool = False
+    sent_at: float | None = None
     answer: OrderOutcome | None = None
     """What that process was told; None while it waits, and for ever when it died."""
     answered_at: float | None = None
+
+    @property
+    def sent(self) -> bool:
+        """Whether it went out."""
+        return self.sent_at is not None
 
 
 @dataclass
@@ -170,7 +175,7 @@ class VendorBooks:
         sendings = self.sendings.setdefault(key, [])
         if not sendings or sendings[-1].sent:
             sendings.append(Sending(process=process, at=self.world.now))
-        sendings[-1].sent = True
+        sendings[-1].sent_at = self.world.now
         return sendings[-1]
 
     def known(self, key: str) -> Task | None:

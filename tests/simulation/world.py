@@ -84,18 +84,37 @@ class World:
         self.weather = Weather(chances=self.stream("weather"), heals_at=heals_at)
         self.wall_offset = timedelta()
         """How far the wall clock of the bot's machine is from the true time."""
-        self.set_back = 0.0
-        """For how many seconds in all that clock was set back."""
-        self.clock_moved = False
+        self.clock_set = [(0.0, 0.0)]
+        """How many seconds that clock was ahead from which moment on."""
+        self.leapt = False
+        """It was wrong by days for a while."""
         self.up: list[Span] = []
         """When a process of the bot was running."""
+        self.stopped: dict[int, float] = {}
+        """By the number of a process: when it was asked to stop."""
         self.mishaps: dict[int, list[float]] = {}
-        """By the number of a process: when a transaction of it failed, when it had lost its lease, and when it was no
-        more."""
+        """By the number of a process: when a transaction of it failed."""
+        self.losses: dict[int, list[float]] = {}
+        """By the number of a process: when it had lost its lease, and when it was no more."""
 
     def stream(self, name: str) -> random.Random:
         """Chance for one purpose."""
         return random.Random(f"{self.seed}/{name}")
+
+    def set_clock(self, step: timedelta) -> None:
+        """Set the wall clock of the bot's machine on, or back."""
+        self.wall_offset += step
+        self.clock_set.append((self.now, self.wall_offset.total_seconds()))
+        self.leapt = self.leapt or abs(step) >= timedelta(days=1)
+
+    @property
+    def clock_moved(self) -> bool:
+        """Whether that clock was ever set otherwise."""
+        return len(self.clock_set) > 1
+
+    def set_back_since(self, moment: float) -> float:
+        """For how many seconds, all in all, that clock was set back since then; what was put right counts no more."""
+        return next(ahead for at, ahead in reversed(self.clock_set) if at <= moment) - self.clock_set[-1][1]
 
     @property
     def now(self) -> float:
@@ -121,12 +140,20 @@ class World:
         self.trace.note(self.now, what)
 
     def mishap(self, process: int) -> None:
-        """It died, lost its lease, or could not write."""
+        """It could not write."""
         self.mishaps.setdefault(process, []).append(self.now)
+
+    def loss(self, process: int) -> None:
+        """It died, or lost its lease."""
+        self.losses.setdefault(process, []).append(self.now)
 
     def hindered(self, process: int, begin: float, end: float) -> bool:
         """Whether that process died in that time, lost its lease, or could not write."""
-        return any(begin <= at <= end for at in self.mishaps.get(process, ()))
+        return self.lost(process, begin, end) or any(begin <= at <= end for at in self.mishaps.get(process, ()))
+
+    def lost(self, process: int, begin: float, end: float) -> bool:
+        """Whether that process died in that time, or lost its lease."""
+        return any(begin <= at <= end for at in self.losses.get(process, ()))
 
     def reachable(self, begin: float, end: float, *fronts: str) -> float:
         """For how long of that time a process ran and none of those was out."""

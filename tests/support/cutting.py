@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import make_url
 
+_BEGIN = b"BEGIN"
 _COMMIT = b"COMMIT\0"
 _QUERY = b"Q"
 
@@ -30,13 +31,17 @@ class Way:
     cuts: int = 0
     _cut_at: int = 0
     _answered: bool = False
+    _stays_away: bool = False
+    _of: bytes = b""
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _closed: bool = False
 
-    def cut_commit(self, number: int, *, answered: bool) -> None:
+    def cut_commit(self, number: int, *, answered: bool, stays_away: bool = False, of: bytes = b"") -> None:
         """Cut the connection at that COMMIT from now, 1 being the next: before the server has it, or once it is made
-        and before its answer is heard (``answered``)."""
+        and before its answer is heard (``answered``). With ``stays_away`` nobody gets through from then on. Only
+        transactions in which ``of`` was said count."""
         self._cut_at, self._answered = self.commits + number, answered
+        self._stays_away, self._of = stays_away, of
 
     @property
     def closed(self) -> bool:
@@ -67,23 +72,25 @@ class Way:
                 task.cancel()
             await asyncio.gather(asking, answering, return_exceptions=True)
             self._open -= {writer, ours}
+            self.closed |= silent.is_set() and self._stays_away
             for one in (writer, ours):
                 one.transport.abort()
 
     async def _ask(self, reader: asyncio.StreamReader, ours: asyncio.StreamWriter, silent: asyncio.Event) -> None:
         """What the client says, message by message (protocol 3.0: the first has no letter before its length)."""
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
-            letter = b""
+            letter, said = b"", b""
             while True:
                 head = await reader.readexactly(4)
                 body = await reader.readexactly(struct.unpack(">I", head)[0] - 4)
-                if letter == _QUERY and body == _COMMIT:
+                said = body if body.startswith(_BEGIN) else said + body
+                if letter == _QUERY and body == _COMMIT and self._of in said:
                     self.commits += 1
                     if self.commits == self._cut_at:
                         self.cuts += 1
+                        silent.set()
                         if not self._answered:
                             return
-                        silent.set()
                 ours.write(letter + head + body)
                 await ours.drain()
                 letter = await reader.readexactly(1)

@@ -33,6 +33,10 @@ NOTHING_CHARGED = (FREE, "Nothing is held or charged", "Nothing was ordered or c
 REFUSED = ("nothing was", "Nothing was")
 """How a private word says that an ask came to nothing."""
 
+DENIED = ("nothing was accepted", FREE)
+"""How the answer to an ask says that there is nothing of it. What says so of one case only (“otherwise nothing was …”)
+does not."""
+
 IN_DOUBT = ("charged", "stays held")
 """What may still be charged says one of these of its money."""
 
@@ -91,12 +95,13 @@ class Booked:
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """An ask by a person: the words that its prompts alone have in the case, how many clips it is for, and how Slack
-    saw it taken. ``seconds`` is how long its answer took; None where there was none."""
+    saw it taken. ``seconds`` is how long its answer took, None where there was none; ``answer`` is what it said."""
 
     words: str
     takes: int = 1
     acked: bool = True
     seconds: float | None = None
+    answer: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,7 +292,8 @@ def _too_many(history: History, terms: Terms) -> Iterator[str]:
 
 
 def _denied(history: History, terms: Terms) -> Iterator[str]:
-    """I9. What is said to have cost nothing was not charged, and what is said to be charged was."""
+    """I9. What is said to have cost nothing was not charged, and what is said to be charged was. Of what is said not to
+    be accepted there is neither a card nor a charge."""
     for asked in terms.asks:
         paid = len(_paid(history, asked))
         for card in _cards(history, asked):
@@ -297,7 +303,10 @@ def _denied(history: History, terms: Terms) -> Iterator[str]:
                 yield f"{paid} are paid for “{asked.words}”, and its card says that {free} cost nothing: {card.text!r}"
             if paid and not free and any(words in card.text for words in NOTHING_CHARGED):
                 yield f"{paid} are paid for “{asked.words}”, and its card says that nothing was charged: {card.text!r}"
-        if paid and not _cards(history, asked) and any(words in text for text in history.told for words in REFUSED):
+        cards = _cards(history, asked)
+        if any(words in asked.answer for words in DENIED) and (cards or paid):
+            yield f"“{asked.words}” has {len(cards)} cards and {paid} charges, and was answered with {asked.answer!r}"
+        elif paid and not cards and any(words in text for text in history.told for words in REFUSED):
             yield f"{paid} are paid for “{asked.words}”, and its person was told that nothing was"
 
 

@@ -58,9 +58,10 @@ def test_what_is_put_while_it_runs_starts_after_it_ended(agenda: Agenda) -> None
     agenda.start_due(0.0)
     agenda.put(key("a"), Line.POLL, 9.0)
     agenda.put(key("a"), Line.FETCH, 0.0)
-    assert agenda.knows(key("a"))
+    assert (agenda.knows(key("a")), agenda.waits(key("a"))) == (True, False)
     assert started(agenda, 1.0) == []
     agenda.finish(key("a"))
+    assert agenda.waits(key("a"))
     assert agenda.start_due(1.0) == [(key("a"), Line.FETCH)]
 
 

@@ -171,6 +171,14 @@ async def test_an_announcement_is_posted_once(room: Newsroom) -> None:
     assert (await room.read()).posted_ts == "9.1"
 
 
+@pytest.mark.row("F88")
+async def test_news_that_a_stepped_clock_puts_off_is_looked_at_again_once_a_minute(room: Newsroom) -> None:
+    await room.add(WINNER)
+    room.clock.step(room.clock.now() - timedelta(hours=1))
+    assert await room.step() == Later(seconds=60.0)
+    assert room.slack.standing == []
+
+
 @pytest.mark.parametrize("stands", [True, False])
 async def test_a_post_of_unknown_outcome_is_looked_for_before_it_is_sent_again(room: Newsroom, stands: bool) -> None:
     await room.add(WINNER)
@@ -178,10 +186,21 @@ async def test_a_post_of_unknown_outcome_is_looked_for_before_it_is_sent_again(r
     assert await room.step() == Later(seconds=2.0)
     assert (await room.read()).posting
 
-    assert await room.step() is None
+    waited = await through(room)
 
+    assert waited == (2.0 if stands else 5.0)
     assert room.slack.standing == [("CWINS", WINNER.key)]
     assert (await room.read()).posted_ts == ("9.9" if stands else "9.1")
+
+
+async def test_a_post_that_was_on_its_way_at_a_kill_is_waited_for(room: Newsroom) -> None:
+    """The new process looks at once, and Slack shows it a moment later."""
+    await room.add(replace(WINNER, posting=True))
+    assert await room.step() == Later(seconds=2.0)
+    room.slack.standing.append(("CWINS", WINNER.key))
+    assert await through(room) == 2.0
+    assert room.slack.standing == [("CWINS", WINNER.key)]
+    assert (await room.read()).posted_ts == "9.9"
 
 
 @pytest.mark.parametrize("blind", [ChatForbidden("missing_scope"), ChatRefused("not_in_channel")])
@@ -306,6 +325,17 @@ async def test_a_final_of_a_private_channel_is_linked_elsewhere_only_where_that_
 
     assert (after.state, after.message_ts) == (State.DELIVERED, "1.5")
     assert [news.to for news in await room.left()] == linked
+
+
+async def through(room: Newsroom) -> float:
+    """Wait two seconds, and on until it is done; how many seconds in all."""
+    wait: Later | None = Later(seconds=2.0)
+    waited = 0.0
+    while wait is not None:
+        room.clock.advance(wait.seconds)
+        waited += wait.seconds
+        wait = await room.step()
+    return waited
 
 
 async def nobody(job: Job, person: str) -> None:

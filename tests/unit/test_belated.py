@@ -27,8 +27,10 @@ from bot.ports import (
 )
 from bot.providers.hiapi import OUTPUT_LIFETIME
 from bot.services.callbacks import Callbacks, Heard
+from bot.services.looking import Looking
 from handlers.blocks.states import explain
 from tests.support.ordering import CHANNEL, LOST, PRICE, SENDER, Desk, ScriptedProvider, desk, notes
+from tests.support.values import capabilities
 
 READY = TaskFinished(url="https://cdn.example/1.mp4", expires_at=None)
 BODY = b'{"task": "tk-1"}'
@@ -296,6 +298,26 @@ async def test_a_task_that_was_lost_and_is_there_after_all_is_kept_and_offered_o
         assert (renewed.output_url, one.provider.looked[-1]) == ("https://cdn.example/2.mp4", "tk-1")
         clip = await kept(one, found)
         assert (clip.state, await place.spent()) == (State.CANCELLED, PRICE)
+
+
+async def test_a_task_that_has_to_wait_for_its_turn_is_not_watched_for_longer_than_its_clip_needs_it() -> None:
+    async with hall() as place:
+        one = place.one
+        await lost(place)
+        one.provider.report = READY
+        assert await place.hear() is Heard.TAKEN
+        (found,) = await place.others()
+        await one.claim()
+        one.provider._can = (capabilities(requests_per_minute=1),)
+        looking = Looking(providers=one.rendering.bench.providers, clock=one.clock)
+        rendering = replace(one.rendering, looking=looking)
+        await looking.look(replace(found, task_id="another"), timedelta(0))
+        looked = len(one.provider.looked)
+        await rendering._renew_link(await one.now(found))
+        watched = looking._watched["hiapi"]
+        assert (watched.tasks, len(one.provider.looked)) == ({"another", "tk-1"}, looked)
+        rendering.let_go(found)
+        assert (watched.tasks, watched.ration._turns) == ({"another"}, {})
 
 
 async def test_a_task_that_was_given_up_as_too_late_is_kept_when_it_ends_all_the_same() -> None:

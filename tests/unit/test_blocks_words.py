@@ -15,11 +15,12 @@ from bot.domain.lineage import Method, vary
 from bot.domain.notice import Notice
 from bot.domain.pricing import NoPrice
 from bot.domain.recipe import Ratio, Recipe, Resolution
-from bot.ports import ClipPost, StorageBusy
+from bot.ports import ClipPost, CommitUnknown, StorageBusy
 from bot.services.answers import (
     AlreadyTaken,
     Busy,
     CannotMake,
+    ChangeUnknown,
     ClipNotThere,
     Estimated,
     Flagged,
@@ -31,6 +32,7 @@ from bot.services.answers import (
     NotPromotable,
     NotYours,
     OnACard,
+    PressUnknown,
     Refusal,
     Taken,
     TakenBackBeforeOrder,
@@ -350,6 +352,25 @@ def test_who_takes_a_reaction_back_before_the_order_is_told_that_it_may_still_co
     text = explain_error(TakenBackBeforeOrder(replace(JOB, state=State.QUEUED)), reference="").text
     words = ("final #2", "once more right before its order", "costs you nothing", "*Cancel* there")
     assert [word for word in words if word not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            CommitUnknown(),
+            ("accepted", "Look for its card", "the thread of the clip", "costs nothing: then ask again"),
+        ),
+        (PressUnknown(), ("heard", "The card shows it within a minute", "press again", "never charged twice")),
+        (ChangeUnknown(), ("changed", "costs nothing either way", "`/clip-settings` shows", "send it again")),
+    ],
+    ids=["an ask", "a press", "a change"],
+)
+def test_of_what_nobody_knows_nothing_is_denied(error: Exception, words: tuple[str, ...]) -> None:
+    message = explain_error(error, reference="never shown")
+    assert_plain_answer(message)
+    assert [word for word in ("not known whether", *words) if word not in message.text] == []
+    assert not any(word in message.text for word in ("nothing was", "Nothing was", "never shown"))
 
 
 @pytest.mark.parametrize(("error", "words"), REFUSALS)

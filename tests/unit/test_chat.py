@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.access import Why
 from bot.domain.announcement import Announcement, Topic
 from bot.domain.job import Ask, State
 from bot.domain.notice import Notice
 from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, ClipPost, MessageGone, Share, Slot
 from bot.sandbox.server import Sandbox
+from bot.services.answers import NotAllowed
+from handlers.blocks.answers import explain_error
 from handlers.chat import CARD_EVENT, SlackChat
 from handlers.workspace import SlackWorkspace
 from tests.sandbox.driver import Workspace
@@ -341,6 +344,13 @@ async def test_an_ephemeral_word_stands_in_the_thread(chat: SlackChat, studio: W
     await chat.tell(ask_in(root_ts=root), Notice.DELIVERY_REFUSED, a_job())
     (told,) = await studio.ephemerals("maya")
     assert told["thread_ts"] == root
+
+
+async def test_a_person_is_told_alone_why_nothing_comes_of_a_gesture(chat: SlackChat, studio: Workspace) -> None:
+    await chat.explain(DAILIES, BEN, NotAllowed(Why.GUEST))
+    (told,) = await studio.ephemerals("ben")
+    assert (told["text"], told.get("thread_ts")) == (explain_error(NotAllowed(Why.GUEST), reference="").text, None)
+    assert (await studio.ephemerals("maya"), await studio.messages()) == ([], [])
 
 
 async def test_where_the_channel_is_closed_to_us_the_asker_is_told_directly(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,8 +24,8 @@ from bot.domain.preferences import (
 )
 from bot.domain.pricing import PriceTable, Rate
 from bot.domain.recipe import Ratio, Recipe, Resolution
-from bot.ports import CommitUnknown, Fenced, Storage, StorageBusy, Transaction
-from bot.services.answers import CannotMake, NotAllowed, Taken
+from bot.ports import Fenced, Storage, StorageBusy
+from bot.services.answers import CannotMake, ChangeUnknown, NotAllowed, Taken
 from bot.services.configuring import Configuring
 from bot.services.doorbell import Doorbell
 from bot.services.gatekeeper import Gatekeeper
@@ -38,6 +37,7 @@ from bot.services.sheets import Changed, Source
 from bot.services.taking import Taking
 from storage import MemoryStorage, open_storage
 from storage.memory.preferences import MemoryPreferences
+from tests.support.breaking import Breaking
 from tests.support.clock import START, SettableClock
 from tests.support.values import PRICE, a_cap, a_hold, a_job, a_sender, a_thread, an_ask, at, capabilities
 from tests.support.vendors import Declared
@@ -293,6 +293,18 @@ async def test_a_commit_of_unknown_outcome_is_read_back(filed: Office, written: 
     assert storage.broke
 
 
+@pytest.mark.parametrize("written", [True, False], ids=["written", "not written"])
+async def test_a_commit_that_cannot_be_read_back_is_not_said_to_have_changed_nothing(
+    office: Office, written: bool
+) -> None:
+    other = Office(Breaking(office.storage, written=written, away=True), clock=office.clock)
+
+    with pytest.raises(ChangeUnknown):
+        await other.change("takes=2")
+
+    assert await office.stored() == ([{"takes": "2"}] if written else [])
+
+
 async def test_what_is_like_that_already_makes_no_version(office: Office) -> None:
     await office.change("takes=2")
     made = await office.change("takes=2", "quorum=")
@@ -418,25 +430,3 @@ async def delivered(storage: Storage) -> None:
         await tx.jobs.add(job, entry)
         await tx.ledger.hold([a_hold()], [a_cap()])
         await tx.ledger.settle("T1", job.id, 1, PRICE, at())
-
-
-class Breaking:
-    """A storage whose connection breaks once, at a commit: after it was written, or before."""
-
-    def __init__(self, storage: Storage, *, written: bool) -> None:
-        self._storage, self._written, self.broke = storage, written, False
-
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Transaction]:
-        """As the storage's, but for the once."""
-        breaks, self.broke = not self.broke, True
-        async with self._storage.begin() as tx:
-            yield tx
-            if breaks and not self._written:
-                raise CommitUnknown
-        if breaks:
-            raise CommitUnknown
-
-    def read(self) -> AbstractAsyncContextManager[Transaction]:
-        """As the storage's."""
-        return self._storage.read()

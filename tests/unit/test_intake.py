@@ -349,6 +349,26 @@ async def test_an_early_rocket_counts_once_a_person(house: House) -> None:
     assert await house.supporters(ask) == ["U2", "U3"]
 
 
+@pytest.mark.parametrize("by_button", [False, True])
+async def test_a_final_that_was_undone_is_not_asked_for_again_by_the_reaction_that_still_stands(
+    house: House, by_button: bool
+) -> None:
+    """Who reacts is read late, when everything else was heard: an undone final is no longer live."""
+    job = await house.clip()
+    if by_button:
+        taken = await house.intake().promote_job(a_sender("press", person="U2"), job.id)
+        assert isinstance(taken, Taken)
+    else:
+        taken = await house.promoted()
+    await house.presses().undo(a_sender("undo", person="U2"), taken.ask.id)
+    intake = house.intake()
+    await intake.promote_early(job, "U2")
+    assert await house.asks() == {job.ask_id, taken.ask.id}
+    await intake.promote_early(job, "U3")
+    (another,) = await house.asks() - {job.ask_id, taken.ask.id}
+    assert await house.supporters(another) == ["U3"], "nobody else's reaction was taken back"
+
+
 @pytest.mark.parametrize(
     "sender", [a_sender("press", workspace="T2"), a_sender("press")], ids=["another workspace", "no such job"]
 )

@@ -63,7 +63,7 @@ EVENTS: tuple[Event, ...] = (
     Declined(failure=POLICY),
     Starved(failure=BROKE, due_at=DUE),
     SubmitIntended(),
-    NotSent(due_at=DUE),
+    NotSent(due_at=DUE, trouble=Trouble.PROVIDER_UNREACHABLE),
     Throttled(due_at=DUE),
     Unknown(due_at=DUE),
     Lapsed(due_at=DUE),

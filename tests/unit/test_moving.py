@@ -431,6 +431,17 @@ async def test_a_wish_to_see_reactions_waits_for_the_message(desk: Desk) -> None
     assert (await desk.job()).wish is Wish.SEE_REACTIONS
 
 
+@pytest.mark.parametrize(
+    "event", [Hindered(due_at=at(1), trouble=Trouble.SLACK_AWAY), Shared(message_ts="1700000002.000300")]
+)
+async def test_a_clip_that_somebody_had_delivered_again_has_its_reactions_looked_at(desk: Desk, event: Event) -> None:
+    """Who reacted before its message was known may have found no room beside that wish, or lost it for that."""
+    await desk.begin(State.DELIVERING)
+    await wish(desk, Wish.DELIVER_AGAIN)
+    await desk.moves.move(await desk.job(), OURS, event)
+    assert ((await desk.job()).wish, (await desk.job()).wish_by) == (Wish.SEE_REACTIONS, "U2")
+
+
 async def test_a_card_is_drawn_again_for_what_it_shows_and_for_nothing_else(desk: Desk) -> None:
     (job,) = await desk.begin(State.DELIVERING)
     job = await desk.moves.move(job, OURS, Uploaded(file_id="F1"))

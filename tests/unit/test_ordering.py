@@ -9,13 +9,16 @@ from bot.domain.announcement import ADMINS, Topic
 from bot.domain.audit import Act
 from bot.domain.budget import Caps, EntryKind
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Decision, Gate, State, WaitReason
+from bot.domain.job import Attempt, Decision, Gate, Job, Ownership, State, WaitReason
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
+from bot.domain.recipe import Recipe
+from bot.domain.trouble import Trouble
 from bot.ports import (
     ChatError,
     ChatRefused,
     ChatUnknown,
+    CommitUnknown,
     Fenced,
     OrderAccepted,
     OrderInFlight,
@@ -23,12 +26,16 @@ from bot.ports import (
     OrderOutcome,
     OrderThrottled,
     OrderUnknown,
+    StorageBusy,
+    StorageError,
 )
 from bot.services.answers import NothingToDo, Taken
+from bot.services.bench import Later
 from bot.services.cards import Cards
 from bot.services.policy import Policy
 from bot.services.taking import Sender
 from handlers.blocks.announcements import announcement
+from storage import NotWritable
 from tests.support.ordering import (
     CHANNEL,
     LOST,
@@ -37,6 +44,7 @@ from tests.support.ordering import (
     SENDER,
     STARVED,
     TAKEN,
+    Desk,
     desk,
 )
 
@@ -214,6 +222,18 @@ async def test_while_a_provider_starves_one_order_at_a_time_is_tried() -> None:
         assert len(one.provider.orders) == 1
 
 
+@pytest.mark.row("F88")
+async def test_a_clock_that_is_set_back_within_a_window_puts_nobody_to_sleep_for_longer_than_a_minute() -> None:
+    """The step sleeps by the monotonic clock, and the wall clock may be put right at any moment."""
+    async with desk(policy=Policy(confirm_above_micro_usd=2_000_000)) as one:
+        sender = Sender(workspace="T1", channel=CHANNEL, person="U1", key="reply:1")
+        pair = await one.intake.variant(sender, "1.0", 1, Changes(takes=2), "x2")
+        assert isinstance(pair, Taken)
+        assert await one.deciding.decide(pair.jobs[0], pair.ask) == Later(seconds=20.0)
+        one.clock.step(one.clock.now() - timedelta(hours=1))
+        assert await one.deciding.decide(pair.jobs[0], pair.ask) == Later(seconds=60.0)
+
+
 async def test_an_ask_over_its_cap_at_the_end_of_its_window_ends_whole_and_is_told_once() -> None:
     """It fitted when it was asked; other work took the money meanwhile, and only one of its two takes would fit."""
     limits = Policy(caps=Caps(person_day_micro_usd=2_000_000), confirm_above_micro_usd=2_000_000)
@@ -321,6 +341,67 @@ async def test_an_uncertain_order_of_which_nobody_speaks_is_counted_as_spent_in_
         assert len(one.provider.orders) == 1
 
 
+def begin_anew(one: Desk) -> None:
+    """What a process saw is forgotten with it."""
+    one.ordering._ages.clear()
+
+
+TEN_YEARS = timedelta(days=3650)
+
+
+@pytest.mark.row("F88", "F26")
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_clock_that_is_set_ahead_gives_no_order_in_doubt_up(restarted: bool) -> None:
+    """People may decide, and a callback may tell of it; who starts under that clock leaves them as long as it takes a
+    render to be late."""
+    async with desk(LOST) as one:
+        await one.submit()
+        one.clock.step(one.clock.now() + TEN_YEARS)
+        assert (await one.resolve()).state is State.UNCERTAIN
+        if restarted:
+            begin_anew(one)
+        limit = one.ordering.bench.policy.job_timeout.total_seconds()
+        for wait in (0.0, limit - 1):
+            one.clock.advance(wait)
+            await one.ordering.watch(await one.job(), await one.ask())
+            assert (await one.job()).state is State.UNCERTAIN
+        one.clock.advance(1)
+        await one.ordering.watch(await one.job(), await one.ask())
+        assert (await one.job()).state is (State.FAILED if restarted else State.UNCERTAIN)
+        assert len(one.ordering._ages) == (0 if restarted else 1)
+
+
+@pytest.mark.row("F88")
+async def test_who_started_under_a_clock_that_was_ahead_gives_nothing_up_once_it_is_right() -> None:
+    async with desk(LOST, idempotent=False) as one:
+        await one.submit()
+        right = one.clock.now()
+        one.clock.step(right + TEN_YEARS)
+        begin_anew(one)
+        await one.ordering.watch(await one.job(), await one.ask())
+        one.clock.step(right)
+        one.clock.advance(one.ordering.bench.policy.job_timeout.total_seconds())
+        await one.ordering.watch(await one.job(), await one.ask())
+        assert (await one.job()).state is State.UNCERTAIN
+
+
+@pytest.mark.row("F88", "F37")
+async def test_a_clock_that_is_set_back_makes_no_key_younger() -> None:
+    async with desk(LOST, TAKEN) as one:
+        await one.submit()
+        one.clock.step(one.clock.now() - timedelta(hours=5))
+        one.clock.advance(23 * 3600 + 60)
+        assert (await one.resolve()).state is State.UNCERTAIN
+    async with desk(LOST, TAKEN) as one:
+        right = one.clock.now()
+        one.clock.step(right + TEN_YEARS)
+        await one.submit()
+        begin_anew(one)
+        one.clock.step(right)
+        one.clock.advance(23 * 3600 + 60)
+        assert (await one.resolve()).state is State.UNCERTAIN, "it was intended ten years from now"
+
+
 async def test_an_order_that_was_intended_under_an_older_lease_is_not_sent() -> None:
     """Between the intention and the order this process began a new epoch: whoever claims the job decides now."""
     async with desk(TAKEN) as one:
@@ -334,3 +415,43 @@ async def test_an_order_that_was_intended_under_an_older_lease_is_not_sent() -> 
         with pytest.raises(Fenced):
             await one.ordering._post(job, attempt)
         assert len(one.provider.orders) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble", [StorageBusy("locked"), NotWritable("the disk is full"), CommitUnknown(), StorageError("?")], ids=repr
+)
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_an_order_that_never_left_since_the_database_was_away_is_taken_back(
+    trouble: StorageError, idempotent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is wrong with it: also where the key proves nothing, nobody is asked about what never left."""
+    async with desk(TAKEN, idempotent=idempotent) as one:
+
+        async def away(_: Ownership) -> None:
+            raise trouble
+
+        with monkeypatch.context() as broken:
+            broken.setattr(one.lease, "fresh", away)
+            job = await one.submit()
+        assert (job.state, one.provider.orders) == (State.QUEUED, [])
+        assert await one.money() == [EntryKind.HOLD]
+        assert job.trouble is None, "nobody tried to reach the provider"
+
+        one.clock.advance(60)
+        assert (await one.submit()).state is State.RENDERING
+
+
+async def test_of_an_order_that_a_polite_stop_took_back_nobody_says_that_its_provider_was_away() -> None:
+    async with desk(TAKEN) as one:
+        begin = one.ordering._intend
+
+        async def stopped_right_after(job: Job, recipe: Recipe) -> tuple[Job, Attempt | None]:
+            intended = await begin(job, recipe)
+            one.ordering.close()
+            return intended
+
+        object.__setattr__(one.ordering, "_intend", stopped_right_after)
+        job = await one.submit()
+        assert (job.state, job.trouble, one.provider.orders) == (State.QUEUED, None, [])
+    async with desk(OrderNotSent(why="ConnectError")) as one:
+        assert (await one.submit()).trouble is Trouble.PROVIDER_UNREACHABLE
