@@ -19,6 +19,12 @@ EXAMPLE = Path(__file__).resolve().parents[1] / ".env.example"
 # Slack's client libraries and ours read these from the environment.
 SETTING = re.compile(r"SLACK_\w+|https?_proxy|all_proxy", re.IGNORECASE)
 
+LONGEST = frozenset(
+    {"test_every_mode.py", "test_many_clips.py", "test_references.py", "test_circuit.py", "test_nth_failure.py"}
+)
+"""Files with the longest tests of a run. They are begun first, so that no worker is still at one when the others
+have nothing left to do."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What the storm draws its scripts from; workers are given the one of whoever started them."""
@@ -36,6 +42,11 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()
     BOOKS.watch()
     config.pluginmanager.register(Storm(config), "storm")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The rest stays in its order: tests of one file share what they set up."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_collection_finish() -> None:

@@ -39,7 +39,11 @@ async def unprocessed(call: Call, action: Mapping[str, object], *, half: bool) -
     elif action.get("read_body"):
         await _read(call.request, share=1.0)
     if action["kind"] == "delay":
-        await _pause(call, _number(action, "seconds", 0))
+        kept = bool(action.get("kept"))
+        if kept:
+            # Of who has left nothing can be read any more; what was read is there for the handler too.
+            await call.request.read()
+        await _pause(call, _number(action, "seconds", 0), for_client=not kept)
         return None
     return await _instead(call, action)
 
@@ -149,13 +153,13 @@ async def _read(request: web.Request, *, share: float) -> None:
         seen += len(block)
 
 
-async def _pause(call: Call, seconds: float) -> None:
-    """Wait, but no longer than the client does, nor than the rules stand."""
+async def _pause(call: Call, seconds: float, *, for_client: bool = True) -> None:
+    """Wait, but no longer than the rules stand, nor, where it is ``for_client``, than the client does."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while (left := end - loop.time()) > 0 and not call.released():
         transport = call.request.transport
-        if transport is None or transport.is_closing():
+        if for_client and (transport is None or transport.is_closing()):
             return
         await asyncio.sleep(min(left, 0.02))
 

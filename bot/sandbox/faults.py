@@ -28,7 +28,9 @@ Kinds of action, with the phases in which they make sense:
 ``close``      FIN without an answer (before, amid_request, amid, after)
 ``hang``       {seconds = 3600} not one byte, then FIN; ends early when the client leaves or the rules are
                cleared (before, amid_request, amid)
-``delay``      {seconds} then as if nothing had been (before, amid)
+``delay``      {seconds, kept = false} then as if nothing had been; at ``before`` with ``kept`` the service has
+               the whole request, and processes it that late also when the client has left (not for a body
+               that its handler streams). (before, amid)
 ``status``     {status, body?, headers?, content_type?} instead of the real answer; `body` is text, or
                anything else to be sent as JSON; without one, the emulated service's own (before, amid)
 ``html``       {status = 200, body?} a web page instead of the answer (before, amid)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from tests.faults.acts import Act, Moment, perform
-from tests.faults.rig import Rig
+from tests.faults.rig import Rig, answer_of
 from tests.faults.scripts import PROMISE_SECONDS, Fault, Played, Script
 from tests.faults.witness import Witness
 from tests.sandbox.driver import Json
@@ -119,6 +119,7 @@ class Player:
             takes=self.script.takes,
             acked=answer["acked"],
             seconds=answer["ack_seconds"] if answer["acked"] else None,
+            answer=answer_of(answer),
         )
         self.witness.asks.append(asked)
         return asked

@@ -353,6 +353,11 @@ class Rig:
             await asyncio.sleep(0.02)
 
 
+def answer_of(taken: Json) -> str:
+    """What Slack heard when a command was taken; empty when it heard nothing."""
+    return str((taken.get("payload") or {}).get("text", ""))
+
+
 def _moves(call: Json, channel: str) -> bool:
     """A card that is drawn anew, and says that all is still at work, moves nothing."""
     method, arguments = str(call["method"]), call["arguments"]

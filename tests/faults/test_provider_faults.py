@@ -234,6 +234,7 @@ async def test_bad_answers_to_status_requests_delay_a_clip_and_no_more(rig: Rig,
     assert await rig.fired() == 3
 
 
+@storm
 @pytest.mark.row("F39")
 async def test_different_bad_answers_in_a_row_delay_a_clip_and_no_more(rig: Rig) -> None:
     await rig.start()

@@ -64,6 +64,7 @@ async def test_f14_a_clock_that_steps_over_midnight_and_back_makes_no_second_bud
     assert sum(held for *_, held in await house.held()) == 4 * DRAFT
 
 
+@storm
 @row("F15")
 async def test_f15_what_an_uncertain_order_holds_cannot_be_spent_again(rig: Rig) -> None:
     """The cap has room for one draft. Its outcome is unknown, and so nobody gets its money before a person decides."""

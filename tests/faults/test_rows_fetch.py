@@ -308,7 +308,7 @@ async def test_f61_after_more_than_a_day_away_a_clip_that_is_gone_is_said_to_be(
     looks = (await rig.requests())["get"]
     await asyncio.sleep(2)  # The provider's own time: its links are dead, and it gives no fresh ones.
     await rig.restart()
-    (card,) = await rig.ended()
+    (card,) = await rig.ended(within=180)  # A minute, in which our clock is doubted, and the gaps between looks.
     assert set(card.rows.values()) == {"failed"}
     assert card.text.count("was charged") == 2, card.text
     assert card.text.count("deleted it before it could be downloaded") == 2

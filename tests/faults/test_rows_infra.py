@@ -17,14 +17,14 @@ from bot.ports import Chat, OrderAccepted, Share, TaskFinished
 from bot.services.bench import Later
 from bot.services.delivering import Delivering
 from tests.faults.acts import locked
-from tests.faults.rig import Rig
+from tests.faults.rig import Rig, answer_of
 from tests.sandbox.driver import Json
 from tests.support.clock import START
 from tests.support.cutting import Way, cutting
 from tests.support.links import WHOLE, Behind
 from tests.support.ordering import Desk, desk
 from tests.support.postgres import Postgres, running_postgres
-from tests.support.verdict import ACK_SECONDS
+from tests.support.verdict import ACK_SECONDS, Asked, Column, Terms, judge
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -153,15 +153,17 @@ async def way(postgres: Postgres) -> AsyncIterator[Way]:
             yield opened
 
 
-async def _promised(rig: Rig, word: str) -> bool:
-    """An ask while commits are cut, and whether it was accepted: then it has one clip, charged once. Of any other
-    nothing was promised, and what is made of it all the same is seen in the end."""
-    answer = await rig.ask(word)
-    if "is accepted" not in str((answer.get("payload") or {}).get("text", "")):
-        return False
-    await rig.card_where(lambda card: word in card.text and card.ended, within=90, what=f"{word} has ended")
-    assert len([one for one in (await rig.history()).charges if word in one["prompt"]]) == 1
-    return True
+TAKEN = "is accepted", "was asked for already"
+"""How an answer says that there is something of an ask."""
+
+
+async def _asked(rig: Rig, word: str) -> Asked:
+    """An ask while commits are cut. One that was accepted has one clip, charged once."""
+    answer = answer_of(await rig.ask(word))
+    if any(words in answer for words in TAKEN):
+        await rig.card_where(lambda card: word in card.text and card.ended, within=90, what=f"{word} has ended")
+        assert len([one for one in (await rig.history()).charges if word in one["prompt"]]) == 1
+    return Asked(words=word, answer=answer)
 
 
 @pytest.mark.timeout(600)
@@ -178,18 +180,40 @@ async def _promised(rig: Rig, word: str) -> bool:
 async def test_f86_a_connection_cut_at_a_commit_doubles_and_loses_nothing(
     rig: Rig, way: Way, answered: bool, numbers: Sequence[int]
 ) -> None:
-    """One life, in which the n-th commit after each ask is cut. What was accepted ends in its clip; of one that nobody
-    could promise, there is none, or one that stands and was charged once."""
+    """One life, in which the n-th commit after each ask is cut. What was accepted ends in its clip; of what is said not
+    to be there is none; of one of which nobody knew, there is none, or one that stands and was charged once."""
     await rig.start(DATABASE_URL=way.url)
-    asks = 0
+    asks = []
     for number in numbers:
         way.cut_commit(number, answered=answered)
-        asks += await _promised(rig, f"cut{number}x")
+        asks.append(await _asked(rig, f"cut{number}x"))
     assert way.cuts >= len(numbers) // 2
     await asyncio.sleep(3)  # What was made of an ask that nobody promised shows by now.
-    cards = await rig.ended(asks=asks)
-    await rig.check(clips=len(cards), asks=len(cards))
-    assert asks <= len(cards) <= len(numbers)
+    taken = sum(any(words in asked.answer for words in TAKEN) for asked in asks)
+    cards = await rig.ended(asks=taken)
+    history = await rig.check(clips=len(cards), asks=len(cards))
+    assert taken <= len(cards) <= len(numbers)
+    assert judge(history, Terms(asks=asks)).count(Column.UNTRUE_WORDS) == 0
+
+
+@storm
+@pytest.mark.row("F86")
+@pytest.mark.parametrize("answered", [True, False], ids=["made", "not made"])
+async def test_f86_nobody_is_told_what_cannot_be_read_back(rig: Rig, way: Way, answered: bool) -> None:
+    """The server stays away after the cut, so that who asked cannot be told any more whether it was written."""
+    await rig.start(DATABASE_URL=way.url)
+    way.cut_commit(1, answered=answered, stays_away=True, of=b"INSERT INTO asks")
+    answer = answer_of(await rig.ask("first"))
+    assert way.closed
+    assert "not known whether" in answer
+    way.closed = False
+    if not answered:
+        await asyncio.sleep(3)  # What was made of it would show by now.
+        assert await rig.cards() == []
+        await rig.accepted("first")
+    await rig.ended()
+    history = await rig.check()
+    judge(history, Terms(asks=[Asked(words="first", answer=answer)])).raise_if_broken()
 
 
 async def _away(rig: Rig, seconds: float) -> None:

@@ -77,6 +77,32 @@ async def test_a_card_whose_answer_never_comes_stands_once(rig: Rig) -> None:
 
 @pytest.mark.row("F74")
 @storm
+async def test_a_card_that_slack_posts_after_our_time_out_stands_once(rig: Rig) -> None:
+    """We wait 15 seconds for the answer; a look after them finds nothing yet."""
+    await rig.start()
+    await rig.arm("slack:chat.postMessage", "before", "delay", seconds=18, kept=True)
+    await rig.accepted()
+    await rig.delivered(within=60)
+    assert await rig.fired() == 1
+
+
+@pytest.mark.row("F74")
+@storm
+async def test_a_card_that_slack_has_in_hand_at_a_kill_stands_once(rig: Rig) -> None:
+    """The new process looks before it is posted."""
+    await rig.start()
+    await rig.arm("slack:chat.postMessage", "before", "delay", seconds=5, kept=True)
+    await rig.accepted()
+    while not await rig.fired():
+        await asyncio.sleep(0.02)
+    await rig.bot.kill()
+    assert await rig.cards() == []
+    await rig.restart()
+    await rig.delivered(within=60)
+
+
+@pytest.mark.row("F74")
+@storm
 async def test_a_card_is_read_back_also_when_reading_fails_at_first(rig: Rig) -> None:
     await rig.start()
     await rig.arm("slack:chat.postMessage", "amid", "reset")
@@ -105,6 +131,7 @@ async def test_a_card_that_cannot_be_read_back_is_repeated_once_and_then_given_u
     assert len(await rig.private("maya", "Slack did not say")) == 1
 
 
+@pytest.mark.storm
 @pytest.mark.row("F71")
 async def test_a_share_that_slack_has_no_time_for_is_sent_again_when_it_asked(rig: Rig) -> None:
     """429 says that nothing was done: nothing is waited for but the time that Slack named."""

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 
 import pytest
 
+from tests.faults.conftest import RigOf
 from tests.faults.rig import Harm, Rig
 from tests.sandbox.driver import Json, buttons
+from tests.support.loopback import unused_port
 
 pytestmark = pytest.mark.timeout(180)
 
 NO_KEY = {"HIAPI_IDEMPOTENCY": "false"}
 WITHIN_PROMISE = 60.0
 """Seconds in which an unknown outcome is shown with its buttons."""
+AT_ONCE = 30.0
+"""Seconds, on a slow machine too; what is only looked at in its turn takes a minute."""
 
 LOST_ANSWERS: Mapping[str, Harm] = {
     "reset": ("amid", "reset", {}),
@@ -144,6 +148,24 @@ async def test_an_uncertain_clip_is_still_uncertain_after_a_restart(rig: Rig) ->
     await rig.says("*delivered*")
     assert await rig.posts() - posts == 1
     await rig.check(clips=1, charges=2)
+
+
+@pytest.mark.row("F24")
+async def test_a_call_that_was_written_down_before_a_death_is_followed_at_the_next_start(rig_of: RigOf) -> None:
+    """The provider calls once: from then on nobody but our disk knows of the task."""
+    rig = await rig_of("seedanceapi")
+    port = str(unused_port())
+    settings = {"HTTP_PORT": port, "PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    await rig.start(**settings)
+    await rig.arm(rig.point("create"), "amid", "reset")
+    # The task cannot be read when the call comes, and the bot dies over its next look.
+    await rig.arm(rig.point("get"), "before", "kill", skip=1)
+    await rig.arm(rig.point("get"), "before", "status", status=500)
+    await rig.accepted()
+    await rig.died()
+    await rig.restart(**settings)
+    await rig.says("*delivered*", within=AT_ONCE)
+    await rig.delivered()
 
 
 # --- with the key ----------------------------------------------------------------------------------------------------

@@ -37,10 +37,19 @@ REFUSED = History(cards=(), clips=(), charges=(), told=("Busy: nothing was accep
 
 NOTHING = History(cards=(), clips=(), charges=())
 TWO = replace(TERMS, asks=(Asked(words=WORDS, takes=2),))
+BUSY = "Dailies cannot reach its database just now, so nothing was accepted. Nothing was charged."
+IN_DOUBT = "It is not known whether it was accepted. If there is no card, it was not accepted and costs nothing."
+SURPRISE = (
+    "If a card of it stands in the channel, it was accepted and goes on; otherwise nothing was ordered or charged."
+)
 
 
 def _allowing(*ends: Allowed, terms: Terms = TERMS, most: int = 9) -> Terms:
     return replace(terms, allowed=dict.fromkeys(ends, most))
+
+
+def _answered(words: str) -> Terms:
+    return replace(TERMS, asks=(Asked(words=WORDS, answer=words),))
 
 
 def _two(one: str, other: str, says: str = "$0.32 was charged.", first: str = "$0.32 was charged.") -> Card:
@@ -77,6 +86,17 @@ FINE = {
         ),
     ),
     "not accepted, which was said": (REFUSED, _allowing(Allowed.REFUSED)),
+    "not accepted, which was its answer": (REFUSED, _allowing(Allowed.REFUSED, terms=_answered(BUSY))),
+    "a clip, and its answer did not know of it": (KEPT, _answered(IN_DOUBT)),
+    "a clip, and its answer said what there is without a card": (KEPT, _answered(SURPRISE)),
+    "a clip, and another ask's answer denied that one": (
+        replace(KEPT, told=(BUSY,)),
+        replace(
+            TERMS,
+            asks=(Asked(words=WORDS, answer="It is accepted."), Asked(words="case-1x ask2", answer=BUSY)),
+            allowed={Allowed.REFUSED: 1},
+        ),
+    ),
     "never taken": (
         NOTHING,
         replace(TERMS, asks=(Asked(words=WORDS, acked=False),), allowed={Allowed.UNHEARD: 1}),
@@ -253,6 +273,17 @@ BROKEN: dict[str, tuple[Column, History, Terms]] = {
         ANYHOW,
     ),
     "told to be nothing": (Column.UNTRUE_WORDS, replace(REFUSED, charges=(_paid(),)), ANYHOW),
+    "told that nothing was accepted, and a clip": (Column.UNTRUE_WORDS, replace(KEPT, told=(BUSY,)), _answered(BUSY)),
+    "told that nothing was accepted, and a card": (
+        Column.UNTRUE_WORDS,
+        replace(KEPT, cards=(FREE,), clips=(), charges=(), told=(BUSY,)),
+        replace(ANYHOW, asks=_answered(BUSY).asks),
+    ),
+    "told that nothing was accepted, and a charge": (
+        Column.UNTRUE_WORDS,
+        replace(REFUSED, charges=(_paid(),)),
+        replace(ANYHOW, asks=_answered(BUSY).asks),
+    ),
     "said to be posted": (Column.UNTRUE_WORDS, replace(KEPT, clips=(), rendered=frozenset()), TERMS),
     "another's clip": (Column.FOREIGN_CLIPS, replace(KEPT, clips=(clip("task-9"),), rendered=frozenset()), TERMS),
     "a late answer": (Column.OTHER, KEPT, replace(TERMS, asks=(Asked(words=WORDS, seconds=3.2),))),
@@ -266,6 +297,7 @@ ALSO = {
     "a clip twice": {Column.UNTRUE_WORDS},
     "never heard of for no reason": {Column.OTHER},
     "told to be nothing": {Column.SILENT_ENDS},
+    "told that nothing was accepted, and a charge": {Column.SILENT_ENDS},
 }
 """What breaks more than one promise by its nature."""
 

@@ -142,6 +142,17 @@ async def test_a_delayed_call_is_answered_truly_but_late(shop: Shop, phase: str)
     assert time.monotonic() - began >= 0.3
 
 
+async def test_a_delayed_call_is_processed_late_though_its_client_has_left(shop: Shop) -> None:
+    shop.rule("before", "delay", seconds=0.3, kept=True)
+    began = time.monotonic()
+    with pytest.raises(httpx.ReadTimeout):
+        await shop.client.post("/order", json={"what": "panda"}, timeout=0.1)
+    while not shop.processed:
+        assert time.monotonic() - began < 5
+        await asyncio.sleep(0.01)
+    assert time.monotonic() - began >= 0.3
+
+
 @pytest.mark.parametrize(("phase", "processed"), [("before", 0), ("amid", 1)])
 async def test_a_status_takes_the_place_of_the_answer(shop: Shop, phase: str, processed: int) -> None:
     shop.rule(phase, "status", status=503, headers={"X-Why": "storm"})

@@ -61,9 +61,11 @@ async def reachable(
 
 
 async def order(play: Stage, what: str, *, at: tuple[str, ...] = CALLERS) -> None:
-    """The same clip of each of these providers, all at once."""
-    asks = (play.studio.slash("maya", f"/clip {prompt_of(what, name)} --provider {name}") for name in at)
-    assert all(answer["acked"] for answer in await asyncio.gather(*asks))
+    """The same clip of each of these providers, one after the other: of a dozen at once a slow disk would have some
+    refused, which is true and not the subject."""
+    for name in at:
+        answer = await play.studio.slash("maya", f"/clip {prompt_of(what, name)} --provider {name}")
+        assert answer["acked"], answer
 
 
 def prompt_of(what: str, provider: str) -> str:
@@ -133,15 +135,19 @@ async def test_a_clip_arrives_once_however_its_end_is_called(stage: MakeStage, t
         await calls_go(play, "duplicate", times=10)
         await calls_go(play, "early")
         await calls_go(play, "forge")
-        await asyncio.gather(*(order(play, kind) for kind in ("duplicate", "early", "forge")))
+        for kind in ("duplicate", "early", "forge"):
+            await order(play, kind)
         await play.clips(12, timeout=90)
         await everything_stands_once(play, 12)
+        # Whatever a slow disk kept from being written is called, looked at or fetched once more.
+        again = play.bot.log().count("storage_away")
         for name in CALLERS:
             # One look as soon as the order is taken, one for what was called, and one for what was forged.
             counted = await requests(play, name)
-            assert (counted["create"], counted["callback"]) == (3, 13), name
-            assert counted["get"] <= 3 * 3, name
-            assert counted["download"] == 3, name
+            assert counted["create"] == 3, name
+            assert 13 <= counted["callback"] <= 13 + again, name
+            assert counted["get"] <= 3 * 3 + again, name
+            assert 3 <= counted["download"] <= 3 + again, name
             for kind in ("duplicate", "early"):
                 assert heard(play, kind, name) == [await task_at(play, kind, name)]
             forged = [await task_at(play, "forge", name)] * 2
@@ -160,9 +166,9 @@ async def test_with_every_call_lost_late_too_old_or_racing_a_poll_everything_sti
             await calls_go(play, kind)
         await calls_go(play, "duplicate", times=5)
         await calls_go(play, "stale", at=(SIGNED,))
-        await asyncio.gather(
-            *(order(play, kind) for kind in ("lose", "late", "duplicate")), order(play, "stale", at=(SIGNED,))
-        )
+        for kind in ("lose", "late", "duplicate"):
+            await order(play, kind)
+        await order(play, "stale", at=(SIGNED,))
         await play.clips(13)
         await everything_stands_once(play, 13)
         await play.until_logged("callback.not_genuine")
