@@ -18,6 +18,7 @@ import pytest
 from tests.faults.failing_bot import KINDS, Failure
 from tests.faults.nth import Failing, one_after_the_other
 from tests.faults.rig import Rig
+from tests.sandbox.driver import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -158,7 +159,7 @@ async def leave_work(failing: Failing) -> None:
         await rig.accepted("--takes 1")
     while not await up():
         await asyncio.sleep(0.05)
-    await rig.card_where(lambda card: "queued" in card.rows.values(), within=20, what="one waits")
+    await rig.card_where(lambda card: "queued" in card.rows.values(), within=PATIENCE_SECONDS, what="one waits")
 
 
 async def end_work(failing: Failing) -> None:

@@ -243,7 +243,6 @@ async def replaced(studio: Workspace, number: int) -> None:
     await studio.wait_until(
         lambda state: [socket["number"] for socket in state["sockets"]] == [number + 1],
         what="a new socket took the place of the old one",
-        timeout=15,
     )
 
 

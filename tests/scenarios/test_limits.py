@@ -18,7 +18,7 @@ MAYA = "U0MAYA0001"
 ASKS = 7
 
 
-async def told_directly(play: Stage, person: str, words: str, *, timeout: float = 15.0) -> list[Json]:
+async def told_directly(play: Stage, person: str, words: str) -> list[Json]:
     """Wait until the bot wrote that to the person; everything that it wrote to them."""
 
     def written(state: Json) -> list[Json] | None:
@@ -30,7 +30,7 @@ async def told_directly(play: Stage, person: str, words: str, *, timeout: float 
         ]
         return messages if any(words in message["text"] for message in messages) else None
 
-    return await play.studio.wait_until(written, timeout=timeout, what=f"{person} is told “{words}” directly")
+    return await play.studio.wait_until(written, what=f"{person} is told “{words}” directly")
 
 
 async def the_figures_are_true(play: Stage) -> int:
@@ -148,7 +148,7 @@ async def linked_final(play: Stage, where: str) -> None:
         found = [one for one in channel_in(state, where)["messages"] if "Final" in one["text"]]
         return found or None
 
-    (message,) = await play.studio.wait_until(linked, timeout=20.0, what=f"a final is linked in {where}")
+    (message,) = await play.studio.wait_until(linked, what=f"a final is linked in {where}")
     places = [f"/archives/C0DAILIES1/p{clip['ts'].replace('.', '')}" for clip in await play.clip_messages(CHANNEL)]
     assert any(place in message["text"] for place in places), (message, places)
     assert "<@U0BEN00002>" in message["text"], "the earliest who still stood pays, and is named"

@@ -35,7 +35,7 @@ async def test_drafts_a_final_and_a_restart_on_postgresql(stage: MakeStage, tmp_
         await play.provider(render_seconds=2.0)
 
         await play.studio.react("ben", draft, "rocket")
-        await play.studio.wait_until(lambda state: len(state["providers"]["hiapi"]["ledger"]) == 2, timeout=15)
+        await play.studio.wait_until(lambda state: len(state["providers"]["hiapi"]["ledger"]) == 2)
         await play.bot.kill()
         await play.start_bot()
 

@@ -18,7 +18,6 @@ async def card_says(play: Stage, prompt: str, *words: str) -> Json:
             and prompt in one["text"]
             and all(word in str(one["blocks"]) for word in words)
         ),
-        timeout=20.0,
         what=f"the card of “{prompt}” says {' and '.join(words)}",
     )
 

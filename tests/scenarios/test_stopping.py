@@ -5,7 +5,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from tests.sandbox.driver import Json, NeverHappened
+from tests.sandbox.driver import PATIENCE_SECONDS, Json, NeverHappened
 from tests.scenarios.bot import Stage
 from tests.scenarios.conftest import HTTP_IN_THE_STORM, MakeStage
 
@@ -16,12 +16,11 @@ async def card_says(play: Stage, prompt: str, *words: str) -> Json:
     """Wait until the card of that prompt says all of this."""
     return await play.studio.message_where(
         lambda one: bool(one.get("blocks")) and prompt in one["text"] and all(w in str(one["blocks"]) for w in words),
-        timeout=20.0,
         what=f"the card of “{prompt}” says {' and '.join(words)}",
     )
 
 
-async def until_ready(play: Stage, prompt: str, *, timeout: float = 10.0) -> None:
+async def until_ready(play: Stage, prompt: str, *, timeout: float = PATIENCE_SECONDS) -> None:
     """Wait until the provider has the clip of that prompt, whatever the bot knows of it."""
     deadline = time.monotonic() + timeout
     while True:
@@ -39,9 +38,9 @@ async def test_a_render_is_stopped_at_its_provider_and_one_that_was_ready_is_kep
 ) -> None:
     async with stage(tmp_path, PROVIDERS="empiriolabs") as play:
         await play.studio.post("/providers/empiriolabs/settings", fidelity="cached", render_seconds=[0.1, 0.1])
-        # One is never ready, and of the other the bot's first look is held up until it is.
+        # One is never ready, and of the other the bot's looks are held up until Cancel was pressed.
         await play.studio.fault("empiriolabs:outcome", "do", "slow", factor=600, match={"prompt": "too slow"})
-        await play.studio.fault("empiriolabs:get", "before", "hang", match={"prompt": "ready already"})
+        await play.studio.fault("empiriolabs:get", "before", "hang", times=-1, match={"prompt": "ready already"})
         for prompt in ("ready already", "too slow"):
             await play.studio.slash("maya", f"/clip {prompt}")
         await until_ready(play, "ready already")

@@ -138,4 +138,4 @@ async def refused(play: Stage, person: str, words: str, act: Awaitable[object]) 
 
     before = count(await play.studio.state())
     await act
-    await play.studio.wait_until(lambda state: count(state) > before, timeout=10, what=f"{person} is told “{words}”")
+    await play.studio.wait_until(lambda state: count(state) > before, what=f"{person} is told “{words}”")
