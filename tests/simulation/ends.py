@@ -10,7 +10,7 @@ from bot.ports import OrderOutcome, OrderRefused, OrderUnknown
 from bot.services.circuit import STARVING
 from tests.simulation.chat import GUEST
 from tests.simulation.judge import Judge
-from tests.simulation.vendor_books import OVERBILLED, End, Kind, Sending, Task, job_of, key_of
+from tests.simulation.vendor_books import OUTPUT_LIFETIME, OVERBILLED, End, Kind, Sending, Task, job_of, key_of
 
 _WRITTEN_WITHIN = 5.0
 """A process that lives on so long after an answer, and whose transactions all go through, has written it down."""
@@ -139,13 +139,17 @@ class Ends(Judge):
             case FailureKind.OVER_CAP:
                 return self._cap_was_near(rows.values())
             case FailureKind.COUNTED_AS_SPENT:
-                return row.id in self.wanted.let_go
+                return row.id in self.wanted.let_go or any(self._looked_over(task) for task in tasks)
             case FailureKind.TASK_LOST:
                 return any(task.end is End.LOST for task in tasks)
             case FailureKind.LINK_EXPIRED:
                 return any(task.links and self.world.now >= task.links[-1] for task in tasks)
             case _:
                 return any(not task.renders for task in tasks) or self._refused(row.id)
+
+    def _looked_over(self, task: Task) -> bool:
+        """Whether nothing of it can have been left to whoever began later, since the clock was far behind before."""
+        return self.world.aged_at_a_start(task.accepted_at) >= OUTPUT_LIFETIME.total_seconds()
 
     def _refused(self, job_id: str) -> bool:
         """Whether a provider refused an order of that clip, and not all orders."""

@@ -61,9 +61,10 @@ class Promptness(Judge):
     # --- what others take their time for ---------------------------------------------------------------------------
 
     def _questions(self, ask: Ask) -> Iterator[Span]:
-        """People may think. Whose clock is set back in the meantime, and stays so, gives them so much longer."""
+        """People may think. Whose clock is set back in the meantime, and stays so, gives them so much longer, from when
+        the ask was written down: the word of that may come much later."""
         begin = self._asked(ask)
-        longer = self.world.set_back_since(begin)
+        longer = self.world.set_back_since(min(begin, self.world.first_read(ask.created_at)))
         if ask.gate is Gate.UNDO:
             yield Span(begin, begin + UNDO_WINDOW.total_seconds() + longer)
         elif ask.gate is Gate.CONFIRMATION:

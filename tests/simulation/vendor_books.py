@@ -175,7 +175,8 @@ class VendorBooks:
         sendings = self.sendings.setdefault(key, [])
         if not sendings or sendings[-1].sent:
             sendings.append(Sending(process=process, at=self.world.now))
-        sendings[-1].sent_at = self.world.now
+        # Who put it together may have died before it sent anything.
+        sendings[-1].process, sendings[-1].sent_at = process, self.world.now
         return sendings[-1]
 
     def known(self, key: str) -> Task | None:

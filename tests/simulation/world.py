@@ -17,6 +17,8 @@ STORAGE, CLIPS, FETCH, SLACK = "storage", "clips", "fetch", "slack"
 """What can go wrong beside the providers, which go by their names."""
 
 _RATES = (0.0, 0.0, 0.02, 0.05, 0.15, 0.4)
+_ROUNDED = 0.001
+"""What is read of a clock has microseconds and no more."""
 
 
 class Span(NamedTuple):
@@ -114,7 +116,25 @@ class World:
 
     def set_back_since(self, moment: float) -> float:
         """For how many seconds, all in all, that clock was set back since then; what was put right counts no more."""
-        return next(ahead for at, ahead in reversed(self.clock_set) if at <= moment) - self.clock_set[-1][1]
+        return self._ahead(moment) - self.clock_set[-1][1]
+
+    def _ahead(self, moment: float) -> float:
+        return next(ahead for at, ahead in reversed(self.clock_set) if at <= moment)
+
+    def first_read(self, wall: datetime) -> float:
+        """The first moment at which that clock said so; now where it never did."""
+        ends = [at for at, _ in self.clock_set[1:]] + [self.now]
+        for (begin, ahead), end in zip(self.clock_set, ends, strict=True):
+            at = (wall - BEGINNING).total_seconds() - ahead
+            if begin - _ROUNDED <= at <= end:
+                return at
+        return self.now
+
+    def aged_at_a_start(self, since: float) -> float:
+        """By how many seconds too many what began at that moment was old, at most, to a process that began later and
+        had that clock alone."""
+        ahead = self._ahead(since)
+        return max((self._ahead(span.begin) - ahead for span in self.up if span.begin > since), default=0.0)
 
     @property
     def now(self) -> float:
