@@ -159,6 +159,8 @@ class Ordering:
                 self.bench.places.leave(job)
                 return rechecked
             self._billing.add(job.id)
+            # Again before the POST; but what is found out here leaves no order in doubt.
+            await self.bench.prove(job)
             moved, attempt = await self._intend(job, recipe)
         except CommitUnknown:
             self._unsent[job.id] = job.attempt, job.epoch

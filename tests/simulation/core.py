@@ -3,9 +3,11 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from bot.domain.capabilities import Capabilities
+from bot.domain.job import Ownership
 from bot.domain.pricing import PriceTable, Rate, RateKey
 from bot.ports import Chat, FileSource, MediaRoom, Provider, Scratch, Storage, StorageError
 from bot.services.callbacks import Callbacks
@@ -70,14 +72,25 @@ class Core:
         while True:
             # A timer whose work failed is logged by its scheduler, and comes again.
             with contextlib.suppress(StorageError):
-                before = self.lease.ownership
                 await self.lease.renew()
-                if self.lease.ownership != before:
-                    self.process.world.loss(self.process.number)
             self.runner.wake()
             next_timer = loop.next_timer()
             quiet = 0.0 if next_timer is None else next_timer - loop.time() - 0.001
             await self.process.wait(max(_TICK, min(_LONGEST_TICK, quiet)))
+
+
+class _Lease(Lease):
+    """Tells the world when it was lost, whoever finds that out."""
+
+    lost: Callable[[], None]
+
+    async def register(self) -> Ownership:
+        before = self.ownership
+        try:
+            return await super().register()
+        finally:
+            if before.epoch and self.ownership != before:
+                self.lost()
 
 
 async def start(process: Process, house: House) -> Core:
@@ -92,7 +105,8 @@ async def start(process: Process, house: House) -> Core:
     router = Router(providers, prices(house.vendors), healthy=circuit.healthy, links=True)
     async with storage.read() as tx:
         circuit.restore(await tx.outages.standing())
-    lease = Lease(storage=storage, clock=clock, alone=True)
+    lease = _Lease(storage=storage, clock=clock, alone=True)
+    lease.lost = partial(world.loss, process.number)
     await lease.register()
     clips, fetcher = ProcessClips(process, house.disk), Fetching(process, house.vendors)
     doorbell = Doorbell()

@@ -44,34 +44,35 @@ class Ends(Judge):
     def doubted_in_vain(self) -> Iterator[str]:
         """I7: an order is uncertain only where its answer was lost, and nothing that the provider offers tells."""
         for job_id, shown in self.slack.shown.items():
-            for key in sorted({key_of(job) for job in shown if job.state is State.UNCERTAIN}):
-                if not self._lost(key):
+            doubted = {key_of(job): job for job in shown if job.state is State.UNCERTAIN}
+            for key, job in sorted(doubted.items()):
+                if not self._lost(key, self.slack.doubted_from[job.id, job.attempt]):
                     yield f"I7: order {key} is called uncertain, and nothing of it was lost"
             if shown[-1].state is State.UNCERTAIN and self._told(key_of(shown[-1])):
                 yield f"I7: clip {job_id} is uncertain, and the provider called about it"
 
     # --- uncertain -------------------------------------------------------------------------------------------------
 
-    def _lost(self, key: str) -> bool:
-        """Whether nobody could know what became of that order."""
+    def _lost(self, key: str, doubted: float) -> bool:
+        """Whether nobody could know what became of that order when it was first called uncertain."""
         books = next((books for books in self.vendors.values() if key in books.sendings), None)
         if books is None:
             return False
         sendings = books.sendings[key]
         if books.kind is Kind.KEYS:
             # It is asked again under its key until that is refused for good, which says nothing of the first time.
-            again = len(sendings) > 1 or self._unwritten(sendings[-1])
+            again = len(sendings) > 1 or self._unwritten(sendings[-1], doubted)
             if self.world.leapt:
                 # The key may have looked too old for that.
                 return again or isinstance(sendings[-1].answer, OrderUnknown)
             return again and _refused_for_good(sendings[-1].answer)
-        return isinstance(sendings[-1].answer, OrderUnknown) or self._unwritten(sendings[-1])
+        return isinstance(sendings[-1].answer, OrderUnknown) or self._unwritten(sendings[-1], doubted)
 
-    def _unwritten(self, sending: Sending) -> bool:
+    def _unwritten(self, sending: Sending, doubted: float) -> bool:
         """Whether who had the order in hand died over it, could not write, or had lost its lease. Of what it did not
         send it knows so, whatever was written."""
         if not sending.sent:
-            return self.world.lost(sending.process, sending.at, self.world.now)
+            return self.world.lost(sending.process, sending.at, doubted)
         end = self.world.now if sending.answered_at is None else sending.answered_at + _WRITTEN_WITHIN
         return self.world.hindered(sending.process, sending.at, end)
 

@@ -97,6 +97,8 @@ class SlackBooks:
         """When the row of a clip had last had a last word, and then there was more to do for it."""
         self.shown_from: dict[str, float] = {}
         """When a card first showed each clip."""
+        self.doubted_from: dict[tuple[str, int], float] = {}
+        """By clip and attempt: when a card first called that order uncertain."""
         self.worded: dict[str, float] = {}
         """Since when the row of each clip has had a last word."""
         self.refused_asks: set[str] = set()
@@ -137,6 +139,8 @@ class SlackBooks:
             if not shown or shown[-1] != job:
                 shown.append(job)
             self.shown_from.setdefault(job.id, self.world.now)
+            if job.state is State.UNCERTAIN:
+                self.doubted_from.setdefault((job.id, job.attempt), self.world.now)
             if settled(job):
                 self.worded.setdefault(job.id, self.world.now)
             elif self.worded.pop(job.id, None) is not None:

@@ -252,6 +252,12 @@ def test_an_order_after_a_polite_stop_is_found(monkeypatch: pytest.MonkeyPatch) 
     _see_broken("I1: order", first=seed)
 
 
+def test_an_order_that_never_left_and_is_called_uncertain_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ordering, "_take_back", Ordering._resolve)
+    # Few commits are in doubt: the search begins shortly before a life in which one of an intention is.
+    _see_broken("I7: order", first=40)
+
+
 def _see_broken(promise: str, change: Callable[[House], House] = as_it_is, *, first: int = 1) -> None:
     for seed in range(first, first + MOST_SEEDS):
         if any(sentence.startswith(promise) for sentence in live(seed, jobs=JOBS, change=change).broken):

@@ -1,5 +1,6 @@
 """What becomes of an order, for everything that a provider can answer: the first POST of an attempt, and a repeat."""
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -426,12 +427,14 @@ async def test_an_order_that_never_left_since_the_database_was_away_is_taken_bac
 ) -> None:
     """Whatever is wrong with it: also where the key proves nothing, nobody is asked about what never left."""
     async with desk(TAKEN, idempotent=idempotent) as one:
+        proofs = itertools.count(1)
 
-        async def away(_: Ownership) -> None:
-            raise trouble
+        async def away_since_the_intention(_: Ownership) -> None:
+            if next(proofs) > 1:
+                raise trouble
 
         with monkeypatch.context() as broken:
-            broken.setattr(one.lease, "fresh", away)
+            broken.setattr(one.lease, "fresh", away_since_the_intention)
             job = await one.submit()
         assert (job.state, one.provider.orders) == (State.QUEUED, [])
         assert await one.money() == [EntryKind.HOLD]

@@ -82,6 +82,22 @@ async def test_who_lost_its_lease_does_not_say_that_nothing_left(known: bool) ->
         assert (await one.resolve()).state is State.UNCERTAIN
 
 
+@pytest.mark.row("F86")
+async def test_who_finds_its_lease_lapsed_writes_no_intention_that_nobody_keeps() -> None:
+    """Nobody got through to renew it, and the first to get through again is an order."""
+    async with desk(TAKEN, idempotent=False) as one:
+        async with one.storage.begin() as tx:
+            await tx.leases.release(one.lease.ownership, one.clock.now())
+        one.clock.advance(2)
+        with pytest.raises(Fenced):
+            await one.submit()
+        assert ((await one.job()).state, one.provider.orders) == (State.QUEUED, [])
+
+        await one.lease.register()
+        await one.claim()
+        assert (await one.submit()).state is State.RENDERING
+
+
 async def test_an_order_given_again_is_as_old_as_itself() -> None:
     """That it was given again was in doubt, too: it is as new as any, and not given up with the one before."""
     async with desk(LOST, LOST, idempotent=False) as one:

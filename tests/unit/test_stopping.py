@@ -1,6 +1,7 @@
 """A polite stop: nothing is ordered from then on, and what was about to be is taken back."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -160,12 +161,15 @@ async def test_an_order_that_is_written_down_and_not_sent_at_a_stop_is_taken_bac
 ) -> None:
     """Also where the key proves nothing: nobody is asked about what never left."""
     async with desk(TAKEN, idempotent=idempotent) as one:
+        proofs = itertools.count(1)
 
-        async def meanwhile(_: Ownership) -> None:
-            one.ordering.close()
+        async def stopped_since_the_intention(_: Ownership) -> None:
+            if next(proofs) > 1:
+                one.ordering.close()
 
-        monkeypatch.setattr(one.lease, "fresh", meanwhile)
+        monkeypatch.setattr(one.lease, "fresh", stopped_since_the_intention)
         job = await one.submit()
+        assert next(proofs) == 3, "right before the intention, and right before the POST"
 
         assert (job.state, one.provider.orders) == (State.QUEUED, [])
         assert await one.money() == [EntryKind.HOLD]
