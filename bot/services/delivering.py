@@ -40,6 +40,8 @@ _REFUSALS = frozenset({Trouble.SLACK_REFUSES_PLACE, Trouble.SLACK_REFUSES_APP})
 _REFUSED_FIRST_SECONDS = 15.0
 _REFUSED_CEILING_SECONDS = 1800.0
 _AWAY_CEILING_SECONDS = 60.0
+_UNAUTHORIZED_SECONDS = 30.0
+"""So long after Slack did not know our token it is asked again who reacts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,9 @@ class Delivering:
             log.warning("reactions.refused", job=job.id, error=error.code)
             people = ()
         except ChatError as error:
-            return Later(seconds=max(2.0, error.retry_after_seconds or 0.0))
+            # A token that Slack does not know any more is somebody's to mend.
+            gap = _UNAUTHORIZED_SECONDS if isinstance(error, ChatUnauthorized) else 2.0
+            return Later(seconds=max(gap, error.retry_after_seconds or 0.0))
         refused: dict[str, Exception] = {}
         for person in people:
             try:

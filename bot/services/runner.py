@@ -392,12 +392,13 @@ def _sees_reactions(job: Job) -> bool:
 
 def _needs_attention(job: Job) -> bool:
     """Whether a flag changes what is next now. A clip that is being made is not posted when it comes; until then a
-    wish to stop it changes nothing."""
-    if job.state is State.DELIVERING and job.file_id is None and job.cancel_by:
-        return True
-    if job.wish is Wish.SEE_REACTIONS:
-        return job.finished
+    wish to stop it changes nothing, nor does what was pressed right before the task of an order in doubt was found."""
+    if job.finished:
+        return job.wish is not None
+    if job.state is State.DELIVERING:
+        # What is sent already is only waited for.
+        return job.file_id is None and (job.cancel_by is not None or job.wish is Wish.DELIVER_AGAIN)
     if next_action(job) is Action.PREPARE:
         # Nothing but a wish to stop is news for it, and what is tried again later is not tried at every wake.
         return job.cancel_by is not None
-    return job.wish is not None or job.state in {State.WAITING, State.QUEUED, State.UNCERTAIN}
+    return job.state in {State.WAITING, State.QUEUED, State.UNCERTAIN}

@@ -12,7 +12,7 @@ from bot.domain.access import Why
 from bot.domain.job import AskKind, Job, State, Wish
 from bot.domain.lineage import Changes
 from bot.domain.recipe import Resolution
-from bot.ports import ChatError, ChatForbidden, ChatRefused, ClipPost, MessageGone, Share, Slot
+from bot.ports import ChatError, ChatForbidden, ChatRefused, ChatUnauthorized, ClipPost, MessageGone, Share, Slot
 from bot.services.answers import NotAllowed
 from bot.services.policy import Policy
 from bot.services.taking import Sender
@@ -233,13 +233,17 @@ def test_a_slack_that_never_says_who_reacts_is_not_asked_for_ever(refusal: ChatE
 
 
 @pytest.mark.parametrize("wish", [Wish.SEE_REACTIONS, Wish.DELIVER_AGAIN])
-def test_who_reacted_is_asked_again_when_slack_said_so_whatever_goes_on_meanwhile(wish: Wish) -> None:
-    """Also where *Deliver again* was pressed of a clip that came to stand that very moment."""
+@pytest.mark.parametrize(
+    "why", [ChatError("ratelimited", retry_after_seconds=30.0), ChatUnauthorized("token_revoked")], ids=str
+)
+def test_who_reacted_is_asked_again_in_good_time_whatever_goes_on_meanwhile(wish: Wish, why: ChatError) -> None:
+    """When Slack said so; no sooner than somebody can give us a new token. Also where *Deliver again* was pressed of a
+    clip that came to stand that very moment."""
 
     async def story(stage: Stage, core: Core) -> None:
         clip = await unseen(stage, core)
         clip.react("U2", stage.world.now)
-        stage.chat.blind, stage.chat.busy = None, ChatError("ratelimited", retry_after_seconds=30.0)
+        stage.chat.blind, stage.chat.busy = None, why
         await stage.until(lambda jobs: jobs[0].state is State.DELIVERED)
         job = stage.jobs[0]
         stage.disk.tables.jobs[job.workspace, job.id] = replace(job, wish=wish, wish_by="U2")
