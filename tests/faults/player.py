@@ -207,9 +207,11 @@ class Player:
             await self._news()
 
     def _quiet_seconds(self) -> float:
-        """An ask that nobody has acknowledged may still be on disk, and its card under way."""
-        acked = all(asked.acked for asked in self.witness.asks)
-        return (_QUIET_SECONDS if self._death is not None else 0.1) if acked else 2.5
+        """An ask that nobody has acknowledged may still be on disk, and its card under way; so may the card be of one
+        that was accepted beside a refused one, whose private word seems to excuse it."""
+        if self.witness.cardless or not all(asked.acked for asked in self.witness.asks):
+            return 2.5
+        return _QUIET_SECONDS if self._death is not None else 0.1
 
     async def _revive(self) -> None:
         """The bot has ended: arm the next kill, start it again, and see how soon it goes on."""

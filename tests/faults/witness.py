@@ -17,6 +17,8 @@ class Witness:
         self._script = script
         self._since = time.time() - 0.01
         self.asks: list[Asked] = []
+        self.cardless = False
+        """There were more asks than cards at the last look."""
 
     @property
     def terms(self) -> Terms:
@@ -33,6 +35,7 @@ class Witness:
     async def look(self) -> Verdict:
         """The verdict as things stand: cards first, since before they have ended nothing else matters."""
         cards = await self._cards()
+        self.cardless = len(cards) < len(self.asks)
         if any(not card.ended for card in cards):
             return Verdict(broken=((Column.SILENT_ENDS, f"still at work: {[card.text for card in cards]}"),))
         return await self.judged()
