@@ -70,8 +70,6 @@ class _Watch:
     """The provider knew it."""
     missing_since: float | None = None
     """Since when it knows it no more; of one that had a clip, since when it says that there is none."""
-    links_asked_since: float | None = None
-    """Since when a fresh link to its clip is asked for."""
     over_since: float | None = None
     """Since when its output's own time is over."""
     link_followed: bool = False
@@ -108,11 +106,7 @@ class Rendering:
             watch.called = alone
             return report
         result = await self._after_report(job, report, watch)
-        if isinstance(result, Job) and result.state is State.DOWNLOADING:
-            # How old the task is stays known: a link of it may be dead by a clock that is wrong.
-            self.looking.end(job)
-            self._watches[job.id] = _Watch(age=watch.age)
-        elif isinstance(result, Job) and result.state not in {State.RENDERING, State.LATE}:
+        if isinstance(result, Job) and result.state not in {State.RENDERING, State.LATE}:
             self.let_go(job)
         return result
 
@@ -253,8 +247,6 @@ class Rendering:
         serves the link says so. Only then is our clock believed that the output's own time is over: by itself it may be
         ahead, and what failed may pass."""
         watch = self._watch(job)
-        if watch.links_asked_since is None:
-            watch.links_asked_since = self.bench.clock.monotonic()
         report = await self._look_again(job, watch)
         fresh = report if isinstance(report, TaskFinished) and _is_news(job, report) else None
         over = dead and self._is_over(job, watch, report, fresh)
@@ -280,16 +272,15 @@ class Rendering:
         return report
 
     def _is_over(self, job: Job, watch: _Watch, report: TaskReport | Later, fresh: TaskFinished | None) -> bool:
-        """Whether the output's own time is over by both clocks, of a dead link, and its task gives no other: what says
+        """Whether the output's own time is over by our clock, of a dead link, and its task gives no other: what says
         nothing of its output is asked again for a while. The first fresh one is followed all the same; where one after
         the other is dead, what they say of their own time would have no end."""
-        old, now = watch.age.reached(self._lifetime(job), self.bench.clock), self.bench.clock.now()
+        now = self.bench.clock.now()
         if fresh is None:
-            asked = self.bench.clock.monotonic() - (watch.links_asked_since or 0.0)
-            answered = isinstance(report, TaskFinished) or asked >= self.bench.policy.job_timeout.total_seconds()
-            return old and answered and now >= self._end_of_output(job)
+            answered = isinstance(report, TaskFinished) or self._watched(watch) >= self.bench.policy.job_timeout
+            return answered and now >= self._end_of_output(job)
         again, watch.link_followed = watch.link_followed, True
-        return old and again and now >= self._end_by_lifetime(job)
+        return again and now >= self._end_by_lifetime(job)
 
     def _stays_over(self, job: Job, watch: _Watch, over: bool) -> bool:
         """Whether it was over before, by a clock that was not put right since, for as long as a clock is doubted."""

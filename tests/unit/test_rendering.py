@@ -283,18 +283,13 @@ async def test_a_start_under_a_clock_that_is_ahead_gives_no_render_up_that_it_di
 # --- the clip itself -------------------------------------------------------------------------------------------------
 
 
-async def rendered(
-    one: Desk, host: Behind, *, lived: timedelta = timedelta(hours=1), by_both_clocks: bool = False
-) -> Rendering:
-    """The clip is ready behind the link "first", whose time is over by our wall clock, and perhaps by the other."""
+async def rendered(one: Desk, host: Behind, *, lived: timedelta = timedelta(hours=1)) -> Rendering:
+    """The clip is ready behind the link "first", whose time is over by our clock."""
     await one.submit()
     now = one.clock.now()
     one.provider.report = TaskFinished(url="first", expires_at=now + lived)
     await one.rendering.poll(await one.job(), await one.ask())
-    if by_both_clocks:
-        one.clock.advance(2 * lived.total_seconds())
-    else:
-        one.clock.step(now + 2 * lived)
+    one.clock.step(now + 2 * lived)
     return replace(one.rendering, bench=replace(one.rendering.bench, fetcher=host))
 
 
@@ -355,8 +350,7 @@ async def test_a_clock_that_is_ahead_makes_no_passing_failure_the_end_of_a_clip(
 
 async def test_what_its_host_says_is_dead_when_its_time_is_over_is_given_up() -> None:
     async with desk(OrderAccepted(task_id="tk-1")) as one:
-        host = Behind(LinkExpired("gone", status=410))
-        fetching = await rendered(one, host, lived=timedelta(days=7), by_both_clocks=True)
+        fetching = await rendered(one, Behind(LinkExpired("gone", status=410)), lived=timedelta(days=3650))
         for wait in (0.0, 59.0):
             one.clock.advance(wait)
             await fetching.fetch(await one.job(), await one.ask())
@@ -365,22 +359,6 @@ async def test_what_its_host_says_is_dead_when_its_time_is_over_is_given_up() ->
         await fetching.fetch(await one.job(), await one.ask())
         job = await one.job()
         assert (job.state, job.failure) == (State.FAILED, Failure(kind=FailureKind.LINK_EXPIRED))
-
-
-@pytest.mark.row("F88")
-async def test_a_clock_that_is_ahead_for_hours_makes_no_dead_link_the_end_of_a_clip_that_was_watched() -> None:
-    """Its provider has no other link for as long, and we saw ourselves that it was rendered just now."""
-    async with desk(OrderAccepted(task_id="tk-1")) as one:
-        dead = LinkExpired("gone", status=403)
-        fetching = await rendered(one, Behind(dead, dead, dead, WHOLE), lived=timedelta(days=3650))
-        for wait in (0.0, 3600.0, 3600.0):
-            one.clock.advance(wait)
-            await fetching.fetch(await one.job(), await one.ask())
-            assert (await one.job()).state is State.DOWNLOADING
-        one.clock.advance(3600.0)
-        await fetching.fetch(await one.job(), await one.ask())
-        assert (await one.job()).state is State.DELIVERING
-        assert fetching._watches == {}
 
 
 @pytest.mark.row("F88")
