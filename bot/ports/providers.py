@@ -33,9 +33,10 @@ class OrderAccepted:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderNotSent:
-    """The request provably never reached the provider."""
+    """The request provably never reached the provider. Where nobody ``tried`` to reach it, that says nothing of it."""
 
     why: str
+    tried: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

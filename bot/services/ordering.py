@@ -74,10 +74,6 @@ _FULL = Later(seconds=5.0)
 _NOBODY_TO_ASK = Later(seconds=60.0)
 _NotAccepted = OrderNotSent | OrderRefused | OrderThrottled | OrderInFlight | OrderUnknown
 _OVERDRAWN = "A provider billed more than its price, or the cap was lowered."
-_DATABASE_AWAY = "the database was away right before the order"
-_CLOSED = "this process was stopped right before the order"
-_NOBODY_TRIED = frozenset({_DATABASE_AWAY, _CLOSED})
-"""Why an order never left that say nothing of its provider."""
 _UNTOLD_FIRST_SECONDS, _UNTOLD_CEILING_SECONDS = 3.0, 30.0
 """So long after a refusal to say who stands behind a final Slack is asked again: the first time, and at most."""
 _MOST_HANDED = 10
@@ -159,7 +155,7 @@ class Ordering:
                 self.bench.places.leave(job)
                 return rechecked
             self._billing.add(job.id)
-            # Again before the POST; but what is found out here leaves no order in doubt.
+            # It is proved again right before the POST; a lease that is found lapsed here leaves no order in doubt.
             await self.bench.prove(job)
             moved, attempt = await self._intend(job, recipe)
         except CommitUnknown:
@@ -354,9 +350,9 @@ class Ordering:
         except Fenced:
             raise
         except StorageError:
-            return OrderNotSent(why=_DATABASE_AWAY)
+            return OrderNotSent(why="the database was away right before the order", tried=False)
         if self._closed.is_set():
-            return OrderNotSent(why=_CLOSED)
+            return OrderNotSent(why="this process was stopped right before the order", tried=False)
         order = Order(key=attempt.key, body=attempt.body, path=attempt.path)
         outcome = await self.bench.providers[job.provider].submit(order)
         if self._note_health(job, outcome):
@@ -397,8 +393,8 @@ class Ordering:
     async def _conclude_first(self, job: Job, outcome: OrderNotSent | OrderThrottled | OrderRefused) -> Job:
         """Nothing of this attempt was ever on its way, so what the provider says is proof."""
         match outcome:
-            case OrderNotSent(why=why):
-                trouble = None if why in _NOBODY_TRIED else Trouble.PROVIDER_UNREACHABLE
+            case OrderNotSent(why=why, tried=tried):
+                trouble = Trouble.PROVIDER_UNREACHABLE if tried else None
                 return await self._move(job, NotSent(due_at=self._after(job), trouble=trouble), detail=why)
             case OrderThrottled(retry_after_seconds=wait):
                 return await self._move(job, Throttled(due_at=self._after_throttle(job, wait)))

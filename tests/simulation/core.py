@@ -9,7 +9,7 @@ from typing import Any, cast
 from bot.domain.capabilities import Capabilities
 from bot.domain.job import Ownership
 from bot.domain.pricing import PriceTable, Rate, RateKey
-from bot.ports import Chat, FileSource, MediaRoom, Provider, Scratch, Storage, StorageError
+from bot.ports import Chat, Clock, FileSource, MediaRoom, Provider, Scratch, Storage, StorageError
 from bot.services.callbacks import Callbacks
 from bot.services.circuit import Circuit
 from bot.services.doorbell import Doorbell
@@ -82,7 +82,9 @@ class Core:
 class _Lease(Lease):
     """Tells the world when it was lost, whoever finds that out."""
 
-    lost: Callable[[], None]
+    def __init__(self, *, storage: Storage, clock: Clock, lost: Callable[[], None]) -> None:
+        super().__init__(storage=storage, clock=clock, alone=True)
+        self._lost = lost
 
     async def register(self) -> Ownership:
         before = self.ownership
@@ -90,7 +92,7 @@ class _Lease(Lease):
             return await super().register()
         finally:
             if before.epoch and self.ownership != before:
-                self.lost()
+                self._lost()
 
 
 async def start(process: Process, house: House) -> Core:
@@ -105,8 +107,7 @@ async def start(process: Process, house: House) -> Core:
     router = Router(providers, prices(house.vendors), healthy=circuit.healthy, links=True)
     async with storage.read() as tx:
         circuit.restore(await tx.outages.standing())
-    lease = _Lease(storage=storage, clock=clock, alone=True)
-    lease.lost = partial(world.loss, process.number)
+    lease = _Lease(storage=storage, clock=clock, lost=partial(world.loss, process.number))
     await lease.register()
     clips, fetcher = ProcessClips(process, house.disk), Fetching(process, house.vendors)
     doorbell = Doorbell()

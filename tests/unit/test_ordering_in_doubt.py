@@ -1,33 +1,40 @@
 """What becomes of an order when the connection to the database breaks at a commit of its step, so that nobody is told
 whether it was made."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from bot.domain.budget import EntryKind
 from bot.domain.job import Job, State
-from bot.ports import CommitUnknown, Fenced
+from bot.ports import CommitUnknown, Fenced, OrderOutcome
 from bot.services.moving import Moves
 from bot.services.ordering import Ordering
 from tests.support.breaking import Breaking
 from tests.support.ordering import LOST, SENDER, TAKEN, Desk, desk
 
 
-def breaking(one: Desk, *, written: bool) -> Desk:
-    """The same, whose connection to the database breaks at the next commit of an order's step."""
-    bench = replace(one.ordering.bench, storage=Breaking(one.storage, written=written))
-    return replace(one, ordering=replace(one.ordering, bench=bench))
+@asynccontextmanager
+async def intended_in_doubt(
+    *outcomes: OrderOutcome, idempotent: bool = False, written: bool = True
+) -> AsyncIterator[Desk]:
+    """An order whose connection to the database broke at the commit of its intention, ``written`` or not: so it was not
+    sent. ``outcomes`` are for what is sent after that."""
+    async with desk(*outcomes, idempotent=idempotent) as started:
+        bench = replace(started.ordering.bench, storage=Breaking(started.storage, written=written))
+        one = replace(started, ordering=replace(started.ordering, bench=bench))
+        with pytest.raises(CommitUnknown):
+            await one.submit()
+        yield one
 
 
 @pytest.mark.row("F86")
 @pytest.mark.parametrize("idempotent", [True, False])
 async def test_an_order_is_taken_back_by_who_knows_that_it_never_left(idempotent: bool) -> None:
     """Its intention is on disk and its commit was in doubt: who did not hear of that sent nothing."""
-    async with desk(TAKEN, idempotent=idempotent) as started:
-        one = breaking(started, written=True)
-        with pytest.raises(CommitUnknown):
-            await one.submit()
+    async with intended_in_doubt(TAKEN, idempotent=idempotent) as one:
         assert (await one.job()).state is State.SUBMITTING
 
         job = await one.resolve()
@@ -43,10 +50,7 @@ async def test_an_order_is_taken_back_by_who_knows_that_it_never_left(idempotent
 @pytest.mark.parametrize("written", [True, False])
 async def test_an_order_that_was_sent_after_all_is_not_taken_back(written: bool) -> None:
     """What was in doubt before it says nothing of the order that was sent since."""
-    async with desk(LOST, idempotent=False) as started:
-        one = breaking(started, written=written)
-        with pytest.raises(CommitUnknown):
-            await one.submit()
+    async with intended_in_doubt(LOST, written=written) as one:
         if written:
             await one.resolve()
             one.clock.advance(60)
@@ -67,10 +71,7 @@ async def never(*_: object) -> Job:
 @pytest.mark.parametrize("known", [True, False])
 async def test_who_lost_its_lease_does_not_say_that_nothing_left(known: bool) -> None:
     """Another process may have sent the order in the meantime."""
-    async with desk(idempotent=False) as started:
-        one = breaking(started, written=True)
-        with pytest.raises(CommitUnknown):
-            await one.submit()
+    async with intended_in_doubt() as one:
         if not known:
             async with one.storage.begin() as tx:
                 await tx.leases.release(one.lease.ownership, one.clock.now())
