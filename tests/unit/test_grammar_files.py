@@ -1,4 +1,4 @@
-"""How files are given to ``/clip``: by an address, by their link in Slack, as a clip of the thread; and in which roles."""
+"""How files are given to ``/clip``, and in which roles: by address, by their link in Slack, as a clip of the thread."""
 
 import pytest
 
