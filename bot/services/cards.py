@@ -25,6 +25,7 @@ from bot.ports import (
     Transaction,
     Turn,
 )
+from bot.services.ages import Age
 from bot.services.bench import Bench, Later
 from bot.services.doubts import Doubts, Key
 from bot.services.policy import Policy
@@ -35,9 +36,12 @@ log = structlog.get_logger(__name__)
 _UNREADABLE = "cannot_read_back"
 """The card may stand, and Slack lets us neither see it nor know of the post."""
 
-_WORTH_REDRAWING = timedelta(days=1)
-"""A card that Slack does not let us edit is tried again while anything on it is younger: in an archived channel it
-would be for ever."""
+_WORTH_SHOWING = timedelta(days=1)
+"""A card that Slack refuses is tried again while anything on it is younger: in an archived channel it would be for
+ever."""
+
+_TRIED_FOR = timedelta(minutes=10)
+"""So long every process tries it at least: the wall clock may have been wrong when it first saw the card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,8 @@ class Cards:
     _drawn: dict[str, float] = field(default_factory=dict)
     _tries: dict[str, int] = field(default_factory=dict)
     _blind: dict[str, int] = field(default_factory=dict)
+    _ages: dict[str, Age] = field(default_factory=dict)
+    """Of the last that happened on cards that Slack refuses, by ask."""
 
     @cached_property
     def _doubts(self) -> Doubts:
@@ -147,11 +153,12 @@ class Cards:
 
     async def _refused(self, card: Card, error: ChatRefused) -> Later | None:
         """Slack lets us post nothing here: nothing is ordered, the money is free again, and the asker is told. A card
-        that was deleted over paid work is tried again instead: clips are still to come."""
+        that was deleted over paid work is tried again instead: what comes of that is to be said."""
         log.info("card.refused", ask=card.ask.id, error=error.code)
-        if any(not job.finished and job.state not in {State.WAITING, State.QUEUED} for job in card.jobs):
-            return self._again(card.ask, error, first=5.0)
-        await self._end(card, error)
+        paid = any(_was_ordered(job) for job in card.jobs)
+        await self._end(card, error, whole=not paid)
+        if paid:
+            return await self._later_or_never(card, error)
         notice = Notice.NO_CARD if error.code == _UNREADABLE else Notice.NOT_IN_CHANNEL
         try:
             await self.bench.chat.tell(card.ask, notice)
@@ -160,33 +167,46 @@ class Cards:
         except ChatError as untold:
             # It is all that the asker ever hears of it: told once too often is better than never.
             return self._again(card.ask, untold, first=5.0)
-        return await self._settle(card.ask)
+        await self._settle(card.ask)
+        return None
 
-    async def _end(self, card: Card, error: ChatRefused) -> None:
-        """The ask is over with its question: of two posts of unknown outcome cards may stand all the same, and what is
-        pressed there must find nothing to spend money on."""
+    async def _end(self, card: Card, error: ChatRefused, *, whole: bool) -> None:
+        """Clips that wait are not ordered. A whole ask is over with its question: of two posts of unknown outcome cards
+        may stand all the same, and what is pressed there must find nothing to spend money on."""
         moves = self.bench.moves
         refused = Refused(failure=Failure(kind=FailureKind.NOT_IN_CHANNEL, detail=error.code))
         ended: list[tuple[Job, Job]] = []
         async with self.bench.storage.begin() as tx:
-            if card.ask.gate is not None:
+            if whole and card.ask.gate is not None:
                 # Who confirmed at the last moment made another version of the jobs: then this is fenced, and seen anew.
                 await tx.jobs.decide(card.ask.workspace, card.ask.id, Decision.STOP, None)
             for job in card.jobs:
                 if job.state in {State.WAITING, State.QUEUED}:
                     after = await moves.write(tx, job, self.bench.ownership, refused, detail=error.code)
                     ended.append((job, after))
-            await tx.jobs.retire(card.ask.workspace, card.ask.id)
+            if whole:
+                await tx.jobs.retire(card.ask.workspace, card.ask.id)
         for before, after in ended:
             moves.announce(before, after)
 
-    async def _settle(self, ask: Ask) -> Later | None:
-        """There is no card and there will be none."""
-        async with self.bench.storage.begin() as tx:
-            current = await tx.jobs.ask(ask.workspace, ask.id)
-            await tx.jobs.card_drawn(ask.workspace, ask.id, current.version)
-        self._done(ask)
+    async def _later_or_never(self, card: Card, error: ChatRefused) -> Later | None:
+        """What Slack refuses is tried again until nobody waits for it any more, by two clocks."""
+        clock, newest = self.bench.clock, max(job.updated_at for job in card.jobs)
+        age = self._ages.get(card.ask.id)
+        if age is None or age.born != newest:
+            age = self._ages[card.ask.id] = Age.of(newest, clock)
+        if age.seen(clock) < _TRIED_FOR or not age.reached(_WORTH_SHOWING, clock):
+            return self._again(card.ask, error, first=5.0)
+        log.warning("card.given_up", ask=card.ask.id, error=error.code)
+        await self._settle(card.ask, card.ask.version)
         return None
+
+    async def _settle(self, ask: Ask, version: int | None = None) -> None:
+        """All is shown up to that version; without one, nothing more will ever be."""
+        async with self.bench.storage.begin() as tx:
+            last = (await tx.jobs.ask(ask.workspace, ask.id)).version if version is None else version
+            await tx.jobs.card_drawn(ask.workspace, ask.id, last)
+        self._done(ask)
 
     async def _redraw(self, card: Card) -> Later | None:
         ask = card.ask
@@ -206,16 +226,14 @@ class Cards:
             return Later(seconds=0.0)
         except ChatRefused as error:
             log.warning("card.not_drawn", ask=ask.id, error=error.code)
-            if any(card.now - job.updated_at < _WORTH_REDRAWING for job in card.jobs):
-                return self._again(ask, error, first=5.0)
-        async with self.bench.storage.begin() as tx:
-            await tx.jobs.card_drawn(ask.workspace, ask.id, ask.version)
-        self._done(ask)
+            return await self._later_or_never(card, error)
+        await self._settle(ask, ask.version)
         return None
 
     def _done(self, ask: Ask) -> None:
         self._tries.pop(ask.id, None)
         self._blind.pop(ask.id, None)
+        self._ages.pop(ask.id, None)
         self._doubts.forget(_key(ask))
         self._forget_old()
 
@@ -230,6 +248,11 @@ class Cards:
         past = self.bench.clock.monotonic() - CARD_GAP.total_seconds()
         for ask_id in [one for one, drawn in self._drawn.items() if drawn < past]:
             del self._drawn[ask_id]
+
+
+def _was_ordered(job: Job) -> bool:
+    """Whether an order of it was ever put together: it may have cost something."""
+    return job.submitted_at is not None or job.attempt > 1
 
 
 def _key(ask: Ask) -> Key:

@@ -213,16 +213,12 @@ class Check:
             if asked is not None and len(card.jobs) < asked.clips:
                 yield f"I4: the card of {ask_id} shows {len(card.jobs)} of {asked.clips} clips"
             for job in card.jobs:
-                if not settled(job) and not self._under_a_leap(card.ask):
+                if not settled(job) and not self._asked_ahead(card.ask):
                     yield f"I4: the card of {ask_id} leaves #{job.number} ({job.id}) {job.state.value} {job.trouble}"
 
-    def _under_a_leap(self, ask: Ask) -> bool:
-        """Whether it was asked, or Slack refused its cards, while the clock was ahead by days: its question is open
-        until that day, or its card was too old to be drawn again."""
-        if not self.world.leapt:
-            return False
-        late = ask.created_at > self.world.moment()
-        return late or ask.channel in self.slack.refused_until or self.slack.revoked_until > 0.0
+    def _asked_ahead(self, ask: Ask) -> bool:
+        """Whether it was asked while the clock was ahead by days: its question is open until that day."""
+        return self.world.leapt and ask.created_at > self.world.moment()
 
     def _true(self, rows: Mapping[str, Job]) -> Iterator[str]:
         """I9: what a card says was charged was, and what it says stands does."""

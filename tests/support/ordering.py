@@ -108,6 +108,8 @@ class RecordingChat:
     """The root of the thread where it stands; None for the channel itself."""
     drawn: list[Card] = field(default_factory=list)
     """What cards were changed to."""
+    no_edit: ChatError | None = None
+    """Why Slack changes no card."""
     deaf: list[ChatError] = field(default_factory=list)
     """Why nobody is told, one time after the other."""
 
@@ -133,7 +135,9 @@ class RecordingChat:
         return self.standing if ask.root_ts == self.below else None
 
     async def update_card(self, card: Card) -> None:
-        """Remembered."""
+        """Remembered, when it may be changed."""
+        if self.no_edit is not None:
+            raise self.no_edit
         self.drawn.append(card)
 
 
