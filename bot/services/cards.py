@@ -191,7 +191,7 @@ class Cards:
 
     async def _later_or_never(self, card: Card, error: ChatRefused) -> Later | None:
         """What Slack refuses is tried again until nobody waits for it any more, by two clocks."""
-        clock, newest = self.bench.clock, max(job.updated_at for job in card.jobs)
+        clock, newest = self.bench.clock, max((job.updated_at for job in card.jobs), default=card.ask.created_at)
         age = self._ages.get(card.ask.id)
         if age is None or age.born != newest:
             age = self._ages[card.ask.id] = Age.of(newest, clock)
