@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, TextClause, and_, tuple_
+from sqlalchemy import ColumnElement, TextClause, and_, or_, tuple_
 from sqlmodel import col, select, update
 
 from bot.domain.job import Ask, Decision, Ownership, State, Supporter, Thread
@@ -135,12 +135,15 @@ class SqlAsks:
         rows = await self._sql.scalars(select(SupporterRow).where(*of_ask).order_by(*earliest))
         return tuple(supporter_from_row(row) for row in rows)
 
-    async def claim_cards(self, ownership: Ownership, limit: int, now: datetime) -> list[Ask]:
+    async def claim_cards(
+        self, ownership: Ownership, limit: int, now: datetime, *, after: Ask | None = None
+    ) -> list[Ask]:
         await end_lapsed(self._sql, now)
         available = free_for(AskRow, ownership, now) | owned_by(AskRow, ownership)
+        younger = () if after is None else (_younger(after),)
         behind = (
             select(AskRow.workspace, AskRow.id)
-            .where(CARD_BEHIND, available)
+            .where(CARD_BEHIND, available, *younger)
             .order_by(col(AskRow.created_at), col(AskRow.id))
             .limit(limit)
             .with_for_update(skip_locked=True, key_share=True)
@@ -206,6 +209,11 @@ class SqlAsks:
 
 def _ask(workspace: str, ask_id: str) -> tuple[ColumnElement[bool], ...]:
     return col(AskRow.workspace) == workspace, col(AskRow.id) == ask_id
+
+
+def _younger(than: Ask) -> ColumnElement[bool]:
+    later, as_old = col(AskRow.created_at) > than.created_at, col(AskRow.created_at) == than.created_at
+    return or_(later, and_(as_old, col(AskRow.id) > than.id))
 
 
 def _thread(workspace: str, thread_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -130,9 +130,11 @@ class Jobs(Protocol):
     async def supporters(self, workspace: str, ask_id: str) -> tuple[Supporter, ...]:
         """Who reacted, earliest first."""
 
-    async def claim_cards(self, ownership: Ownership, limit: int, now: datetime) -> list[Ask]:
+    async def claim_cards(
+        self, ownership: Ownership, limit: int, now: datetime, *, after: Ask | None = None
+    ) -> list[Ask]:
         """Asks whose card is missing or behind, that are unowned, owned by a lapsed process, or already ours; they
-        are ours afterwards. Oldest first."""
+        are ours afterwards. Oldest first, from the first that is younger than ``after``."""
 
     async def card_intended(self, workspace: str, ask_id: str) -> None:
         """The post of the card is about to be sent."""

@@ -105,6 +105,8 @@ class Runner:
         self._agenda = Agenda()
         self._places = Places(self._offer_place)
         self._doorbell = doorbell
+        self._cards_seen: Ask | None = None
+        """The youngest ask of the last full batch of cards: the next begins after it."""
         self._turned = asyncio.Event()
         """A step has ended: a place in its line is free."""
         self._stopping = False
@@ -220,7 +222,7 @@ class Runner:
         now = self._clock.now()
         async with self._storage.begin() as tx:
             claimed = await tx.jobs.claim(self._lease.ownership, CLAIM_BATCH, now)
-            cards = await tx.jobs.claim_cards(self._lease.ownership, CLAIM_BATCH, now)
+            cards = await tx.jobs.claim_cards(self._lease.ownership, CLAIM_BATCH, now, after=self._cards_seen)
             flagged = await tx.jobs.flagged(self._lease.ownership, CLAIM_BATCH)
             news = await tx.announcements.claim(self._lease.ownership, NEWS_BATCH, now)
         for job in claimed:
@@ -239,7 +241,9 @@ class Runner:
             key = Key(kind="news", workspace=one.workspace, id=one.key)
             if not self._agenda.knows(key):
                 self._agenda.put(key, Line.ANNOUNCE, self._due(one.due_at))
-        if len(claimed) == CLAIM_BATCH:
+        # Cards that Slack refuses stay behind for a day, and are no reason for others to wait.
+        self._cards_seen = cards[-1] if len(cards) == CLAIM_BATCH else None
+        if CLAIM_BATCH in {len(claimed), len(cards)}:
             self.wake()
 
     def _may_be_news(self, job: Job) -> bool:

@@ -104,15 +104,18 @@ class MemoryAsks:
         found = [one for (place, ask, _), one in self._tables.supporters.items() if (place, ask) == (workspace, ask_id)]
         return tuple(sorted(found, key=lambda one: (one.at, one.person)))
 
-    async def claim_cards(self, ownership: Ownership, limit: int, now: datetime) -> list[Ask]:
+    async def claim_cards(
+        self, ownership: Ownership, limit: int, now: datetime, *, after: Ask | None = None
+    ) -> list[Ask]:
         self._tables.end_lapsed(now)
         behind = [
             ask
             for ask in self._tables.asks.values()
             if ask.card_version < ask.version
+            and (after is None or _age(ask) > _age(after))
             and (owned_by(ownership, ask) or self._tables.free_for(ownership, ask, now))
         ]
-        oldest = sorted(behind, key=lambda ask: (ask.created_at, ask.id))[:limit]
+        oldest = sorted(behind, key=_age)[:limit]
         for ask in oldest:
             self._change(ask.workspace, ask.id, owner=ownership.owner, epoch=ownership.epoch)
         return [await self.ask(ask.workspace, ask.id) for ask in oldest]
@@ -146,7 +149,7 @@ class MemoryAsks:
             self._tables.asks[workspace, ask_id] = replace(ask, **values)
 
     def _find_ask(self, **wanted: object) -> Ask | None:
-        asks = sorted(self._tables.asks.values(), key=lambda ask: (ask.created_at, ask.id))
+        asks = sorted(self._tables.asks.values(), key=_age)
         matching = (ask for ask in asks if all(getattr(ask, name) == value for name, value in wanted.items()))
         found = next(matching, None)
         return None if found is None else self._with_root(found)
@@ -161,3 +164,7 @@ class MemoryAsks:
             if same and other.root_ts is not None and other.id != thread.id:
                 raise Inconsistent("threads.workspace, threads.channel, threads.root_ts")
         self._tables.threads[thread.workspace, thread.id] = thread
+
+
+def _age(ask: Ask) -> tuple[datetime, str]:
+    return ask.created_at, ask.id

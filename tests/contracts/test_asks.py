@@ -285,6 +285,23 @@ async def test_a_card_is_missing_until_it_is_posted_and_behind_until_it_is_drawn
     assert (ask.card_posting, ask.card_ts, ask.version, ask.card_version) == (False, "1700000009.000100", 2, 2)
 
 
+async def test_cards_behind_are_claimed_page_by_page(storage: Storage) -> None:
+    """Of equal age, too; what is ours already is on its page all the same."""
+    ours = await registered(storage)
+    async with storage.begin() as tx:
+        await put(tx, a_job())
+        for number, age in enumerate((0, 1, 0, 2), start=2):
+            await tx.jobs.add_ask(an_ask(id=f"a{number}", created_at=later(-age)))
+    seen: list[list[str]] = []
+    after: Ask | None = None
+    for _ in range(4):
+        async with storage.begin() as tx:
+            page = await tx.jobs.claim_cards(ours, 2, later(1), after=after)
+        seen.append([ask.id for ask in page])
+        after = page[-1] if page else None
+    assert seen == [["a5", "a3"], ["a1", "a2"], ["a4"], []]
+
+
 async def test_the_cards_of_a_persons_whole_line_are_to_be_drawn_again(storage: Storage) -> None:
     """All that have a queued job which the person pays now, once each, and nobody else's."""
     asks = {

@@ -11,21 +11,13 @@ import pytest
 from bot.domain.budget import EntryKind
 from bot.domain.job import Job, Ownership, State
 from bot.services import runner as running
-from bot.services.doorbell import Doorbell
 from bot.services.runner import Runner
-from tests.support.clock import SettableClock
-from tests.support.ordering import LOST, TAKEN, RecordingChat, desk
+from tests.support.ordering import LOST, TAKEN, desk
+from tests.support.runners import a_runner
 from tests.support.workbench import Given, Workbench, medium, workbench
 
 SOON = 2.0
 """Seconds, by the clock: far below what a billed order in flight is given."""
-
-
-class StandingClock(SettableClock):
-    """Nobody sleeps to the end: the loop is woken, or it waits."""
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.Event().wait()
 
 
 class Held:
@@ -37,31 +29,6 @@ class Held:
     async def __call__(self) -> None:
         self.begun.set()
         await self.over.wait()
-
-
-async def a_runner(one: Workbench) -> Runner:
-    """A process that has just started over what the workbench has: it is to claim everything."""
-    await one.bench.lease.register()
-    bench = one.bench
-    return Runner(
-        storage=one.storage,
-        clips=one.clips,
-        fetcher=bench.fetcher,
-        chat=RecordingChat(),  # type: ignore[arg-type] # of all that a chat can do, cards need these
-        providers=bench.providers,
-        router=bench.router,
-        policy=bench.policy,
-        policies=bench.policies,
-        gatekeeper=bench.gatekeeper,
-        directory=bench.directory,
-        clock=StandingClock(one.clock.now()),
-        lease=bench.lease,
-        doorbell=Doorbell(),
-        promote=None,  # type: ignore[arg-type] # nobody reacts
-        circuit=bench.circuit,
-        gathering=one.gathering,
-        links=one.signs,
-    )
 
 
 @asynccontextmanager

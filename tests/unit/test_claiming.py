@@ -1,0 +1,45 @@
+"""What the runner reads of cards at each turn: those that Slack refuses keep nobody else waiting."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.ports import Card, ChatError
+from bot.services import runner as running
+from tests.support.ordering import RecordingChat
+from tests.support.runners import a_runner
+from tests.support.workbench import workbench
+
+
+class Picky(RecordingChat):
+    """Takes no card of those asks, and says when it took the card of the one that is waited for."""
+
+    def __init__(self, refused: set[str], waited_for: str) -> None:
+        super().__init__()
+        self.refused, self.waited_for, self.taken = refused, waited_for, asyncio.Event()
+
+    async def post_card(self, card: Card) -> str:
+        if card.ask.id in self.refused:
+            raise ChatError("ratelimited", retry_after_seconds=3600.0)
+        if card.ask.id == self.waited_for:
+            self.taken.set()
+        return await super().post_card(card)
+
+
+async def test_more_refused_cards_than_are_read_at_once_keep_no_younger_one_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "CLAIM_BATCH", 2)
+    async with workbench(tmp_path) as one:
+        asked = [(await one.asks())[0] for _ in range(7)]
+        async with one.storage.begin() as tx:
+            for job in asked:
+                await tx.jobs.card_lost("T1", job.ask_id)
+        slack = Picky({job.ask_id for job in asked[:-1]}, asked[-1].ask_id)
+        runner = await a_runner(one, slack)
+        working = asyncio.create_task(runner.run())
+        async with asyncio.timeout(10):
+            await slack.taken.wait()
+        await runner.stop()
+        await working
