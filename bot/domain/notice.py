@@ -10,6 +10,8 @@ class Notice(StrEnum):
     """The card could not be posted where the command was typed; nothing was charged."""
     NO_CARD = "no_card"
     """Slack did not say whether the card stands, and does not let us look; nothing was ordered or charged."""
+    CARD_REFUSED = "card_refused"
+    """The card cannot be shown any more, over clips that were ordered; those go on, and cost what they cost."""
     DELIVERY_REFUSED = "delivery_refused"
     """The clip is ready and kept, but Slack does not let it into the thread."""
     OVER_CAP = "over_cap"

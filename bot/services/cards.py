@@ -57,6 +57,8 @@ class Cards:
     _blind: dict[str, int] = field(default_factory=dict)
     _ages: dict[str, Age] = field(default_factory=dict)
     """Of the last that happened on cards that Slack refuses, by ask."""
+    _told: set[str] = field(default_factory=set)
+    """Asks whose askers know that their card is refused."""
 
     @cached_property
     def _doubts(self) -> Doubts:
@@ -138,6 +140,8 @@ class Cards:
                 found = await self.bench.chat.find_card(replace(ask, root_ts=None))
         except (ChatRefused, ChatForbidden, MessageGone) as error:
             log.warning("card.cannot_read_back", ask=ask.id, error=error.code)
+            if self._doubts.none_sent(_key(ask)):
+                return None
             blind = self._blind[ask.id] = self._blind.get(ask.id, 0) + 1
             if blind > 1:
                 raise ChatRefused(_UNREADABLE) from error
@@ -155,19 +159,27 @@ class Cards:
         """Slack lets us post nothing here: nothing is ordered, the money is free again, and the asker is told. A card
         that was deleted over paid work is tried again instead: what comes of that is to be said."""
         log.info("card.refused", ask=card.ask.id, error=error.code)
-        paid = any(_was_ordered(job) for job in card.jobs)
+        paid = _is_paid(card)
         await self._end(card, error, whole=not paid)
         if paid:
+            if card.ask.id not in self._told and await self._tell(card.ask, Notice.CARD_REFUSED) is None:
+                self._told.add(card.ask.id)
             return await self._later_or_never(card, error)
         notice = Notice.NO_CARD if error.code == _UNREADABLE else Notice.NOT_IN_CHANNEL
-        try:
-            await self.bench.chat.tell(card.ask, notice)
-        except ChatRefused as untold:
-            log.warning("notice.not_told", ask=card.ask.id, error=untold.code)
-        except ChatError as untold:
+        if untold := await self._tell(card.ask, notice):
             # It is all that the asker ever hears of it: told once too often is better than never.
             return self._again(card.ask, untold, first=5.0)
         await self._settle(card.ask)
+        return None
+
+    async def _tell(self, ask: Ask, notice: Notice) -> ChatError | None:
+        """Tell its asker alone. Gives what went wrong when that is worth another try."""
+        try:
+            await self.bench.chat.tell(ask, notice)
+        except ChatRefused as error:
+            log.warning("notice.not_told", ask=ask.id, error=error.code)
+        except ChatError as error:
+            return error
         return None
 
     async def _end(self, card: Card, error: ChatRefused, *, whole: bool) -> None:
@@ -190,12 +202,14 @@ class Cards:
             moves.announce(before, after)
 
     async def _later_or_never(self, card: Card, error: ChatRefused) -> Later | None:
-        """What Slack refuses is tried again until nobody waits for it any more, by two clocks."""
+        """What Slack refuses is tried again as long as a clip goes on, since that may wait for its card; and until
+        nobody waits for it any more, by two clocks."""
         clock, newest = self.bench.clock, max((job.updated_at for job in card.jobs), default=card.ask.created_at)
         age = self._ages.get(card.ask.id)
         if age is None or age.born != newest:
             age = self._ages[card.ask.id] = Age.of(newest, clock)
-        if age.seen(clock) < _TRIED_FOR or not age.reached(_WORTH_SHOWING, clock):
+        fresh = age.seen(clock) < _TRIED_FOR or not age.reached(_WORTH_SHOWING, clock)
+        if fresh or not all(job.finished for job in card.jobs):
             return self._again(card.ask, error, first=5.0)
         log.warning("card.given_up", ask=card.ask.id, error=error.code)
         await self._settle(card.ask, card.ask.version)
@@ -234,6 +248,7 @@ class Cards:
         self._tries.pop(ask.id, None)
         self._blind.pop(ask.id, None)
         self._ages.pop(ask.id, None)
+        self._told.discard(ask.id)
         self._doubts.forget(_key(ask))
         self._forget_old()
 
@@ -250,9 +265,10 @@ class Cards:
             del self._drawn[ask_id]
 
 
-def _was_ordered(job: Job) -> bool:
-    """Whether an order of it was ever put together: it may have cost something."""
-    return job.submitted_at is not None or job.attempt > 1
+def _is_paid(card: Card) -> bool:
+    """Whether something of it was charged, or may be for what is under way."""
+    spent = card.balance is not None and card.balance.spent > 0
+    return spent or any(not job.finished and job.state not in {State.WAITING, State.QUEUED} for job in card.jobs)
 
 
 def _key(ask: Ask) -> Key:

@@ -102,8 +102,7 @@ class Delivering:
             return await self._move(job, _kept(job), detail=job.cancel_by)
         try:
             if job.file_id is None and ask.root_ts is None:
-                # Without its root the clip would stand in the channel; the card that is being posted becomes it.
-                return Later(seconds=1.0)
+                return await self._await_root(ask)
             if job.file_id is None:
                 return await self._send(job, ask)
             return await self._verify(job, job.file_id)
@@ -193,6 +192,15 @@ class Delivering:
                 await tell_winner(tx, moved, ask, winners, moved.updated_at)
         self.bench.moves.announce(job, moved)
         return moved
+
+    async def _await_root(self, ask: Ask) -> Later:
+        """Without its root the clip would stand in the channel. The card that is to be posted becomes it: this ask's
+        own, where the one that had been the root is gone, and its ask does not post another."""
+        if ask.card_version >= ask.version:
+            log.info("thread.rootless", ask=ask.id)
+            async with self.bench.storage.begin() as tx:
+                await tx.jobs.thread_gone(ask.workspace, ask.id, "")
+        return Later(seconds=1.0)
 
     async def _await_new_root(self, job: Job, ask: Ask) -> Job:
         """Somebody deleted the root of the thread: a new card is posted first, then the clip into its thread."""

@@ -59,6 +59,11 @@ class Doubts:
             now = self.bench.clock.monotonic()
             self._put(key, since=now, until=now)
 
+    def none_sent(self, key: Key) -> bool:
+        """Whether this process knows that no post of it was ever taken, or is on its way."""
+        doubt = self._of(key)
+        return doubt is not None and doubt.until <= doubt.since
+
     def over(self, key: Key) -> bool:
         """Whether a look that begins now tells the truth: what it does not find was never posted. Of what this process
         has not tried itself nobody knows when it was: then the time counts from its first look."""

@@ -11,6 +11,8 @@ def notice(kind: Notice, ask: Ask, job: Job | None = None) -> Message:
     match kind:
         case Notice.NOT_IN_CHANNEL:
             return said(_not_in_channel(ask))
+        case Notice.CARD_REFUSED:
+            return said(_card_refused(ask))
         case Notice.DELIVERY_REFUSED:
             return said(_delivery_refused(ask, job))
         case Notice.NO_CARD:
@@ -31,8 +33,18 @@ def _charged(job: Job | None) -> str:
 def _not_in_channel(ask: Ask) -> str:
     about = f" {quoted(ask.text, 80)}" if ask.text else ""
     return (
-        f"Your ask{about} cannot be shown in <#{ask.channel}>, because Dailies is not in that channel. Nothing was "
-        "ordered or charged. Type `/invite @Dailies` there, and send your command again."
+        f"Your ask{about} cannot be shown in <#{ask.channel}>: Dailies is not in that channel, or it is archived. "
+        "Nothing was ordered or charged. Type `/invite @Dailies` there, and send your command again."
+    )
+
+
+def _card_refused(ask: Ask) -> str:
+    about = f" {quoted(ask.text, 80)}" if ask.text else ""
+    return (
+        f"The card of your ask{about} cannot be shown in <#{ask.channel}> now: the app was removed, the channel is "
+        "archived, or Slack does not say whether the card stands. Clips that were ordered go on, and cost what the "
+        "card said; those that waited were not ordered and cost nothing. Invite the app or unarchive the channel: the "
+        "card is posted by itself, within a day."
     )
 
 

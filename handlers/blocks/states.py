@@ -104,8 +104,8 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
             "React to the draft again, with others.",
         ),
         FailureKind.NOT_IN_CHANNEL: (
-            "Dailies is not in this channel, so the clip could not have been shown.",
-            "Invite it here, and ask again.",
+            "Slack let Dailies post nothing in this channel, so the clip could not have been shown.",
+            "Ask again; if it is refused again, invite Dailies here.",
         ),
         FailureKind.COUNTED_AS_SPENT: (
             "Nobody could find out whether {provider} took this order, and it was given up.",

@@ -140,6 +140,23 @@ async def test_f68_who_mends_the_place_may_have_the_clip_at_once(rig: Rig) -> No
     await rig.delivered(within=12)
 
 
+@pytest.mark.row("F68", "F70")
+async def test_f68_f70_a_card_deleted_over_paid_work_stands_anew_when_slack_takes_it(rig: Rig) -> None:
+    """Meanwhile its asker knows, and not that it cost nothing."""
+    await rig.settings(render_seconds=1.5)
+    await rig.start()
+    await rig.accepted()
+    await rig.charged()
+    phase, kind, action = said_no("is_archived")
+    await rig.arm("slack:chat.postMessage", phase, kind, times=-1, **action)
+    await rig.studio.delete("maya", (await rig.card()).ts, channel=rig.channel)
+    told = await rig.told("maya", "cannot be shown in")
+    assert "cost what the card said" in told["text"]
+    await rig.studio.heal()
+    await rig.delivered()
+    assert len(await rig.private("maya", "cannot be shown in")) == 1
+
+
 # --- F69: Slack will not have us -------------------------------------------------------------------------------------
 
 

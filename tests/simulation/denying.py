@@ -4,8 +4,12 @@ press that was refused nothing comes."""
 from collections.abc import Iterator, Mapping
 
 from bot.domain.job import Ask, AskKind, Decision, Door, Gate, Job
+from bot.domain.notice import Notice
 from tests.simulation.judge import Judge
 from tests.simulation.people import word_in
+
+_FREE = frozenset({Notice.NOT_IN_CHANNEL, Notice.NO_CARD})
+"""Told of an ask of which nothing was charged."""
 
 
 class Denying(Judge):
@@ -25,7 +29,16 @@ class Denying(Judge):
         for row in rows.values():
             if row.reordered:
                 yield from self._denied(f"order_again {row.id}")
+        yield from self._charged_all_the_same(rows)
 
     def _denied(self, what: str) -> Iterator[str]:
         if self.wanted.denied[what] and self.wanted.denied[what] == self.wanted.heard[what]:
             yield f"I9: it was said that nothing came of {what}, and something did"
+
+    def _charged_all_the_same(self, rows: Mapping[str, Job]) -> Iterator[str]:
+        told = {ask_id for ask_id, notice in self.slack.notices if notice in _FREE}
+        for books in self.vendors.values():
+            for task in books.tasks.values():
+                row = rows.get(task.job_id)
+                if row is not None and row.ask_id in told and task.kept(self.world.now):
+                    yield f"I9: it was said that nothing of {row.ask_id} was charged, and task {task.id} was"

@@ -24,7 +24,7 @@ from bot.ports import (
     Share,
     StorageBusy,
 )
-from bot.services import ordering
+from bot.services import cards, ordering
 from bot.services.ordering import Ordering
 from storage.memory.jobs import MemoryJobs
 from tests.simulation import storage
@@ -234,6 +234,12 @@ def test_a_denial_of_what_was_written_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(storage, "CommitUnknown", StorageBusy)
     # Few commits are in doubt: the search begins shortly before a life in which one of an ask is.
     _see_broken("I9: it was said that nothing came of", first=21)
+
+
+def test_a_word_that_all_was_free_about_what_was_charged_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cards, "_is_paid", lambda card: False)
+    # Few cards are deleted just where Slack takes no other: the search begins shortly before a life in which one is.
+    _see_broken("I9: it was said that nothing of", first=830)
 
 
 def test_an_order_after_a_polite_stop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

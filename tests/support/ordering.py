@@ -20,8 +20,10 @@ from bot.ports import (
     ChatForbidden,
     Order,
     OrderAccepted,
+    OrderNotSent,
     OrderOutcome,
     OrderRefused,
+    OrderThrottled,
     OrderUnknown,
     TaskReport,
     TaskRunning,
@@ -224,10 +226,10 @@ class Desk:
             asks = [await tx.jobs.ask("T1", job.ask_id) for job in jobs]
         return [job for job, ask in zip(jobs, asks, strict=True) if ask.version > ask.card_version]
 
-    async def end(self, job: Job) -> None:
-        """Its render fails, at no cost."""
+    async def end(self, job: Job, *, cost_micro_usd: int = 0) -> None:
+        """Its render fails, at that cost."""
         now = await self.now(job)
-        failed = RenderFailed(failure=Failure(kind=FailureKind.PROVIDER), cost_micro_usd=0)
+        failed = RenderFailed(failure=Failure(kind=FailureKind.PROVIDER), cost_micro_usd=cost_micro_usd)
         after = await self.ordering.bench.moves.move(now, self.lease.ownership, failed)
         self.ordering.bench.places.freed(after)
 
@@ -341,6 +343,8 @@ async def desk(
 
 REFUSED = OrderRefused(failure=Failure(kind=FailureKind.POLICY, detail="no"))
 STARVED = OrderRefused(failure=Failure(kind=FailureKind.OUT_OF_CREDIT))
+THROTTLED = OrderThrottled(retry_after_seconds=1.0)
+NOT_SENT = OrderNotSent(why="ConnectError")
 LOST = OrderUnknown(why="ReadTimeout")
 TAKEN = OrderAccepted(task_id="tk-1")
 

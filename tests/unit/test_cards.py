@@ -8,12 +8,20 @@ import pytest
 from bot.domain.job import State
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, MessageGone
+from bot.ports import (
+    ChatError,
+    ChatForbidden,
+    ChatRefused,
+    ChatUnauthorized,
+    ChatUnknown,
+    MessageGone,
+    OrderOutcome,
+)
 from bot.services.answers import Taken
 from bot.services.bench import Later
 from bot.services.cards import Cards
 from bot.services.policy import Policy
-from tests.support.ordering import SENDER, TAKEN, Desk, desk
+from tests.support.ordering import NOT_SENT, PRICE, SENDER, STARVED, TAKEN, THROTTLED, Desk, desk
 
 ARCHIVED = ChatRefused("is_archived")
 DAY = timedelta(days=1)
@@ -105,55 +113,109 @@ async def test_who_has_no_card_is_told_as_soon_as_they_can_be(troubles: list[Cha
         assert await one.stale(*taken.jobs) == []
 
 
+# --- cards that were deleted, where Slack takes no other --------------------------------------------------------------
+
+
 async def test_a_deleted_card_over_paid_work_stands_anew_as_soon_as_slack_lets_it() -> None:
-    """All of it has ended: that it cost nothing would be untrue, and what came of it is said nowhere else."""
+    """All of it has ended: that it cost nothing would be untrue."""
     async with desk(TAKEN) as one:
         job, cards = await one.submit(), cards_of(one)
-        await one.end(job)
-        one.chat.no_edit, one.chat.no_card, one.chat.blind = MessageGone("message_not_found"), ARCHIVED, None
-        for _ in range(5):
-            later = await cards.step("T1", job.ask_id)
-            assert later is not None
-            one.clock.advance(later.seconds)
-        assert one.chat.told == []
+        await one.end(job, cost_micro_usd=PRICE)
+        deleted(one)
+        await refused(one, cards, times=5)
+        assert one.chat.told == [(job.ask_id, Notice.CARD_REFUSED)]
         one.chat.no_card = None
         assert await cards.step("T1", job.ask_id) is None
         assert (await one.ask()).card_ts == f"3.{job.ask_id}"
         assert await one.stale(job) == []
 
 
+async def test_a_card_that_was_surely_not_posted_is_posted_where_nobody_may_look_for_it() -> None:
+    """There is no history to be read, and no doubt either: Slack said no each time."""
+    async with desk(TAKEN) as one:
+        job, cards = await one.submit(), cards_of(one)
+        deleted(one, blind=ChatForbidden("missing_scope"))
+        await refused(one, cards, times=5)
+        one.chat.no_card = None
+        assert await cards.step("T1", job.ask_id) is None
+        assert (await one.ask()).card_ts == f"3.{job.ask_id}"
+
+
+async def test_who_paid_for_what_no_card_shows_is_told_when_they_can_be() -> None:
+    async with desk(TAKEN) as one:
+        cards = cards_of(one)
+        await one.submit()
+        deleted(one)
+        one.chat.deaf = [ChatError("ratelimited"), ChatUnknown("timeout")]
+        await refused(one, cards, times=5)
+        assert one.chat.told == [((await one.ask()).id, Notice.CARD_REFUSED)]
+
+
 async def test_clips_that_wait_below_a_deleted_card_end_where_no_other_may_stand() -> None:
-    """One beside them is paid for: of those nobody can say, or stop, what they cost."""
+    """One beside them is paid for: of those nobody could say what they cost, or stop them."""
     async with desk(TAKEN, policy=Policy(takes=2, confirm_above_micro_usd=5_000_000)) as one:
         job, cards = await one.submit(), cards_of(one)
-        one.chat.no_edit, one.chat.no_card, one.chat.blind = MessageGone("message_not_found"), ARCHIVED, None
-        for _ in range(5):
-            later = await cards.step("T1", job.ask_id)
-            assert later is not None
-            one.clock.advance(later.seconds)
+        deleted(one)
+        await refused(one, cards, times=5)
         async with one.storage.read() as tx:
             clips = await tx.jobs.of_ask("T1", job.ask_id)
         assert [clip.state for clip in clips] == [State.RENDERING, State.FAILED]
-        assert one.chat.told == []
 
 
-@pytest.mark.parametrize("refused", ["no_edit", "no_card"])
-async def test_a_card_that_slack_refuses_is_given_up_after_a_day_by_both_clocks(refused: str) -> None:
+@pytest.mark.parametrize("answer", [STARVED, NOT_SENT, THROTTLED])
+async def test_an_ask_that_was_ordered_in_vain_ends_with_a_word_like_one_that_never_was(answer: OrderOutcome) -> None:
+    """Nothing was taken, and nothing is to come: there is no card to wait for."""
+    async with desk(answer) as one:
+        job, cards = await one.submit(), cards_of(one)
+        deleted(one)
+        await refused(one, cards, times=1)
+        assert await cards.step("T1", job.ask_id) is None
+        assert one.chat.told == [(job.ask_id, Notice.NOT_IN_CHANNEL)]
+        assert ((await one.job()).state, (await one.job()).cost_micro_usd) == (State.FAILED, 0)
+
+
+@pytest.mark.parametrize("where", ["no_edit", "no_card"])
+async def test_a_card_that_slack_refuses_is_given_up_after_a_day_by_both_clocks(where: str) -> None:
     """A leap of the wall clock is no day: what came of the clips is told when Slack lets us."""
     async with desk(TAKEN) as one:
         job, cards = await one.submit(), cards_of(one)
-        await one.end(job)
-        one.chat.no_edit, one.chat.blind = MessageGone("message_not_found"), None
-        setattr(one.chat, refused, ARCHIVED)
+        await one.end(job, cost_micro_usd=PRICE)
+        deleted(one)
+        one.chat.no_card = None
+        setattr(one.chat, where, ARCHIVED)
         one.clock.step(one.clock.now() + DAY)
-        for _ in range(8):
-            later = await cards.step("T1", job.ask_id)
-            assert later is not None
-            one.clock.advance(later.seconds)
+        await refused(one, cards, times=8)
         one.clock.step(one.clock.now() - DAY)
         one.clock.advance(DAY.total_seconds())
         assert await cards.step("T1", job.ask_id) is None
-        assert (one.chat.told, await one.stale(job)) == ([], [])
+        assert await one.stale(job) == []
+
+
+@pytest.mark.parametrize("where", ["no_edit", "no_card"])
+async def test_a_card_of_clips_that_go_on_is_never_given_up(where: str) -> None:
+    """A clip waits for the card whose thread it is to stand in."""
+    async with desk(TAKEN) as one:
+        cards = cards_of(one)
+        await one.submit()
+        deleted(one)
+        one.chat.no_card = None
+        setattr(one.chat, where, ARCHIVED)
+        await refused(one, cards, times=8)
+        one.clock.advance(7 * DAY.total_seconds())
+        await refused(one, cards, times=1)
+
+
+def deleted(one: Desk, *, blind: ChatError | None = None) -> None:
+    """Somebody deleted the cards of that desk, and archived the channel; its history can be read unless ``blind``."""
+    one.chat.no_edit, one.chat.no_card, one.chat.blind = MessageGone("message_not_found"), ARCHIVED, blind
+
+
+async def refused(one: Desk, cards: Cards, *, times: int) -> None:
+    """So many steps in which the card is not brought up to date."""
+    for _ in range(times):
+        later = await cards.step("T1", (await one.ask()).id)
+        assert later is not None
+        one.clock.advance(later.seconds)
 
 
 def cards_of(one: Desk) -> Cards:

@@ -85,6 +85,23 @@ async def looked(one: Desk, delivering: Delivering) -> Job:
     return await one.job()
 
 
+async def test_a_clip_whose_thread_has_no_root_waits_for_the_card_that_becomes_it() -> None:
+    """The root may have been the card of another ask, which posts no other: then this ask's own is posted anew."""
+    async with desk(OrderAccepted(task_id="tk-1")) as one:
+        slack = Slack()
+        delivering = await stored(one, slack)
+        job = await one.job()
+        async with one.storage.begin() as tx:
+            await tx.jobs.thread_gone("T1", job.ask_id, "1.0")
+            await tx.jobs.card_drawn("T1", job.ask_id, (await tx.jobs.ask("T1", job.ask_id)).version)
+        await looked(one, delivering)
+        assert await one.stale(job) == [job]
+        async with one.storage.begin() as tx:
+            await tx.jobs.card_posted("T1", job.ask_id, "4.0", 1)
+        job = await looked(one, delivering)
+        assert (job.file_id, (await one.ask()).root_ts) == ("F1", "4.0")
+
+
 async def test_a_clip_that_is_to_stop_is_kept_before_slack_is_asked_for_anything() -> None:
     async with desk(OrderAccepted(task_id="tk-1")) as one:
         slack = Slack()
