@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Notice(StrEnum):
-    """Each is said once for the thing it is about."""
+    """Each is said once for the thing it is about, and where nothing is written down about that, once by a process."""
 
     NOT_IN_CHANNEL = "not_in_channel"
     """The card could not be posted where the command was typed; nothing was charged."""

@@ -9,7 +9,7 @@ import structlog
 
 from bot.domain.events import Refused
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Ask, Decision, Job, State
+from bot.domain.job import FINAL, Ask, Decision, Job, State
 from bot.domain.notice import Notice
 from bot.domain.patience import CARD_GAP, backoff
 from bot.ports import (
@@ -43,6 +43,11 @@ ever."""
 _TRIED_FOR = timedelta(minutes=10)
 """So long every process tries it at least: the wall clock may have been wrong when it first saw the card."""
 
+_REFUSED_CEILING_SECONDS = 1800.0
+"""The longest gap after that: somebody has to let us in first."""
+
+_UNDER_WAY = frozenset(State) - FINAL - {State.WAITING, State.QUEUED}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cards:
@@ -54,7 +59,6 @@ class Cards:
     """Called with an ask's jobs when its card stands: nothing is ordered before."""
     _drawn: dict[str, float] = field(default_factory=dict)
     _tries: dict[str, int] = field(default_factory=dict)
-    _blind: dict[str, int] = field(default_factory=dict)
     _ages: dict[str, Age] = field(default_factory=dict)
     """Of the last that happened on cards that Slack refuses, by ask."""
     _told: set[str] = field(default_factory=set)
@@ -75,6 +79,7 @@ class Cards:
             turn = await _turn(tx, jobs, policy)
             balance = await _balance(tx, jobs)
         if ask.card_version >= ask.version:
+            self._done(ask)
             return None
         card = Card(
             ask=ask,
@@ -130,8 +135,8 @@ class Cards:
 
     async def _read_back(self, ask: Ask) -> str | Later | None:
         """The card that stands already; None when it was never posted, and Later while it may still appear. Where Slack
-        does not let us read, the post is repeated once, and the card may then stand twice: said in
-        docs/architecture.md. Raises ChatRefused when that one is unknown too."""
+        does not let us read, a post of unknown outcome is repeated once, and the card may then stand twice: said in
+        docs/architecture.md. Raises ChatRefused when that of the second is unknown too."""
         over = self._doubts.over(_key(ask))
         try:
             found = await self.bench.chat.find_card(ask)
@@ -140,10 +145,7 @@ class Cards:
                 found = await self.bench.chat.find_card(replace(ask, root_ts=None))
         except (ChatRefused, ChatForbidden, MessageGone) as error:
             log.warning("card.cannot_read_back", ask=ask.id, error=error.code)
-            if self._doubts.none_sent(_key(ask)):
-                return None
-            blind = self._blind[ask.id] = self._blind.get(ask.id, 0) + 1
-            if blind > 1:
+            if self._doubts.sent(_key(ask)) > 1:
                 raise ChatRefused(_UNREADABLE) from error
             return None
         return found if found is not None or over else self._doubts.look_again(_key(ask))
@@ -157,11 +159,11 @@ class Cards:
 
     async def _refused(self, card: Card, error: ChatRefused) -> Later | None:
         """Slack lets us post nothing here: nothing is ordered, the money is free again, and the asker is told. A card
-        that was deleted over paid work is tried again instead: what comes of that is to be said."""
+        that was deleted over what was ordered is tried again instead: what comes of that is to be said."""
         log.info("card.refused", ask=card.ask.id, error=error.code)
-        paid = _is_paid(card)
-        await self._end(card, error, whole=not paid)
-        if paid:
+        ordered = _was_ordered(card)
+        await self._end(card, error, whole=not ordered)
+        if ordered:
             if card.ask.id not in self._told and await self._tell(card.ask, Notice.CARD_REFUSED) is None:
                 self._told.add(card.ask.id)
             return await self._later_or_never(card, error)
@@ -208,9 +210,10 @@ class Cards:
         age = self._ages.get(card.ask.id)
         if age is None or age.born != newest:
             age = self._ages[card.ask.id] = Age.of(newest, clock)
-        fresh = age.seen(clock) < _TRIED_FOR or not age.reached(_WORTH_SHOWING, clock)
-        if fresh or not all(job.finished for job in card.jobs):
+        if age.seen(clock) < _TRIED_FOR:
             return self._again(card.ask, error, first=5.0)
+        if not age.reached(_WORTH_SHOWING, clock) or not all(job.finished for job in card.jobs):
+            return self._again(card.ask, error, first=5.0, ceiling=_REFUSED_CEILING_SECONDS)
         log.warning("card.given_up", ask=card.ask.id, error=error.code)
         await self._settle(card.ask, card.ask.version)
         return None
@@ -246,15 +249,14 @@ class Cards:
 
     def _done(self, ask: Ask) -> None:
         self._tries.pop(ask.id, None)
-        self._blind.pop(ask.id, None)
         self._ages.pop(ask.id, None)
         self._told.discard(ask.id)
         self._doubts.forget(_key(ask))
         self._forget_old()
 
-    def _again(self, ask: Ask, error: ChatError, *, first: float) -> Later:
+    def _again(self, ask: Ask, error: ChatError, *, first: float, ceiling: float = 60.0) -> Later:
         tries = self._tries[ask.id] = self._tries.get(ask.id, 0) + 1
-        wait = backoff(tries, self.bench.clock.chance(), first=first).total_seconds()
+        wait = backoff(tries, self.bench.clock.chance(), first=first, ceiling=ceiling).total_seconds()
         log.info("card.later", ask=ask.id, error=error.code, tries=tries)
         return Later(seconds=max(wait, error.retry_after_seconds or 0.0))
 
@@ -265,10 +267,10 @@ class Cards:
             del self._drawn[ask_id]
 
 
-def _is_paid(card: Card) -> bool:
-    """Whether something of it was charged, or may be for what is under way."""
+def _was_ordered(card: Card) -> bool:
+    """Whether something of it was charged, or a provider took it, or may have."""
     spent = card.balance is not None and card.balance.spent > 0
-    return spent or any(not job.finished and job.state not in {State.WAITING, State.QUEUED} for job in card.jobs)
+    return spent or any(job.task_id is not None or job.state in _UNDER_WAY for job in card.jobs)
 
 
 def _key(ask: Ask) -> Key:

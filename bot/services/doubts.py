@@ -20,10 +20,11 @@ Key = tuple[str, str]
 @dataclass(frozen=True, kw_only=True)
 class _Doubt:
     """``since`` and ``until`` on the monotonic clock: when the post was tried, or was first looked for by a process
-    that does not know when, and when it must have appeared. Good in that epoch of ours alone: after it, others may have
-    posted."""
+    that does not know when, and when it must have appeared. ``sent`` counts the posts that may stand. Good in that
+    epoch of ours alone: after it, others may have posted."""
 
     epoch: int
+    sent: int
     since: float
     until: float
 
@@ -51,18 +52,20 @@ class Doubts:
                 self.nothing_sent(key)
             else:
                 now = self.bench.clock.monotonic()
-                self._put(key, since=now, until=now + post_lands(timedelta(seconds=now - began)).total_seconds())
+                lands = post_lands(timedelta(seconds=now - began)).total_seconds()
+                self._put(key, sent=self.sent(key) + 1, since=now, until=now + lands)
 
     def nothing_sent(self, key: Key) -> None:
         """No post is on its way but one that was tried before, where there is one."""
         if self._of(key) is None:
             now = self.bench.clock.monotonic()
-            self._put(key, since=now, until=now)
+            self._put(key, sent=0, since=now, until=now)
 
-    def none_sent(self, key: Key) -> bool:
-        """Whether this process knows that no post of it was ever taken, or is on its way."""
+    def sent(self, key: Key) -> int:
+        """How many posts of it may stand that nobody has seen, as far as this process knows. One that was found to be
+        intended, and may have been sent before this process began, is one."""
         doubt = self._of(key)
-        return doubt is not None and doubt.until <= doubt.since
+        return 0 if doubt is None else doubt.sent
 
     def over(self, key: Key) -> bool:
         """Whether a look that begins now tells the truth: what it does not find was never posted. Of what this process
@@ -70,7 +73,7 @@ class Doubts:
         doubt = self._of(key)
         now = self.bench.clock.monotonic()
         if doubt is None:
-            doubt = self._put(key, since=now, until=now + POST_LANDS.total_seconds())
+            doubt = self._put(key, sent=1, since=now, until=now + POST_LANDS.total_seconds())
         return now >= doubt.until
 
     def look_again(self, key: Key) -> Later:
@@ -90,6 +93,6 @@ class Doubts:
         doubt = self._open.get(key)
         return None if doubt is None or doubt.epoch != self.bench.ownership.epoch else doubt
 
-    def _put(self, key: Key, *, since: float, until: float) -> _Doubt:
-        doubt = self._open[key] = _Doubt(epoch=self.bench.ownership.epoch, since=since, until=until)
+    def _put(self, key: Key, *, sent: int, since: float, until: float) -> _Doubt:
+        doubt = self._open[key] = _Doubt(epoch=self.bench.ownership.epoch, sent=sent, since=since, until=until)
         return doubt

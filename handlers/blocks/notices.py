@@ -42,9 +42,9 @@ def _card_refused(ask: Ask) -> str:
     about = f" {quoted(ask.text, 80)}" if ask.text else ""
     return (
         f"The card of your ask{about} cannot be shown in <#{ask.channel}> now: the app was removed, the channel is "
-        "archived, or Slack does not say whether the card stands. Clips that were ordered go on, and cost what the "
-        "card said; those that waited were not ordered and cost nothing. Invite the app or unarchive the channel: the "
-        "card is posted by itself, within a day."
+        "archived, or Slack does not say whether the card stands. What was charged for it stays charged, a clip that "
+        "is under way goes on, and no other clip of it is ordered. Invite the app or unarchive the channel: the card "
+        "is posted by itself, half an hour later at most."
     )
 
 

@@ -104,7 +104,7 @@ FAILURES: Mapping[FailureKind, tuple[str, str]] = MappingProxyType(
             "React to the draft again, with others.",
         ),
         FailureKind.NOT_IN_CHANNEL: (
-            "Slack let Dailies post nothing in this channel, so the clip could not have been shown.",
+            "Slack did not let Dailies show its card here, so the clip was not ordered.",
             "Ask again; if it is refused again, invite Dailies here.",
         ),
         FailureKind.COUNTED_AS_SPENT: (

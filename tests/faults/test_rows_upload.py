@@ -151,7 +151,7 @@ async def test_f68_f70_a_card_deleted_over_paid_work_stands_anew_when_slack_take
     await rig.arm("slack:chat.postMessage", phase, kind, times=-1, **action)
     await rig.studio.delete("maya", (await rig.card()).ts, channel=rig.channel)
     told = await rig.told("maya", "cannot be shown in")
-    assert "cost what the card said" in told["text"]
+    assert "stays charged" in told["text"]
     await rig.studio.heal()
     await rig.delivered()
     assert len(await rig.private("maya", "cannot be shown in")) == 1

@@ -237,7 +237,7 @@ def test_a_denial_of_what_was_written_is_found(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_word_that_all_was_free_about_what_was_charged_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cards, "_is_paid", lambda card: False)
+    monkeypatch.setattr(cards, "_was_ordered", lambda card: False)
     # Few cards are deleted just where Slack takes no other: the search begins shortly before a life in which one is.
     _see_broken("I9: it was said that nothing of", first=830)
 

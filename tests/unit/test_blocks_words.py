@@ -425,7 +425,7 @@ def test_a_mistake_is_quoted_without_coming_to_life(typed: str) -> None:
     ("kind", "words"),
     [
         (Notice.NOT_IN_CHANNEL, ("<#C1>", "/invite @Dailies", "Nothing was ordered or charged")),
-        (Notice.CARD_REFUSED, ("<#C1>", "cost what the card said", "unarchive")),
+        (Notice.CARD_REFUSED, ("<#C1>", "stays charged", "unarchive")),
         (Notice.DELIVERY_REFUSED, ("Clip #2", "<#C1>", "$0.32 was charged", "*Deliver again*")),
         (Notice.NO_CARD, ("<#C1>", "Nothing was ordered or charged", "again in a moment")),
         (Notice.OVER_CAP, ("Clip #2", "*Undo*", "$0.10 of $2.00", "Nothing was charged")),

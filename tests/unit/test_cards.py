@@ -21,9 +21,10 @@ from bot.services.answers import Taken
 from bot.services.bench import Later
 from bot.services.cards import Cards
 from bot.services.policy import Policy
-from tests.support.ordering import NOT_SENT, PRICE, SENDER, STARVED, TAKEN, THROTTLED, Desk, desk
+from tests.support.ordering import NOT_SENT, PRICE, REFUSED, SENDER, STARVED, TAKEN, THROTTLED, Desk, desk
 
 ARCHIVED = ChatRefused("is_archived")
+MISSING = ChatForbidden("missing_scope")
 DAY = timedelta(days=1)
 
 
@@ -130,15 +131,52 @@ async def test_a_deleted_card_over_paid_work_stands_anew_as_soon_as_slack_lets_i
         assert await one.stale(job) == []
 
 
-async def test_a_card_that_was_surely_not_posted_is_posted_where_nobody_may_look_for_it() -> None:
-    """There is no history to be read, and no doubt either: Slack said no each time."""
+@pytest.mark.parametrize("restarted", [False, True], ids=["same process", "restarted"])
+@pytest.mark.parametrize("error", [ARCHIVED, ChatError("ratelimited")])
+async def test_a_post_that_slack_refused_is_made_where_nobody_may_look_for_it(
+    restarted: bool, error: ChatError
+) -> None:
+    """Of two posts of unknown outcome no third is made; what Slack refused is neither."""
     async with desk(TAKEN) as one:
         job, cards = await one.submit(), cards_of(one)
-        deleted(one, blind=ChatForbidden("missing_scope"))
+        deleted(one, blind=MISSING)
+        await refused(one, cards, times=5)
+        if restarted:
+            cards = cards_of(one)
+        one.chat.no_card = error
         await refused(one, cards, times=5)
         one.chat.no_card = None
         assert await cards.step("T1", job.ask_id) is None
         assert (await one.ask()).card_ts == f"3.{job.ask_id}"
+
+
+async def test_a_first_card_of_unknown_outcome_is_made_once_more_however_often_slack_has_no_time() -> None:
+    async with desk() as one:
+        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
+        assert isinstance(taken, Taken)
+        await one.claim()
+        cards = cards_of(one)
+        one.chat.blind = MISSING
+        for error in (ChatUnknown("timeout"), ChatError("ratelimited"), ChatError("unreachable"), None):
+            one.chat.no_card = error
+            await cards.step("T1", taken.ask.id)
+        assert one.chat.told == []
+        async with one.storage.read() as tx:
+            assert (await tx.jobs.ask("T1", taken.ask.id)).card_ts == f"3.{taken.ask.id}"
+
+
+async def test_a_refused_card_is_tried_at_growing_gaps_up_to_half_an_hour() -> None:
+    async with desk(TAKEN) as one:
+        await one.submit()
+        cards, gaps = cards_of(one), []
+        deleted(one)
+        for _ in range(40):
+            later = await cards.step("T1", (await one.ask()).id)
+            assert later is not None
+            gaps.append(later.seconds)
+            one.clock.advance(later.seconds)
+        assert max(gaps[:10]) == 60.0
+        assert gaps[-1] == 1800.0
 
 
 async def test_who_paid_for_what_no_card_shows_is_told_when_they_can_be() -> None:
@@ -162,7 +200,7 @@ async def test_clips_that_wait_below_a_deleted_card_end_where_no_other_may_stand
         assert [clip.state for clip in clips] == [State.RENDERING, State.FAILED]
 
 
-@pytest.mark.parametrize("answer", [STARVED, NOT_SENT, THROTTLED])
+@pytest.mark.parametrize("answer", [STARVED, NOT_SENT, THROTTLED, REFUSED])
 async def test_an_ask_that_was_ordered_in_vain_ends_with_a_word_like_one_that_never_was(answer: OrderOutcome) -> None:
     """Nothing was taken, and nothing is to come: there is no card to wait for."""
     async with desk(answer) as one:
