@@ -143,7 +143,7 @@ class Ordering:
         if not self.bench.places.in_turn(job):
             return self._wait(job)
         try:
-            return await self._take_place(job, ask)
+            return self._still_in_doubt(await self._take_place(job, ask))
         finally:
             self._billing.discard(job.id)
 
@@ -335,6 +335,8 @@ class Ordering:
     async def _send(self, job: Job, attempt: Attempt, *, first: bool) -> StepResult:
         sent_at = self.bench.clock.now()
         self._unsent.pop(job.id, None)
+        # It is as old as we have known of it, also if the wall clock is set before anybody knows what became of it.
+        self._age(job)
         try:
             outcome = await self._post(job, attempt)
         except asyncio.CancelledError:

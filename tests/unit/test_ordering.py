@@ -21,6 +21,7 @@ from bot.ports import (
     ChatUnknown,
     CommitUnknown,
     Fenced,
+    Order,
     OrderAccepted,
     OrderInFlight,
     OrderNotSent,
@@ -384,6 +385,30 @@ async def test_who_started_under_a_clock_that_was_ahead_gives_nothing_up_once_it
         one.clock.advance(one.ordering.bench.policy.job_timeout.total_seconds())
         await one.ordering.watch(await one.job(), await one.ask())
         assert (await one.job()).state is State.UNCERTAIN
+
+
+@pytest.mark.row("F88")
+async def test_an_order_that_was_sent_by_a_clock_years_behind_is_not_years_old_when_that_is_right() -> None:
+    """It is put right while the order is on its way, and the answer is lost."""
+    async with desk(LOST, idempotent=False) as one:
+        right, submit = one.clock.now(), one.provider.submit
+        one.clock.step(right - TEN_YEARS)
+
+        async def slowly(order: Order) -> OrderOutcome:
+            one.clock.step(right)
+            return await submit(order)
+
+        one.provider.submit = slowly  # type: ignore[method-assign] # the same call, by another clock
+        await one.submit()
+        one.clock.advance(one.ordering.bench.policy.job_timeout.total_seconds())
+        await one.ordering.watch(await one.job(), await one.ask())
+        assert (await one.job()).state is State.UNCERTAIN
+
+
+async def test_of_an_order_that_was_taken_no_age_is_kept() -> None:
+    async with desk(TAKEN) as one:
+        await one.submit()
+        assert one.ordering._ages == {}
 
 
 @pytest.mark.row("F88", "F37")
