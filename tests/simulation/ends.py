@@ -140,7 +140,7 @@ class Ends(Judge):
             case FailureKind.OVER_CAP:
                 return self._cap_was_near(rows.values())
             case FailureKind.COUNTED_AS_SPENT:
-                return row.id in self.wanted.let_go or any(self._looked_over(task) for task in tasks)
+                return row.id in self.wanted.let_go or any(self._looked_over(one.at) for one in self._sendings(row.id))
             case FailureKind.TASK_LOST:
                 return any(task.end is End.LOST for task in tasks)
             case FailureKind.LINK_EXPIRED:
@@ -148,19 +148,21 @@ class Ends(Judge):
             case _:
                 return any(not task.renders for task in tasks) or self._refused(row.id)
 
-    def _looked_over(self, task: Task) -> bool:
-        """Whether nothing of it can have been left to whoever began later, since the clock was far behind before."""
-        return self.world.aged_at_a_start(task.accepted_at) >= OUTPUT_LIFETIME.total_seconds()
+    def _looked_over(self, sent: float) -> bool:
+        """Whether of an order of that time nothing can have been left for whoever began later, since the clock was far
+        behind before."""
+        return self.world.aged_at_a_start(sent) >= OUTPUT_LIFETIME.total_seconds()
 
     def _refused(self, job_id: str) -> bool:
         """Whether a provider refused an order of that clip, and not all orders."""
-        return any(
-            _refused_for_good(sending.answer)
-            for books in self.vendors.values()
-            for key, sendings in books.sendings.items()
-            if job_of(key) == job_id
-            for sending in sendings
-        )
+        return any(_refused_for_good(sending.answer) for sending in self._sendings(job_id))
+
+    def _sendings(self, job_id: str) -> Iterator[Sending]:
+        """Every order of that clip, whatever became of it."""
+        for books in self.vendors.values():
+            for key, sendings in books.sendings.items():
+                if job_of(key) == job_id:
+                    yield from sendings
 
     def _cap_was_near(self, rows: Iterable[Job]) -> bool:
         """Whether all that was ever asked for, at the dearest price, comes to more than the lowest cap."""
