@@ -57,7 +57,12 @@ _POLL_FLOOR = timedelta(seconds=1)
 _POLL_CEILING = timedelta(seconds=20)
 
 
-def backoff(tries: int, chance: float, *, first: float = 0.5, ceiling: float = 60.0) -> timedelta:
+LONGEST_GAP_SECONDS = 40.0
+"""Between two tries of what others keep from us: what is left to do once they do not has to fit into the promised
+minute with it."""
+
+
+def backoff(tries: int, chance: float, *, first: float = 0.5, ceiling: float = LONGEST_GAP_SECONDS) -> timedelta:
     """The wait before try number ``tries`` + 1 (1 = after the first failure): doubles from ``first`` seconds up to
     ``ceiling``, less up to a quarter by chance."""
     whole = min(ceiling, first * 2.0 ** min(max(0, tries - 1), 30))

@@ -11,7 +11,7 @@ from bot.domain.events import Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import FINAL, Ask, Decision, Job, State
 from bot.domain.notice import Notice
-from bot.domain.patience import CARD_GAP, backoff
+from bot.domain.patience import CARD_GAP, LONGEST_GAP_SECONDS, backoff
 from bot.ports import (
     Balance,
     Card,
@@ -254,7 +254,7 @@ class Cards:
         self._doubts.forget(_key(ask))
         self._forget_old()
 
-    def _again(self, ask: Ask, error: ChatError, *, first: float, ceiling: float = 60.0) -> Later:
+    def _again(self, ask: Ask, error: ChatError, *, first: float, ceiling: float = LONGEST_GAP_SECONDS) -> Later:
         tries = self._tries[ask.id] = self._tries.get(ask.id, 0) + 1
         wait = backoff(tries, self.bench.clock.chance(), first=first, ceiling=ceiling).total_seconds()
         log.info("card.later", ask=ask.id, error=error.code, tries=tries)

@@ -12,7 +12,7 @@ from bot.domain.budget import OverCap, Stage
 from bot.domain.events import DeliveryWished, Event, Hindered, Kept, Shared, Unshared, Uploaded
 from bot.domain.job import Ask, Job, State, Wish
 from bot.domain.notice import Notice
-from bot.domain.patience import SHARE_WAIT, backoff, share_check_gap
+from bot.domain.patience import LONGEST_GAP_SECONDS, SHARE_WAIT, backoff, share_check_gap
 from bot.domain.pricing import NoPrice
 from bot.domain.trouble import Trouble
 from bot.ports import (
@@ -39,7 +39,6 @@ log = structlog.get_logger(__name__)
 _REFUSALS = frozenset({Trouble.SLACK_REFUSES_PLACE, Trouble.SLACK_REFUSES_APP})
 _REFUSED_FIRST_SECONDS = 15.0
 _REFUSED_CEILING_SECONDS = 1800.0
-_AWAY_CEILING_SECONDS = 60.0
 _UNAUTHORIZED_SECONDS = 30.0
 """So long after Slack did not know our token it is asked again who reacts."""
 
@@ -243,7 +242,7 @@ class Delivering:
         """Longer where somebody has to mend something first, and never shorter than Slack asked for."""
         refused = trouble in _REFUSALS
         first = _REFUSED_FIRST_SECONDS if refused else 0.5
-        ceiling = _REFUSED_CEILING_SECONDS if refused else _AWAY_CEILING_SECONDS
+        ceiling = _REFUSED_CEILING_SECONDS if refused else LONGEST_GAP_SECONDS
         asked = error.retry_after_seconds if isinstance(error, ChatError) else None
         own = backoff(job.tries + 1, self.bench.clock.chance(), first=first, ceiling=ceiling)
         return max(own, timedelta(seconds=asked or 0.0))

@@ -8,6 +8,7 @@ import pytest
 from bot.domain.job import State
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
+from bot.domain.patience import LONGEST_GAP_SECONDS
 from bot.ports import (
     ChatError,
     ChatForbidden,
@@ -175,7 +176,7 @@ async def test_a_refused_card_is_tried_at_growing_gaps_up_to_half_an_hour() -> N
             assert later is not None
             gaps.append(later.seconds)
             one.clock.advance(later.seconds)
-        assert max(gaps[:10]) == 60.0
+        assert max(gaps[:10]) == LONGEST_GAP_SECONDS
         assert gaps[-1] == 1800.0
 
 

@@ -17,7 +17,7 @@ def seconds(count: float) -> timedelta:
 
 
 @pytest.mark.parametrize(
-    ("tries", "wait"), [(0, 0.5), (1, 0.5), (2, 1), (3, 2), (4, 4), (7, 32), (8, 60), (9, 60), (10_000, 60)]
+    ("tries", "wait"), [(0, 0.5), (1, 0.5), (2, 1), (3, 2), (4, 4), (7, 32), (8, 40), (9, 40), (10_000, 40)]
 )
 def test_a_backoff_doubles_up_to_its_ceiling(tries: int, wait: float) -> None:
     assert backoff(tries, 0.0) == seconds(wait)
@@ -67,4 +67,5 @@ def test_a_share_is_looked_for_often_at_first(waited: float, gap: float) -> None
 def test_the_promised_times_are_kept() -> None:
     assert seconds(60) > patience.SUBMIT_DEADLINE, "an order of unknown outcome is on the card within a minute"
     assert seconds(30) > patience.CREDIT_PROBE, "a paused provider is probed within half a minute"
+    assert seconds(60) > seconds(patience.LONGEST_GAP_SECONDS) + patience.SHARE_WAIT / 2, "what was away is done"
     assert seconds(60) > patience.SHARE_WAIT * 2, "a dropped file is noticed and sent again within a minute"
