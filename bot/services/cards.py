@@ -129,7 +129,9 @@ class Cards:
                 return await self._refused(card, error)
         async with self.bench.storage.begin() as tx:
             await tx.jobs.card_posted(ask.workspace, ask.id, posted, shows)
-        self.posted(card.jobs)
+            # Somebody may have pressed already: from then on they have another next step.
+            jobs = await tx.jobs.of_ask(ask.workspace, ask.id)
+        self.posted(jobs)
         self._done(ask)
         return None if shows else Later(seconds=0.0)
 

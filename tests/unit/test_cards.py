@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.job import State
+from bot.domain.job import Job, State
 from bot.domain.lineage import Changes
 from bot.domain.notice import Notice
 from bot.domain.patience import LONGEST_GAP_SECONDS
 from bot.ports import (
+    Card,
     ChatError,
     ChatForbidden,
     ChatRefused,
@@ -60,6 +61,25 @@ async def test_an_ask_that_ended_before_its_card_stood_has_one_all_the_same() ->
         await cards.step("T1", taken.ask.id)
         async with one.storage.read() as tx:
             assert (await tx.jobs.ask("T1", taken.ask.id)).card_ts == f"3.{taken.ask.id}"
+
+
+async def test_who_presses_before_it_is_written_down_that_the_card_stands_is_not_kept_waiting() -> None:
+    """What is next for the clips follows from how they are then, and not from how they were when the card was drawn."""
+    async with desk() as one:
+        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
+        assert isinstance(taken, Taken)
+        await one.claim()
+        post, told = one.chat.post_card, list[Job]()
+
+        async def pressed_at_once(card: Card) -> str:
+            ts = await post(card)
+            await one.presses.cancel(replace(SENDER, key="press"), taken.ask.id)
+            return ts
+
+        one.chat.post_card = pressed_at_once  # type: ignore[method-assign] # the same call, and a press
+        cards = replace(cards_of(one), posted=told.extend)
+        await cards.step("T1", taken.ask.id)
+        assert [job.cancel_by for job in told] == ["U1"]
 
 
 async def test_a_card_that_was_sent_before_its_thread_had_a_root_is_found_in_the_channel() -> None:
