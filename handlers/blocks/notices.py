@@ -30,21 +30,23 @@ def _charged(job: Job | None) -> str:
     return f"{dollars(job.cost_micro_usd)} was charged for it." if job and job.cost_micro_usd else "It is paid for."
 
 
+def _about(ask: Ask) -> str:
+    return f" {quoted(ask.text, 80)}" if ask.text else ""
+
+
 def _not_in_channel(ask: Ask) -> str:
-    about = f" {quoted(ask.text, 80)}" if ask.text else ""
     return (
-        f"Your ask{about} cannot be shown in <#{ask.channel}>: Dailies is not in that channel, or it is archived. "
-        "Nothing was ordered or charged. Type `/invite @Dailies` there, and send your command again."
+        f"Your ask{_about(ask)} cannot be shown in <#{ask.channel}>: Dailies is not in that channel, or it is "
+        "archived. Nothing was ordered or charged. Type `/invite @Dailies` there, and send your command again."
     )
 
 
 def _card_refused(ask: Ask) -> str:
-    about = f" {quoted(ask.text, 80)}" if ask.text else ""
     return (
-        f"The card of your ask{about} cannot be shown in <#{ask.channel}> now: the app was removed, the channel is "
-        "archived, or Slack does not say whether the card stands. What was charged for it stays charged, a clip that "
-        "is under way goes on, and no other clip of it is ordered. Invite the app or unarchive the channel: the card "
-        "is posted by itself, half an hour later at most."
+        f"The card of your ask{_about(ask)} cannot be shown in <#{ask.channel}> now: the app was removed, the channel "
+        "is archived, or Slack does not say whether the card stands. What was charged for it stays charged, a clip "
+        "that is under way goes on, and no other clip of it is ordered. Invite the app or unarchive the channel: the "
+        "card is posted by itself, half an hour later at most."
     )
 
 
@@ -58,10 +60,9 @@ def _delivery_refused(ask: Ask, job: Job | None) -> str:
 
 
 def _no_card(ask: Ask) -> str:
-    about = f" {quoted(ask.text, 80)}" if ask.text else ""
     return (
-        f"Slack did not say whether the card of your ask{about} stands in <#{ask.channel}>, and does not let Dailies "
-        "look. Nothing was ordered or charged. Send your command again in a moment."
+        f"Slack did not say whether the card of your ask{_about(ask)} stands in <#{ask.channel}>, and does not let "
+        "Dailies look. Nothing was ordered or charged. Send your command again in a moment."
     )
 
 

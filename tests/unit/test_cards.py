@@ -33,9 +33,7 @@ DAY = timedelta(days=1)
 async def test_a_token_that_is_revoked_for_a_while_ends_no_ask() -> None:
     """Of a post of unknown outcome it keeps us from knowing more, and that is no reason to post blindly."""
     async with desk() as one:
-        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
-        assert isinstance(taken, Taken)
-        await one.claim()
+        taken = await whale(one)
         cards = cards_of(one)
         one.chat.no_card, one.chat.blind = ChatUnknown("timeout"), ChatUnauthorized("token_revoked")
         for _ in range(4):
@@ -50,9 +48,7 @@ async def test_a_token_that_is_revoked_for_a_while_ends_no_ask() -> None:
 async def test_an_ask_that_ended_before_its_card_stood_has_one_all_the_same() -> None:
     """Nobody could confirm it while we were down for longer than its offer was good."""
     async with desk(policy=Policy(confirm_above_micro_usd=1)) as one:
-        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
-        assert isinstance(taken, Taken)
-        await one.claim()
+        taken = await whale(one)
         one.clock.advance(700)
         await one.deciding.decide(await one.now(taken.jobs[0]), taken.ask)
         assert (await one.now(taken.jobs[0])).state is State.CANCELLED
@@ -66,9 +62,7 @@ async def test_an_ask_that_ended_before_its_card_stood_has_one_all_the_same() ->
 async def test_who_presses_before_it_is_written_down_that_the_card_stands_is_not_kept_waiting() -> None:
     """What is next for the clips follows from how they are then, and not from how they were when the card was drawn."""
     async with desk() as one:
-        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
-        assert isinstance(taken, Taken)
-        await one.claim()
+        taken = await whale(one)
         post, told = one.chat.post_card, list[Job]()
 
         async def pressed_at_once(card: Card) -> str:
@@ -98,9 +92,7 @@ async def test_a_card_that_was_sent_before_its_thread_had_a_root_is_found_in_the
 async def test_a_card_that_is_found_shows_what_was_when_it_was_sent_and_is_drawn_again() -> None:
     """Its post was never answered, and somebody took the ask back before it was found."""
     async with desk() as one:
-        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
-        assert isinstance(taken, Taken)
-        await one.claim()
+        taken = await whale(one)
         cards = cards_of(one)
         one.chat.no_card = ChatUnknown("timeout")
         await cards.step("T1", taken.ask.id)
@@ -122,9 +114,7 @@ async def test_a_card_that_is_found_shows_what_was_when_it_was_sent_and_is_drawn
 )
 async def test_who_has_no_card_is_told_as_soon_as_they_can_be(troubles: list[ChatError], told: bool) -> None:
     async with desk() as one:
-        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
-        assert isinstance(taken, Taken)
-        await one.claim()
+        taken = await whale(one)
         cards = cards_of(one)
         one.chat.no_card, one.chat.blind, one.chat.deaf = ARCHIVED, None, list(troubles)
         steps = 1
@@ -173,9 +163,7 @@ async def test_a_post_that_slack_refused_is_made_where_nobody_may_look_for_it(
 
 async def test_a_first_card_of_unknown_outcome_is_made_once_more_however_often_slack_has_no_time() -> None:
     async with desk() as one:
-        taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
-        assert isinstance(taken, Taken)
-        await one.claim()
+        taken = await whale(one)
         cards = cards_of(one)
         one.chat.blind = MISSING
         for error in (ChatUnknown("timeout"), ChatError("ratelimited"), ChatError("unreachable"), None):
@@ -280,3 +268,11 @@ async def refused(one: Desk, cards: Cards, *, times: int) -> None:
 def cards_of(one: Desk) -> Cards:
     """Whoever posts and redraws the cards of that desk."""
     return Cards(bench=one.ordering.bench, rerouting=one.ordering.rerouting, posted=lambda jobs: None)
+
+
+async def whale(one: Desk) -> Taken:
+    """A further draft, ours, whose card does not stand yet."""
+    taken = await one.intake.draft(replace(SENDER, key="command:2"), "a whale", Changes())
+    assert isinstance(taken, Taken)
+    await one.claim()
+    return taken
