@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.domain.events import Event, Hindered, Refused, Unhindered
+from bot.domain.events import Hindered, Refused, Unhindered
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import AWAITS_PROVIDER, PAST_GATE, Ask, Decision, Job, State, Wish
 from bot.domain.trouble import Trouble
@@ -46,10 +46,10 @@ class Absence:
         if absent is marked or job.wish is not None:
             return None
         if not absent:
-            return await self._move(job, Unhindered(), "it is set up again")
+            return await self.bench.move(job, Unhindered(), detail="it is set up again")
         log.error("provider.absent", job=job.id, provider=job.provider, state=job.state.value)
         hindered = Hindered(due_at=self.bench.clock.now(), trouble=Trouble.PROVIDER_ABSENT)
-        return await self._move(job, hindered, "it is not set up any more")
+        return await self.bench.move(job, hindered, detail="it is not set up any more")
 
     async def _never_ordered(self, job: Job) -> Job:
         rerouting = self.rerouting
@@ -59,7 +59,6 @@ class Absence:
             moved = await rerouting.wished_elsewhere(job)
         else:
             moved = await rerouting.elsewhere(job)
-        return moved or await self._move(job, Refused(failure=_FAILURE), "its provider is not set up any more")
-
-    async def _move(self, job: Job, event: Event, detail: str) -> Job:
-        return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
+        return moved or await self.bench.move(
+            job, Refused(failure=_FAILURE), detail="its provider is not set up any more"
+        )

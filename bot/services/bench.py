@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.capabilities import Capabilities
+from bot.domain.events import Event
 from bot.domain.job import Job, Ownership
 from bot.ports import Chat, Clips, Clock, Directory, Fetcher, Provider, Storage, TaskReport, TaskUnreadable
 from bot.services.circuit import Circuit
@@ -45,6 +47,14 @@ class Bench:
     def ownership(self) -> Ownership:
         """Under which this process moves jobs now."""
         return self.lease.ownership
+
+    async def move(self, job: Job, *events: Event, detail: str = "") -> Job:
+        """Write the events in one transaction and return the job as it is then. Raises Fenced, StorageError."""
+        return await self.moves.move(job, self.ownership, *events, detail=detail)
+
+    def can(self, job: Job) -> Capabilities:
+        """What its provider can in its tier."""
+        return self.router.capabilities(job.provider, job.recipe.tier)
 
     async def prove(self, job: Job) -> None:
         """Return when the job is ours at this moment, under the epoch in which it was read; raise Fenced otherwise.

@@ -101,7 +101,7 @@ class Cards:
             return self._again(ask, error, first=0.5)
 
     def _can_stop(self, job: Job) -> bool:
-        can = self.bench.router.capabilities(job.provider, job.recipe.tier)
+        can = self.bench.can(job)
         return can.cancel and self.bench.has(job.provider)
 
     async def _post(self, card: Card) -> Later | None:

@@ -36,11 +36,11 @@ class Deciding:
     async def decide(self, job: Job, ask: Ask) -> StepResult:
         """See whether the gate is passed, or the provider may have credit again."""
         if job.cancel_by or ask.decision is Decision.STOP:
-            return await self._move(job, Declined(), detail=ask.decided_by or job.cancel_by or "")
+            return await self.bench.move(job, Declined(), detail=ask.decided_by or job.cancel_by or "")
         if job.wait_reason in AWAITS_PROVIDER:
             return await self._try_provider(job)
         if ask.decision is Decision.GO:
-            return await self._move(job, Opened(person=ask.person), detail=ask.person)
+            return await self.bench.move(job, Opened(person=ask.person), detail=ask.person)
         now = self.bench.clock.now()
         if ask.decide_by is not None and now < ask.decide_by:
             return Later.until(ask.decide_by, now)
@@ -151,7 +151,7 @@ class Deciding:
                 await hold(tx, [job], policy, now)
                 after = await self.bench.moves.write(tx, job, self.bench.ownership, Opened(person=job.person))
         except OverCap as over:
-            return await self._move(job, Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over))))
+            return await self.bench.move(job, Refused(failure=Failure(kind=FailureKind.OVER_CAP, detail=str(over))))
         self.bench.moves.announce(job, after)
         return after
 
@@ -159,6 +159,3 @@ class Deciding:
 
     async def _policy(self, tx: Transaction, ask: Ask) -> Policy:
         return await self.bench.policies.within(tx, ask.workspace, ask.channel)
-
-    async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
-        return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)

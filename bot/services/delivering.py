@@ -92,13 +92,13 @@ class Delivering:
 
     async def revive(self, job: Job, _: Ask) -> StepResult:
         """A person asked for a kept clip after all."""
-        return await self._move(job, DeliveryWished(), detail=job.wish_by or "")
+        return await self.bench.move(job, DeliveryWished(), detail=job.wish_by or "")
 
     async def deliver(self, job: Job, ask: Ask) -> StepResult:
         """Send the clip, or see whether what was sent stands. What is not sent yet is kept for whoever asked to stop,
         unless somebody wants it after all."""
         if job.file_id is None and job.cancel_by and job.wish is not Wish.DELIVER_AGAIN:
-            return await self._move(job, _kept(job), detail=job.cancel_by)
+            return await self.bench.move(job, _kept(job), detail=job.cancel_by)
         try:
             if job.file_id is None and ask.root_ts is None:
                 return await self._await_root(ask)
@@ -152,7 +152,7 @@ class Delivering:
         if trouble in _REFUSALS:
             await self._tell_once(job, ask)
         unshared = Unshared(due_at=self.bench.clock.now() + self._wait(job, trouble, error), trouble=trouble)
-        return await self._move(job, unshared, detail=error.code)
+        return await self.bench.move(job, unshared, detail=error.code)
 
     async def _verify(self, job: Job, file_id: str) -> StepResult:
         result = await self._look(job, file_id)
@@ -178,7 +178,7 @@ class Delivering:
         await self.bench.chat.delete_file(file_id)
         log.warning("share.dropped", job=job.id, file=file_id, waited_seconds=waited.total_seconds())
         why = "Slack has no such file" if trouble is None else "dropped by Slack"
-        return await self._move(job, Unshared(due_at=now, trouble=trouble), detail=why)
+        return await self.bench.move(job, Unshared(due_at=now, trouble=trouble), detail=why)
 
     async def _stands(self, job: Job, share: Share) -> Job:
         """The clip is in its thread; a final is linked in the winners' channel too, where there is one for it."""
@@ -228,7 +228,7 @@ class Delivering:
         if trouble is Trouble.SLACK_REFUSES_PLACE:
             await self._tell_once(job, ask)
         due = self.bench.clock.now() + self._wait(job, trouble, error)
-        return await self._move(job, Hindered(due_at=due, trouble=trouble), detail=code)
+        return await self.bench.move(job, Hindered(due_at=due, trouble=trouble), detail=code)
 
     async def _tell_once(self, job: Job, ask: Ask) -> None:
         if job.trouble is Trouble.SLACK_REFUSES_PLACE:
@@ -246,9 +246,6 @@ class Delivering:
         asked = error.retry_after_seconds if isinstance(error, ChatError) else None
         own = backoff(job.tries + 1, self.bench.clock.chance(), first=first, ceiling=ceiling)
         return max(own, timedelta(seconds=asked or 0.0))
-
-    async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
-        return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
 
 
 def _kept(job: Job) -> Kept:

@@ -13,11 +13,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.budget import OverCap
-from bot.domain.capabilities import Capabilities, Idempotency
+from bot.domain.capabilities import Idempotency
 from bot.domain.events import (
     Accepted,
     Declined,
-    Event,
     Hindered,
     Lapsed,
     NotSent,
@@ -131,7 +130,7 @@ class Ordering:
     async def submit(self, job: Job, ask: Ask) -> StepResult:
         """Take one of the provider's places, write the intention, send the billed POST."""
         if job.cancel_by or ask.decision is Decision.STOP:
-            return await self._move(job, Declined(), detail=job.cancel_by or "")
+            return await self.bench.move(job, Declined(), detail=job.cancel_by or "")
         if ask.card_ts is None:
             return Later(seconds=1.0)
         if failure := await self.rerouting.in_vain(job):
@@ -168,7 +167,7 @@ class Ordering:
         except NotTaken as error:
             return await self._not_taken(job, error.failure)
         except _Stopped as error:
-            return await self._move(job, Declined(), detail=error.by)
+            return await self.bench.move(job, Declined(), detail=error.by)
         except _PersonFull:
             return await self._hold_back(job)
         except (_ProviderFull, _Closed):
@@ -185,7 +184,7 @@ class Ordering:
         NotTaken."""
         if not job.recipe.media:
             return job.recipe
-        return await self.handing.hand(job, self._can(job), self.bench.providers[job.provider])
+        return await self.handing.hand(job, self.bench.can(job), self.bench.providers[job.provider])
 
     async def _recheck(self, job: Job, ask: Ask) -> Job | None:
         """As ``rechecking.recheck`` says, once there seems to be a place: what waits is looked at every few seconds,
@@ -206,7 +205,7 @@ class Ordering:
             job.tries + 1, self.bench.clock.chance(), first=_UNTOLD_FIRST_SECONDS, ceiling=_UNTOLD_CEILING_SECONDS
         )
         hindered = Hindered(due_at=self.bench.clock.now() + wait, trouble=Trouble.REACTIONS_UNREAD)
-        return await self._move(job, hindered, detail=error.code)
+        return await self.bench.move(job, hindered, detail=error.code)
 
     async def _not_handed(self, job: Job, error: NotHanded) -> Job:
         """Tried again after a while, and not for ever."""
@@ -216,7 +215,7 @@ class Ordering:
             why = f"{job.provider} did not take its file in {_MOST_HANDED} tries."
             return await self._not_taken(job, Failure(kind=FailureKind.UNUSABLE_FILE, detail=why))
         due = self._after_throttle(job, error.retry_after_seconds)
-        return await self._move(job, Hindered(due_at=due, trouble=Trouble.FILE_NOT_TAKEN), detail=error.why)
+        return await self.bench.move(job, Hindered(due_at=due, trouble=Trouble.FILE_NOT_TAKEN), detail=error.why)
 
     async def _not_taken(self, job: Job, failure: Failure) -> Job:
         """Nothing was ordered: another provider may be given the file, where nobody named this one. A refusal that says
@@ -226,7 +225,7 @@ class Ordering:
                 log.error("provider.paused", provider=job.provider, outcome=UploadRefused.__name__)
             return await self._starve(job, failure)
         moved = await self.rerouting.with_files(job, failure)
-        return moved or await self._move(job, Refused(failure=failure), detail=failure.detail)
+        return moved or await self.bench.move(job, Refused(failure=failure), detail=failure.detail)
 
     def _wait(self, job: Job, later: Later = _FULL) -> Later:
         """There is no place at the provider, it is others' turn, or it asked us to wait."""
@@ -282,7 +281,7 @@ class Ordering:
 
     def _callback_url(self, job: Job, token: str) -> str | None:
         """Where the provider may tell us of the end of this order, where it does and can reach us."""
-        if not self.bench.public_url or self._can(job).callback is None:
+        if not self.bench.public_url or self.bench.can(job).callback is None:
             return None
         return f"{self.bench.public_url}/callbacks/{job.provider}/{token}"
 
@@ -297,7 +296,7 @@ class Ordering:
         """The intention is on disk, as we did not hear, and so did not send its order. Nobody else did while our lease
         was never lost, which is proved first. Raises Fenced, StorageError."""
         await self.bench.prove(job)
-        return await self._move(job, NotSent(due_at=self._after(job)), detail="its intention was in doubt")
+        return await self.bench.move(job, NotSent(due_at=self._after(job)), detail="its intention was in doubt")
 
     async def _resolve(self, job: Job) -> StepResult:
         async with self.bench.storage.read() as tx:
@@ -305,7 +304,7 @@ class Ordering:
             evidence = await tx.jobs.evidence(job.workspace, job.id)
         for piece in evidence:
             if piece.attempt == job.attempt and piece.kind is EvidenceKind.TASK_ID:
-                return await self._move(job, Accepted(task_id=piece.value), detail=piece.value)
+                return await self.bench.move(job, Accepted(task_id=piece.value), detail=piece.value)
         if (task_id := await self._called_about(job, evidence)) is not None:
             return await self._accept(job, OrderAccepted(task_id=task_id))
         if attempt is None or not self._may_repeat(job, attempt):
@@ -329,7 +328,7 @@ class Ordering:
 
     def _verified(self, job: Job) -> Idempotency | None:
         """How long a repeat under the same key is safe at the job's provider; None where that is not known to be."""
-        idempotency = self._can(job).idempotency
+        idempotency = self.bench.can(job).idempotency
         return idempotency if idempotency is not None and idempotency.verified else None
 
     async def _send(self, job: Job, attempt: Attempt, *, first: bool) -> StepResult:
@@ -387,7 +386,7 @@ class Ordering:
     async def _conclude(self, job: Job, attempt: Attempt, outcome: _NotAccepted, *, first: bool) -> Job:
         if isinstance(outcome, OrderInFlight):
             due = self._after_throttle(job, outcome.retry_after_seconds)
-            return await self._move(job, Unknown(due_at=due), detail="still in hand at the provider")
+            return await self.bench.move(job, Unknown(due_at=due), detail="still in hand at the provider")
         if isinstance(outcome, OrderUnknown):
             return await self._conclude_unknown(job, attempt, outcome)
         return await (self._conclude_first(job, outcome) if first else self._conclude_repeat(job, outcome))
@@ -397,15 +396,15 @@ class Ordering:
         match outcome:
             case OrderNotSent(why=why, tried=tried):
                 trouble = Trouble.PROVIDER_UNREACHABLE if tried else None
-                return await self._move(job, NotSent(due_at=self._after(job), trouble=trouble), detail=why)
+                return await self.bench.move(job, NotSent(due_at=self._after(job), trouble=trouble), detail=why)
             case OrderThrottled(retry_after_seconds=wait):
-                return await self._move(job, Throttled(due_at=self._after_throttle(job, wait)))
+                return await self.bench.move(job, Throttled(due_at=self._after_throttle(job, wait)))
             case OrderRefused(failure=failure) if failure.kind in STARVING:
                 return await self._starve(job, failure)
             case OrderRefused(failure=failure):
                 down = failure.kind is FailureKind.PROVIDER
                 moved = await self.rerouting.instead(job, failure) if down else None
-                return moved or await self._move(job, Refused(failure=failure), detail=failure.detail)
+                return moved or await self.bench.move(job, Refused(failure=failure), detail=failure.detail)
 
     async def _starve(self, job: Job, failure: Failure) -> Job:
         """The account takes nothing now: how it stands is asked anew, and the job goes elsewhere or waits."""
@@ -419,7 +418,7 @@ class Ordering:
         if (task_id := await self._called_about(job, evidence)) is not None:
             return await self._accept(job, OrderAccepted(task_id=task_id))
         if outcome.repeatable and self._may_repeat(job, attempt):
-            return await self._move(job, Unknown(due_at=self._after(job)), detail=outcome.why)
+            return await self.bench.move(job, Unknown(due_at=self._after(job)), detail=outcome.why)
         return await self._lapse(job, outcome.why)
 
     async def _conclude_repeat(self, job: Job, outcome: OrderNotSent | OrderThrottled | OrderRefused) -> Job:
@@ -430,7 +429,7 @@ class Ordering:
         due = self._after(job)
         if isinstance(outcome, OrderThrottled):
             due = self._after_throttle(job, outcome.retry_after_seconds)
-        return await self._move(job, Unknown(due_at=due), detail=type(outcome).__name__)
+        return await self.bench.move(job, Unknown(due_at=due), detail=type(outcome).__name__)
 
     async def _accept(
         self, job: Job, outcome: OrderAccepted, sent_at: datetime | None = None, *, repeated: bool = False
@@ -484,10 +483,10 @@ class Ordering:
         return None
 
     async def _lapse(self, job: Job, why: str) -> Job:
-        due = self.bench.clock.now() + self._can(job).output_lifetime
+        due = self.bench.clock.now() + self.bench.can(job).output_lifetime
         self._age(job)
         log.warning("order.uncertain", job=job.id, provider=job.provider, why=why)
-        return await self._move(job, Lapsed(due_at=due), detail=why)
+        return await self.bench.move(job, Lapsed(due_at=due), detail=why)
 
     # --- UNCERTAIN ---------------------------------------------------------------------------------------------------
 
@@ -500,24 +499,28 @@ class Ordering:
             evidence = await tx.jobs.evidence(job.workspace, job.id)
         for piece in evidence:
             if piece.attempt == job.attempt and piece.kind is EvidenceKind.TASK_ID:
-                return await self._move(job, Accepted(task_id=piece.value), detail=piece.value)
+                return await self.bench.move(job, Accepted(task_id=piece.value), detail=piece.value)
         if (task_id := await self._called_about(job, evidence)) is not None:
             return await self._accept(job, OrderAccepted(task_id=task_id))
-        end = (job.submitted_at or job.created_at) + self._can(job).output_lifetime
+        end = (job.submitted_at or job.created_at) + self.bench.can(job).output_lifetime
         if job.wish is Wish.ORDER_AGAIN:
-            return await self._move(job, Reordered(person=job.wish_by or job.person), detail=job.wish_by or "")
+            return await self.bench.move(job, Reordered(person=job.wish_by or job.person), detail=job.wish_by or "")
         if job.wish is Wish.GIVE_UP or job.cancel_by or self._is_over(job):
             failure = Failure(kind=FailureKind.COUNTED_AS_SPENT)
-            return await self._move(job, WrittenOff(failure=failure, cost_micro_usd=job.price_micro_usd))
+            return await self.bench.move(job, WrittenOff(failure=failure, cost_micro_usd=job.price_micro_usd))
         if job.wish is Wish.CHECK_AGAIN:
-            return await self._move(job, Hindered(due_at=end, trouble=Trouble.NO_NEWS), detail="nothing new is known")
+            return await self.bench.move(
+                job, Hindered(due_at=end, trouble=Trouble.NO_NEWS), detail="nothing new is known"
+            )
         return self._until_looked_for_again(job, evidence)
 
     def _is_over(self, job: Job) -> bool:
         """Whether nothing of the order can be left at the provider. The wall clock at our start may have been ahead:
         what this process has not watched for as long as makes a render late is not given up, and people may decide."""
         age, clock = self._age(job), self.bench.clock
-        return age.reached(self._can(job).output_lifetime, clock) and age.seen(clock) >= self.bench.policy.job_timeout
+        return (
+            age.reached(self.bench.can(job).output_lifetime, clock) and age.seen(clock) >= self.bench.policy.job_timeout
+        )
 
     def _until_looked_for_again(self, job: Job, evidence: tuple[Evidence, ...]) -> Later:
         """A task that was spoken of just now may not be found at once."""
@@ -545,9 +548,6 @@ class Ordering:
             self._ages[job.id] = job.attempt, age
         return age
 
-    def _can(self, job: Job) -> Capabilities:
-        return self.bench.router.capabilities(job.provider, job.recipe.tier)
-
     def _after_throttle(self, job: Job, retry_after_seconds: float | None) -> datetime:
         return self.bench.clock.now() + self._throttle(job, retry_after_seconds)
 
@@ -556,9 +556,6 @@ class Ordering:
 
     def _after(self, job: Job) -> datetime:
         return self.bench.clock.now() + backoff(job.tries + 1, self.bench.clock.chance())
-
-    async def _move(self, job: Job, *events: Event, detail: str = "") -> Job:
-        return await self.bench.moves.move(job, self.bench.ownership, *events, detail=detail)
 
 
 async def _see_room(tx: Transaction, job: Job, policy: Policy) -> None:

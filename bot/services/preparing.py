@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.capabilities import Capabilities
-from bot.domain.events import Declined, Event, Hindered, Prepared, Progressed, Refused
+from bot.domain.events import Declined, Hindered, Prepared, Progressed, Refused
 from bot.domain.failure import Failure, FailureKind
 from bot.domain.handing import limits_given, too_large_to_write, ways
 from bot.domain.job import Ask, Decision, Job, State, WaitReason
@@ -91,7 +91,7 @@ class Preparing:
 
     async def _step(self, job: Job, ask: Ask) -> StepResult:
         if job.cancel_by or ask.decision is Decision.STOP:
-            return await self._move(job, Declined(), detail=job.cancel_by or ask.decided_by or "")
+            return await self.bench.move(job, Declined(), detail=job.cancel_by or ask.decided_by or "")
         if ask.card_ts is None:
             # Whatever is wrong with a file is said on the card.
             return Later(seconds=1.0)
@@ -131,7 +131,7 @@ class Preparing:
 
     async def _prepared(self, work: "_Work") -> Job:
         """Raises NotNow, InOtherHands, _CalledOff, _TooLong."""
-        can = self.bench.router.capabilities(work.job.provider, work.job.recipe.tier)
+        can = self.bench.can(work.job)
         try:
             files = await self._gathered(work, can)
         except CannotBeHad as error:
@@ -195,7 +195,7 @@ class Preparing:
         now = self.bench.clock.now()
         wait = throttle_wait(error.retry_after_seconds, job.tries + 1, self.bench.clock.chance())
         log.info("file.later", job=job.id, trouble=error.trouble.value, tries=job.tries + 1, why=error.why)
-        return await self._move(job, Hindered(due_at=now + wait, trouble=error.trouble), detail=error.why)
+        return await self.bench.move(job, Hindered(due_at=now + wait, trouble=error.trouble), detail=error.why)
 
     async def _watch(self, job: Job) -> _Watch:
         """The wall clock is asked once in a life of this process: one that is set otherwise meanwhile ends and prolongs
@@ -224,14 +224,13 @@ class Preparing:
         """Its row may have moved on just as the work was cut short."""
         async with self.bench.storage.read() as tx:
             job = await tx.jobs.job(job.workspace, job.id)
-        return await self._move(job, Declined(), detail=job.cancel_by or "")
+        return await self.bench.move(job, Declined(), detail=job.cancel_by or "")
 
     async def _refused(self, job: Job, why: str) -> Job:
         log.info("file.refused", job=job.id, why=why)
-        return await self._move(job, Refused(failure=Failure(kind=FailureKind.UNUSABLE_FILE, detail=why)), detail=why)
-
-    async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
-        return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
+        return await self.bench.move(
+            job, Refused(failure=Failure(kind=FailureKind.UNUSABLE_FILE, detail=why)), detail=why
+        )
 
 
 @dataclass(kw_only=True)
@@ -319,7 +318,7 @@ class _Work:
         self._in_hand = progress = self._counted(name, place)
         if progress != self.job.progress:
             event = Progressed(progress=progress)
-            self.job = await self.bench.moves.move(self.job, self.bench.ownership, event, detail=progress)
+            self.job = await self.bench.move(self.job, event, detail=progress)
 
     def _counted(self, name: str, place: int) -> str:
         count = len(self.job.recipe.media)

@@ -66,6 +66,6 @@ async def _pass_on(bench: Bench, job: Job, payers: Sequence[str]) -> Job:
         moved = await paid_by_first(payers, to)
     except OverCap as over:
         failure = Failure(kind=FailureKind.OVER_CAP, detail=str(over))
-        return await bench.moves.move(job, bench.ownership, Refused(failure=failure), detail="over a cap")
+        return await bench.move(job, Refused(failure=failure), detail="over a cap")
     bench.moves.announce(job, moved)
     return moved

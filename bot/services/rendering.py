@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.events import (
-    Event,
     Hindered,
     Kept,
     LinkRenewed,
@@ -123,7 +122,7 @@ class Rendering:
     async def _ask_to_stop(self, job: Job, watch: _Watch) -> None:
         """Ask the provider once to stop what nobody wants any more, where it can; what that costs is what a look says
         afterwards."""
-        can = self.bench.router.capabilities(job.provider, job.recipe.tier)
+        can = self.bench.can(job)
         if not can.cancel or not self.bench.has(job.provider):
             return
         watch.stop_asked = True
@@ -190,7 +189,7 @@ class Rendering:
                 return await self._write_off(job, FailureKind.COUNTED_AS_SPENT)
             return Later(seconds=max(gap, LATE_GAP).total_seconds())
         if waited >= limit:
-            return await self._move(job, Overdue(due_at=self.bench.clock.now() + LATE_GAP))
+            return await self.bench.move(job, Overdue(due_at=self.bench.clock.now() + LATE_GAP))
         return Later(seconds=gap.total_seconds())
 
     # --- DOWNLOADING -------------------------------------------------------------------------------------------------
@@ -212,7 +211,7 @@ class Rendering:
             return await self._renew_link(job)
         except ClipTooLarge as error:
             due = self.bench.clock.now() + LARGE_CLIP_GAP
-            return await self._move(job, Hindered(due_at=due, trouble=Trouble.TOO_LARGE), detail=str(error))
+            return await self.bench.move(job, Hindered(due_at=due, trouble=Trouble.TOO_LARGE), detail=str(error))
         except (NotAnMP4, FetchError) as error:
             if job.output_expires_at is not None and self.bench.clock.now() >= job.output_expires_at:
                 return await self._renew_link(job, dead=False)
@@ -312,7 +311,7 @@ class Rendering:
         renewed = LinkRenewed(
             url=report.url, expires_at=self._expiry(job, report), due_at=self.bench.clock.now() + wait
         )
-        return await self._move(job, renewed)
+        return await self.bench.move(job, renewed)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -347,7 +346,7 @@ class Rendering:
         return (job.rendered_at or job.submitted_at or job.created_at) + self._lifetime(job)
 
     def _lifetime(self, job: Job) -> timedelta:
-        return self.bench.router.capabilities(job.provider, job.recipe.tier).output_lifetime
+        return self.bench.can(job).output_lifetime
 
     def _watch(self, job: Job) -> _Watch:
         if job.id not in self._watches:
@@ -370,19 +369,18 @@ class Rendering:
 
     async def _write_off(self, job: Job, kind: FailureKind, detail: str = "") -> Job:
         event = WrittenOff(failure=Failure(kind=kind, detail=detail), cost_micro_usd=job.price_micro_usd)
-        return await self._move(job, event, detail=kind.value)
+        return await self.bench.move(job, event, detail=kind.value)
 
     async def _hindered(self, job: Job, trouble: Trouble, detail: str, quiet: float = 0.0) -> Job:
         """Tried again after a while, of at least ``quiet`` seconds."""
         wait = max(self._fetch_gap(job.tries + 1), timedelta(seconds=quiet))
         log.warning("clip.not_fetched", job=job.id, trouble=trouble.value, detail=detail, tries=job.tries + 1)
-        return await self._move(job, Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble), detail=detail)
+        return await self.bench.move(
+            job, Hindered(due_at=self.bench.clock.now() + wait, trouble=trouble), detail=detail
+        )
 
     def _fetch_gap(self, tries: int) -> timedelta:
         return backoff(tries, self.bench.clock.chance(), ceiling=_FETCH_CEILING_SECONDS)
-
-    async def _move(self, job: Job, event: Event, detail: str = "") -> Job:
-        return await self.bench.moves.move(job, self.bench.ownership, event, detail=detail)
 
 
 def _is_news(job: Job, report: TaskFinished) -> bool:

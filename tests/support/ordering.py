@@ -230,7 +230,7 @@ class Desk:
         """Its render fails, at that cost."""
         now = await self.now(job)
         failed = RenderFailed(failure=Failure(kind=FailureKind.PROVIDER), cost_micro_usd=cost_micro_usd)
-        after = await self.ordering.bench.moves.move(now, self.lease.ownership, failed)
+        after = await self.ordering.bench.move(now, failed)
         self.ordering.bench.places.freed(after)
 
     async def news(self) -> list[Announcement]:

@@ -355,7 +355,7 @@ class Workbench:
             Stored(key=stored.key, sha256=stored.sha256, size=stored.size),
             Shared(message_ts=f"clip of {job.id}"),
         ):
-            job = await self.bench.moves.move(job, self.bench.ownership, event)
+            job = await self.bench.move(job, event)
         return job
 
 

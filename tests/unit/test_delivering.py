@@ -64,7 +64,7 @@ async def stored(one: Desk, slack: Slack) -> Delivering:
         Rendered(url="https://clip.example", expires_at=one.clock.now() + HOUR, cost_micro_usd=None),
         Stored(key=stored.key, sha256=stored.sha256, size=stored.size),
     ):
-        job = await bench.moves.move(job, bench.ownership, event)
+        job = await bench.move(job, event)
 
     async def promote(job: Job, person: str) -> None:
         raise AssertionError("nobody reacted")

@@ -174,7 +174,7 @@ async def test_a_ratio_that_nobody_asked_for_follows_what_each_provider_has() ->
             await one.claim()
             async with one.storage.read() as tx:
                 claimed = await tx.jobs.job("T1", job.id)
-            await one.ordering.bench.moves.move(claimed, one.lease.ownership, Prepared(recipe=job.recipe))
+            await one.ordering.bench.move(claimed, Prepared(recipe=job.recipe))
             one.ordering.bench.circuit.accepted("hiapi", one.clock.now())
             after = await one.order(job)
             made = ("muapi", Ratio.WIDE) if free else ("hiapi", Ratio.ADAPTIVE)
