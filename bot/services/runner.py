@@ -49,6 +49,7 @@ from bot.services.preparing import Preparing
 from bot.services.rendering import Rendering
 from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
+from bot.services.submitting import Submitting
 
 log = structlog.get_logger(__name__)
 
@@ -138,11 +139,11 @@ class Runner:
         rerouting = Rerouting(bench=bench)
         deciding = Deciding(bench=bench, rerouting=rerouting)
         handing = Handing(storage=storage, clips=clips, links=links, clock=clock)
-        ordering = Ordering(bench=bench, rerouting=rerouting, balances=self._balances, handing=handing)
-        self._ordering = ordering
+        self._submitting = Submitting(bench=bench, rerouting=rerouting, balances=self._balances)
+        ordering = Ordering(bench=bench, rerouting=rerouting, handing=handing, submitting=self._submitting)
         preparing = Preparing(bench=bench, rerouting=rerouting, gathering=gathering, links=links)
         rendering = Rendering(bench=bench, looking=Looking(providers=providers, clock=clock))
-        self._called_about, self._let_go = rendering.called_about, (rendering.let_go, ordering.let_go)
+        self._called_about, self._let_go = rendering.called_about, (rendering.let_go, self._submitting.let_go)
         self._called_off = preparing.called_off
         self._absence = Absence(bench=bench, rerouting=rerouting)
         delivering = Delivering(bench=bench, promote=promote)
@@ -154,8 +155,8 @@ class Runner:
             Action.DECIDE: deciding.decide,
             Action.PREPARE: preparing.prepare,
             Action.SUBMIT: ordering.submit,
-            Action.RESOLVE: ordering.resolve,
-            Action.WATCH: ordering.watch,
+            Action.RESOLVE: self._submitting.resolve,
+            Action.WATCH: self._submitting.watch,
             Action.POLL: rendering.poll,
             Action.FETCH: rendering.fetch,
             Action.DELIVER: delivering.deliver,
@@ -185,11 +186,11 @@ class Runner:
     async def stop(self) -> None:
         """Begin no step any more; let those in hand end, or cut them off where that is harmless."""
         self._stopping = True
-        self._ordering.close()
+        self._submitting.close()
         self.wake()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=STEP_GRACE_SECONDS)
-        if billed := [task for task, (key, _) in self._tasks.items() if self._ordering.bills(key.id)]:
+        if billed := [task for task, (key, _) in self._tasks.items() if self._submitting.bills(key.id)]:
             await asyncio.wait(billed, timeout=BILLED_GRACE_SECONDS - STEP_GRACE_SECONDS)
         await self._balances.close()
         left = list(self._tasks)

@@ -25,6 +25,7 @@ from bot.services.policies import Policies
 from bot.services.policy import Policy
 from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
+from bot.services.submitting import Submitting
 from storage import MemoryClips, open_storage
 from tests.support.clock import SettableClock
 from tests.support.services import House, People
@@ -127,7 +128,9 @@ async def order(bench: Bench, job: Job) -> None:
         wake=bench.ring,
     )
     handing = Handing(storage=bench.storage, clips=bench.clips, links=Signs(), clock=bench.clock)
-    await Ordering(bench=bench, rerouting=Rerouting(bench=bench), balances=balances, handing=handing).submit(job, ask)
+    rerouting = Rerouting(bench=bench)
+    submitting = Submitting(bench=bench, rerouting=rerouting, balances=balances)
+    await Ordering(bench=bench, rerouting=rerouting, handing=handing, submitting=submitting).submit(job, ask)
 
 
 async def state(storage: Storage, job: Job) -> State:

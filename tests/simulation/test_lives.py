@@ -26,6 +26,7 @@ from bot.ports import (
 )
 from bot.services import cards, ordering
 from bot.services.ordering import Ordering
+from bot.services.submitting import Submitting
 from storage.memory.jobs import MemoryJobs
 from tests.simulation import storage
 from tests.simulation.__main__ import outcomes
@@ -254,12 +255,12 @@ def test_an_order_after_a_polite_stop_is_found(monkeypatch: pytest.MonkeyPatch) 
     seed = 21
     monkeypatch.setattr(Ordering, "_hand", slowly)
     assert live(seed, jobs=JOBS).broken == ()
-    monkeypatch.setattr(Ordering, "close", lambda self: None)
+    monkeypatch.setattr(Submitting, "close", lambda self: None)
     _see_broken("I1: order", first=seed)
 
 
 def test_an_order_that_never_left_and_is_called_uncertain_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Ordering, "_take_back", Ordering._resolve)
+    monkeypatch.setattr(Submitting, "_take_back", Submitting._resolve)
     # Few commits are in doubt: the search begins shortly before a life in which one of an intention is.
     _see_broken("I7: order", first=40)
 

@@ -49,6 +49,7 @@ from bot.services.presses import Presses
 from bot.services.rendering import Rendering
 from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
+from bot.services.submitting import Submitting
 from bot.services.taking import Sender, Taking
 from storage import MemoryClips, MemoryStorage
 from tests.support.clock import SettableClock
@@ -167,6 +168,7 @@ class Desk:
     clock: SettableClock
     storage: MemoryStorage
     deciding: Deciding
+    submitting: Submitting
     ordering: Ordering
     rendering: Rendering
     intake: Intake
@@ -190,7 +192,7 @@ class Desk:
         return await self.job()
 
     async def resolve(self) -> Job:
-        await self.ordering.resolve(await self.job(), await self.ask())
+        await self.submitting.resolve(await self.job(), await self.ask())
         return await self.job()
 
     async def another(self, person: str, key: str) -> Job:
@@ -318,16 +320,18 @@ async def desk(
         providers=providers, router=router, storage=storage, policies=policies, clock=clock, wake=lambda: None
     )
     rerouting = Rerouting(bench=bench)
+    submitting = Submitting(bench=bench, rerouting=rerouting, balances=balances)
     made = Desk(
         provider=provider,
         clock=clock,
         storage=storage,
         deciding=Deciding(bench=bench, rerouting=rerouting),
+        submitting=submitting,
         ordering=Ordering(
             bench=bench,
             rerouting=rerouting,
-            balances=balances,
             handing=Handing(storage=storage, clips=bench.clips, links=Signs(), clock=clock),
+            submitting=submitting,
         ),
         rendering=Rendering(bench=bench, looking=Looking(providers=providers, clock=clock)),
         intake=intake,

@@ -60,6 +60,7 @@ from bot.services.policy import Policy
 from bot.services.preparing import Preparing
 from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
+from bot.services.submitting import Submitting
 from bot.services.taking import Taking
 from storage import MemoryClips, MemoryStorage, open_scratch
 from tests.support.clock import START, SettableClock
@@ -431,8 +432,8 @@ async def workbench(
         ordering=Ordering(
             bench=bench,
             rerouting=Rerouting(bench=bench),
-            balances=balances,
             handing=Handing(storage=storage, clips=clips, links=signs, clock=clock),
+            submitting=Submitting(bench=bench, rerouting=Rerouting(bench=bench), balances=balances),
         ),
         outside=outside,
         room=made,

@@ -20,10 +20,10 @@ from bot.services.bench import Later
 from bot.services.circuit import Circuit
 from bot.services.looking import Looking
 from bot.services.moving import evidence_of
-from bot.services.ordering import Ordering
 from bot.services.rendering import Rendering
 from bot.services.rerouting import Rerouting
 from bot.services.routing import Router
+from bot.services.submitting import Submitting
 from tests.support.links import Behind
 from tests.support.ordering import LOST, STARVED, TAKEN, Desk, ScriptedProvider, desk, notes
 
@@ -47,9 +47,9 @@ class Start:
         bench = replace(self.one.ordering.bench, providers=self.others, router=router, circuit=self.circuit)
         rerouting = Rerouting(bench=bench)
         self.absence = Absence(bench=bench, rerouting=rerouting)
-        balances = self.one.ordering.balances
+        balances = self.one.submitting.balances
         balances._providers = self.others
-        self.ordering = Ordering(bench=bench, rerouting=rerouting, balances=balances, handing=self.one.ordering.handing)
+        self.submitting = Submitting(bench=bench, rerouting=rerouting, balances=balances)
         self.rendering = Rendering(bench=bench, looking=Looking(providers=self.others, clock=self.one.clock))
 
     async def absent(self) -> Job | Later | None:
@@ -59,8 +59,8 @@ class Start:
         """As the runner takes it."""
         job, ask = await self.one.job(), await self.one.ask()
         usual = {
-            State.SUBMITTING: self.ordering.resolve,
-            State.UNCERTAIN: self.ordering.watch,
+            State.SUBMITTING: self.submitting.resolve,
+            State.UNCERTAIN: self.submitting.watch,
             State.RENDERING: self.rendering.poll,
             State.LATE: self.rendering.poll,
             State.DOWNLOADING: self.rendering.fetch,
@@ -185,7 +185,7 @@ async def test_a_render_that_nobody_can_look_at_is_late_in_time_and_given_up_whe
     async with started_without(TAKEN) as start:
         one = start.one
         await start.step()
-        one.clock.advance(start.ordering.bench.policy.job_timeout.total_seconds())
+        one.clock.advance(start.submitting.bench.policy.job_timeout.total_seconds())
         await start.step()
         assert ((await one.job()).state, (await one.job()).trouble) == (State.LATE, Trouble.PROVIDER_ABSENT)
         assert await start.step() == Later(seconds=LATE_GAP.total_seconds())
@@ -224,7 +224,7 @@ async def test_nobody_is_asked_to_stop_a_clip_or_what_is_left_where_nothing_is_s
             await tx.jobs.request_cancel("T1", one.job_id, "U1")
         for _ in range(2):
             await start.step()
-        start.ordering.balances.ask(await one.job(), anew=True)
+        start.submitting.balances.ask(await one.job(), anew=True)
         async with one.storage.read() as tx:
             evidence = await tx.jobs.evidence("T1", one.job_id)
         assert EvidenceKind.STOP_ASKED not in {piece.kind for piece in evidence}

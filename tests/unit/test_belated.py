@@ -62,7 +62,7 @@ class Hall:
         """Somebody presses that on the uncertain clip, and the runner comes to it."""
         presses, sender = self.one.presses, replace(SENDER, key=f"press:{wish}")
         await (presses.give_up if wish is Wish.GIVE_UP else presses.order_again)(sender, self.one.job_id)
-        await self.one.ordering.watch(await self.one.job(), await self.one.ask())
+        await self.one.submitting.watch(await self.one.job(), await self.one.ask())
         return await self.one.job()
 
     async def others(self) -> list[Job]:
@@ -268,7 +268,7 @@ async def lost(place: Hall) -> Job:
     """The order's task was found by a call, and is then not known to its provider any more."""
     one = place.one
     await place.hear()
-    await one.ordering.watch(await one.job(), await one.ask())
+    await one.submitting.watch(await one.job(), await one.ask())
     one.provider.report = TaskMissing()
     for _ in range(2):
         await one.rendering.poll(await one.job(), await one.ask())
@@ -324,7 +324,7 @@ async def test_a_task_that_was_given_up_as_too_late_is_kept_when_it_ends_all_the
     async with hall() as place:
         one = place.one
         await place.hear()
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         await one.rendering._write_off(await one.job(), FailureKind.COUNTED_AS_SPENT)
         one.provider.report = READY
         assert await place.hear(body=b'{"task": "tk-1", "status": "success"}') is Heard.TAKEN
@@ -339,7 +339,7 @@ async def test_a_render_that_had_failed_and_has_a_clip_after_all_is_offered_and_
     async with hall() as place:
         one = place.one
         await place.hear()
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         one.provider.report = TaskFailed(failure=Failure(kind=FailureKind.PROVIDER), charged=False)
         await one.rendering.poll(await one.job(), await one.ask())
         failed = await one.job()

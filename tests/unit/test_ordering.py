@@ -328,11 +328,11 @@ async def test_an_uncertain_order_of_which_nobody_speaks_is_counted_as_spent_in_
         await one.submit()
         (can,) = one.provider.capabilities
         one.clock.advance(can.output_lifetime.total_seconds() - 1)
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         assert (await one.job()).state is State.UNCERTAIN
         one.clock.advance(1)
 
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
 
         job = await one.job()
         assert job.failure is not None
@@ -345,7 +345,7 @@ async def test_an_uncertain_order_of_which_nobody_speaks_is_counted_as_spent_in_
 
 def begin_anew(one: Desk) -> None:
     """What a process saw is forgotten with it."""
-    one.ordering._ages.clear()
+    one.submitting._ages.clear()
 
 
 TEN_YEARS = timedelta(days=3650)
@@ -365,12 +365,12 @@ async def test_a_clock_that_is_set_ahead_gives_no_order_in_doubt_up(restarted: b
         limit = one.ordering.bench.policy.job_timeout.total_seconds()
         for wait in (0.0, limit - 1):
             one.clock.advance(wait)
-            await one.ordering.watch(await one.job(), await one.ask())
+            await one.submitting.watch(await one.job(), await one.ask())
             assert (await one.job()).state is State.UNCERTAIN
         one.clock.advance(1)
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         assert (await one.job()).state is (State.FAILED if restarted else State.UNCERTAIN)
-        assert len(one.ordering._ages) == (0 if restarted else 1)
+        assert len(one.submitting._ages) == (0 if restarted else 1)
 
 
 @pytest.mark.row("F88")
@@ -380,10 +380,10 @@ async def test_who_started_under_a_clock_that_was_ahead_gives_nothing_up_once_it
         right = one.clock.now()
         one.clock.step(right + TEN_YEARS)
         begin_anew(one)
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         one.clock.step(right)
         one.clock.advance(one.ordering.bench.policy.job_timeout.total_seconds())
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         assert (await one.job()).state is State.UNCERTAIN
 
 
@@ -401,14 +401,14 @@ async def test_an_order_that_was_sent_by_a_clock_years_behind_is_not_years_old_w
         one.provider.submit = slowly  # type: ignore[method-assign] # the same call, by another clock
         await one.submit()
         one.clock.advance(one.ordering.bench.policy.job_timeout.total_seconds())
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         assert (await one.job()).state is State.UNCERTAIN
 
 
 async def test_of_an_order_that_was_taken_no_age_is_kept() -> None:
     async with desk(TAKEN) as one:
         await one.submit()
-        assert one.ordering._ages == {}
+        assert one.submitting._ages == {}
 
 
 @pytest.mark.row("F88", "F37")
@@ -439,7 +439,7 @@ async def test_an_order_that_was_intended_under_an_older_lease_is_not_sent() -> 
         await one.lease.register()
 
         with pytest.raises(Fenced):
-            await one.ordering._post(job, attempt)
+            await one.submitting._post(job, attempt)
         assert len(one.provider.orders) == 1
 
 
@@ -475,7 +475,7 @@ async def test_of_an_order_that_a_polite_stop_took_back_nobody_says_that_its_pro
 
         async def stopped_right_after(job: Job, recipe: Recipe) -> tuple[Job, Attempt | None]:
             intended = await begin(job, recipe)
-            one.ordering.close()
+            one.submitting.close()
             return intended
 
         object.__setattr__(one.ordering, "_intend", stopped_right_after)

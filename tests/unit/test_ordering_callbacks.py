@@ -47,7 +47,7 @@ async def test_a_lost_answer_is_found_by_a_callback_and_adopted_when_the_provide
         assert uncertain.state is State.UNCERTAIN
         await called(one, "tk-7")
 
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
 
         job = await one.job()
         assert (job.state, job.task_id) == (State.RENDERING, "tk-7")
@@ -74,12 +74,12 @@ async def test_a_task_that_the_provider_does_not_show_us_is_not_adopted(report: 
         one.provider.report = report
         await called(one, "forged")
 
-        later = await one.ordering.watch(await one.job(), await one.ask())
+        later = await one.submitting.watch(await one.job(), await one.ask())
 
         assert (await one.job()).state is State.UNCERTAIN
         assert later == Later(seconds=3.0)
         one.clock.advance(120)
-        assert await one.ordering.watch(await one.job(), await one.ask()) == Later(seconds=60.0)
+        assert await one.submitting.watch(await one.job(), await one.ask()) == Later(seconds=60.0)
 
 
 async def test_a_task_of_another_clip_is_never_adopted_whoever_speaks_of_it() -> None:
@@ -90,6 +90,6 @@ async def test_a_task_of_another_clip_is_never_adopted_whoever_speaks_of_it() ->
         one.job_id = second.id
         await called(one, "tk-1")
 
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
 
         assert ((await one.job()).state, one.provider.looked) == (State.UNCERTAIN, [])

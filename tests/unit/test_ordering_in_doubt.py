@@ -11,7 +11,7 @@ from bot.domain.budget import EntryKind
 from bot.domain.job import Job, State
 from bot.ports import CommitUnknown, Fenced, OrderOutcome
 from bot.services.moving import Moves
-from bot.services.ordering import Ordering
+from bot.services.submitting import Submitting
 from tests.support.breaking import Breaking
 from tests.support.ordering import LOST, SENDER, TAKEN, Desk, desk
 
@@ -24,7 +24,9 @@ async def intended_in_doubt(
     sent. ``outcomes`` are for what is sent after that."""
     async with desk(*outcomes, idempotent=idempotent) as started:
         bench = replace(started.ordering.bench, storage=Breaking(started.storage, written=written))
-        one = replace(started, ordering=replace(started.ordering, bench=bench))
+        submitting = replace(started.submitting, bench=bench)
+        ordering = replace(started.ordering, bench=bench, submitting=submitting)
+        one = replace(started, ordering=ordering, submitting=submitting)
         with pytest.raises(CommitUnknown):
             await one.submit()
         yield one
@@ -43,7 +45,7 @@ async def test_an_order_is_taken_back_by_who_knows_that_it_never_left(idempotent
 
         one.clock.advance(60)
         assert (await one.submit()).state is State.RENDERING
-        assert one.ordering._unsent == {}
+        assert one.submitting._unsent == {}
 
 
 @pytest.mark.row("F86")
@@ -55,7 +57,7 @@ async def test_an_order_that_was_sent_after_all_is_not_taken_back(written: bool)
             await one.resolve()
             one.clock.advance(60)
         with pytest.MonkeyPatch.context() as broken:
-            broken.setattr(Ordering, "_conclude_unknown", never)
+            broken.setattr(Submitting, "_conclude_unknown", never)
             with pytest.raises(Fenced):
                 await one.submit()
         assert (await one.resolve()).state is State.UNCERTAIN
@@ -105,16 +107,16 @@ async def test_an_order_given_again_is_as_old_as_itself() -> None:
         (can,) = one.provider.capabilities
         await one.submit()
         one.clock.advance(can.output_lifetime.total_seconds() - 60)
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         await one.presses.order_again(replace(SENDER, key="press:1"), one.job_id)
         moves = Moves(storage=Breaking(one.storage, written=True), clock=one.clock, moved=lambda before, after: None)
-        broken = replace(one.ordering, bench=replace(one.ordering.bench, moves=moves))
+        broken = replace(one.submitting, bench=replace(one.submitting.bench, moves=moves))
         with pytest.raises(CommitUnknown):
             await broken.watch(await one.job(), await one.ask())
         assert ((await one.job()).state, (await one.job()).attempt) == (State.QUEUED, 2)
 
         assert (await one.submit()).state is State.UNCERTAIN
         one.clock.advance(60)
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         assert (await one.job()).state is State.UNCERTAIN
-        assert len(one.ordering._ages) == 1
+        assert len(one.submitting._ages) == 1

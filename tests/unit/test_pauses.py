@@ -103,7 +103,7 @@ async def test_a_task_found_by_a_callback_does_not_end_a_pause() -> None:
         one.ordering.bench.circuit.refused("hiapi", BROKE)
         async with one.storage.begin() as tx:
             await tx.jobs.add_evidence(evidence_of(job, EvidenceKind.CALLED, "tk-7", one.clock))
-        await one.ordering.watch(await one.job(), await one.ask())
+        await one.submitting.watch(await one.job(), await one.ask())
         assert (await one.job()).task_id == "tk-7"
         assert one.ordering.bench.circuit.paused("hiapi", "another") == BROKE
 

@@ -132,7 +132,7 @@ async def test_an_order_that_is_written_down_and_not_sent_at_a_stop_is_taken_bac
 
         async def stopped_since_the_intention(_: Ownership) -> None:
             if next(proofs) > 1:
-                one.ordering.close()
+                one.submitting.close()
 
         monkeypatch.setattr(one.lease, "fresh", stopped_since_the_intention)
         job = await one.submit()
@@ -145,7 +145,7 @@ async def test_an_order_that_is_written_down_and_not_sent_at_a_stop_is_taken_bac
 async def test_an_order_is_not_repeated_after_a_stop() -> None:
     async with desk(LOST) as one:
         await one.submit()
-        one.ordering.close()
+        one.submitting.close()
 
         job = await one.resolve()
 
