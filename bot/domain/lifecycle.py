@@ -69,9 +69,9 @@ from bot.domain.events import (
     WrittenOff,
 )
 from bot.domain.failure import FailureKind
-from bot.domain.job import Job, State, WaitReason
+from bot.domain.job import Job, State, WaitReason, Wish
 from bot.domain.recipe import Recipe
-from bot.domain.trouble import Trouble
+from bot.domain.trouble import REFUSALS, Trouble
 
 
 class Action(StrEnum):
@@ -336,8 +336,16 @@ def _stated(job: Job, event: Rendered | RenderFailed | Stopped | WrittenOff) -> 
     return job.price_micro_usd if event.cost_micro_usd is None else event.cost_micro_usd
 
 
+def tries_with(job: Job, trouble: Trouble | None) -> int:
+    """How often in a row its step has failed when it fails with that trouble now. What somebody has to mend is counted
+    for itself: other failures before it say nothing of how long it may last, nor does it of those that follow. Whoever
+    presses *Deliver again* may be about to mend it, and begins the count anew."""
+    counts_on = (trouble in REFUSALS) is (job.trouble in REFUSALS) and job.wish is not Wish.DELIVER_AGAIN
+    return job.tries + 1 if counts_on else 1
+
+
 def _hindered(job: Job, event: Hindered, _: datetime) -> Job:
-    return replace(job, tries=job.tries + 1, due_at=event.due_at, trouble=event.trouble)
+    return replace(job, tries=tries_with(job, event.trouble), due_at=event.due_at, trouble=event.trouble)
 
 
 def _unhindered(job: Job, _: Unhindered, now: datetime) -> Job:
@@ -381,11 +389,14 @@ def _delivery_wished(job: Job, _: DeliveryWished, now: datetime) -> Job:
 
 
 def _uploaded(job: Job, event: Uploaded, now: datetime) -> Job:
-    return replace(job, file_id=event.file_id, shared_at=now, due_at=now)
+    # The wish is used up by this.
+    tries = 0 if job.wish is Wish.DELIVER_AGAIN else job.tries
+    return replace(job, file_id=event.file_id, shared_at=now, due_at=now, tries=tries)
 
 
 def _unshared(job: Job, event: Unshared, _: datetime) -> Job:
-    return replace(job, file_id=None, shared_at=None, tries=job.tries + 1, due_at=event.due_at, trouble=event.trouble)
+    tries = tries_with(job, event.trouble)
+    return replace(job, file_id=None, shared_at=None, tries=tries, due_at=event.due_at, trouble=event.trouble)
 
 
 def _shared(job: Job, event: Shared, now: datetime) -> Job:

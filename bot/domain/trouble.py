@@ -36,3 +36,7 @@ class Trouble(StrEnum):
     SLACK_REFUSES_APP = "slack_refuses_app"
     """Our token or a scope is not accepted."""
     SLACK_DROPPED_FILE = "slack_dropped_file"
+
+
+REFUSALS = frozenset({Trouble.SLACK_REFUSES_PLACE, Trouble.SLACK_REFUSES_APP})
+"""These last until somebody mends something, which may take minutes or weeks."""

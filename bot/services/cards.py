@@ -43,6 +43,9 @@ ever."""
 _TRIED_FOR = timedelta(minutes=10)
 """So long every process tries it at least: the wall clock may have been wrong when it first saw the card."""
 
+_QUICK_TRIES = 18
+"""So many are made within some ten minutes; a card that is refused for longer is tried in long gaps."""
+
 _REFUSED_CEILING_SECONDS = 1800.0
 """The longest gap after that: somebody has to let us in first."""
 
@@ -212,10 +215,12 @@ class Cards:
         age = self._ages.get(card.ask.id)
         if age is None or age.born != newest:
             age = self._ages[card.ask.id] = Age.of(newest, clock)
-        if age.seen(clock) < _TRIED_FOR:
-            return self._again(card.ask, error, first=5.0)
-        if not age.reached(_WORTH_SHOWING, clock) or not all(job.finished for job in card.jobs):
-            return self._again(card.ask, error, first=5.0, ceiling=_REFUSED_CEILING_SECONDS)
+        old = age.seen(clock) >= _TRIED_FOR and age.reached(_WORTH_SHOWING, clock)
+        if not old or not all(job.finished for job in card.jobs):
+            quick = self._tries.get(card.ask.id, 0) < _QUICK_TRIES
+            return self._again(
+                card.ask, error, first=5.0, ceiling=LONGEST_GAP_SECONDS if quick else _REFUSED_CEILING_SECONDS
+            )
         log.warning("card.given_up", ask=card.ask.id, error=error.code)
         await self._settle(card.ask, card.ask.version)
         return None

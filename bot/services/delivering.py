@@ -11,10 +11,11 @@ from bot.domain.access import Why
 from bot.domain.budget import OverCap, Stage
 from bot.domain.events import DeliveryWished, Event, Hindered, Kept, Shared, Unshared, Uploaded
 from bot.domain.job import Ask, Job, State, Wish
+from bot.domain.lifecycle import tries_with
 from bot.domain.notice import Notice
 from bot.domain.patience import LONGEST_GAP_SECONDS, SHARE_WAIT, backoff, share_check_gap
 from bot.domain.pricing import NoPrice
-from bot.domain.trouble import Trouble
+from bot.domain.trouble import REFUSALS, Trouble
 from bot.ports import (
     ChatError,
     ChatForbidden,
@@ -36,7 +37,6 @@ Promote = Callable[[Job, str], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
 
-_REFUSALS = frozenset({Trouble.SLACK_REFUSES_PLACE, Trouble.SLACK_REFUSES_APP})
 _REFUSED_FIRST_SECONDS = 15.0
 _REFUSED_CEILING_SECONDS = 1800.0
 _UNAUTHORIZED_SECONDS = 30.0
@@ -149,7 +149,7 @@ class Delivering:
         if isinstance(error, ThreadGone):
             return await self._await_new_root(job, ask)
         trouble = _trouble_of(error)
-        if trouble in _REFUSALS:
+        if trouble in REFUSALS:
             await self._tell_once(job, ask)
         unshared = Unshared(due_at=self.bench.clock.now() + self._wait(job, trouble, error), trouble=trouble)
         return await self.bench.move(job, unshared, detail=error.code)
@@ -224,7 +224,7 @@ class Delivering:
 
     async def _hindered(self, job: Job, ask: Ask, trouble: Trouble, error: Exception) -> StepResult:
         code = error.code if isinstance(error, ChatError) else type(error).__name__
-        log.warning("clip.not_delivered", job=job.id, trouble=trouble.value, error=code, tries=job.tries + 1)
+        log.warning("clip.not_delivered", job=job.id, trouble=trouble.value, error=code, tries=tries_with(job, trouble))
         if trouble is Trouble.SLACK_REFUSES_PLACE:
             await self._tell_once(job, ask)
         due = self.bench.clock.now() + self._wait(job, trouble, error)
@@ -240,11 +240,11 @@ class Delivering:
 
     def _wait(self, job: Job, trouble: Trouble, error: Exception) -> timedelta:
         """Longer where somebody has to mend something first, and never shorter than Slack asked for."""
-        refused = trouble in _REFUSALS
+        refused = trouble in REFUSALS
         first = _REFUSED_FIRST_SECONDS if refused else 0.5
         ceiling = _REFUSED_CEILING_SECONDS if refused else LONGEST_GAP_SECONDS
         asked = error.retry_after_seconds if isinstance(error, ChatError) else None
-        own = backoff(job.tries + 1, self.bench.clock.chance(), first=first, ceiling=ceiling)
+        own = backoff(tries_with(job, trouble), self.bench.clock.chance(), first=first, ceiling=ceiling)
         return max(own, timedelta(seconds=asked or 0.0))
 
 

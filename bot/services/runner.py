@@ -11,7 +11,7 @@ import structlog
 from bot.domain.job import IN_FLIGHT, Ask, Job, State, Wish
 from bot.domain.lifecycle import Action, next_action
 from bot.domain.patience import backoff
-from bot.domain.trouble import Trouble
+from bot.domain.trouble import REFUSALS, Trouble
 from bot.ports import (
     Chat,
     Clips,
@@ -70,7 +70,11 @@ _LINES: Mapping[Action, Line] = {
     Action.FETCH: Line.FETCH,
     Action.DELIVER: Line.DELIVER,
 }
-_MENDED_BY_A_START = frozenset({Trouble.TOO_LARGE, Trouble.PROVIDER_ABSENT})
+_MENDED_BY_A_START = REFUSALS | {Trouble.TOO_LARGE, Trouble.PROVIDER_ABSENT}
+_BY_THE_CLOCK = frozenset({Action.DECIDE, Action.WATCH})
+"""Their due times are times of day that others set, and other news may come before: each is looked at once a minute."""
+_LONGEST_GAP = 3600.0
+"""No step leaves its job alone for longer, in seconds; a provider may ask for as much."""
 _FENCED_SECONDS = 0.2
 
 
@@ -249,8 +253,9 @@ class Runner:
 
     def _may_be_news(self, job: Job) -> bool:
         """Whether a job that was just claimed is looked at now, however long it was to wait. Since it was tried last,
-        whoever starts us may have raised the limit, or taken a provider away or set it up again. Of an uncertain order
-        its provider may have told right before we died: that is on disk, and nobody has followed it."""
+        whoever starts us may have raised the limit, given us a new token or let us in, or taken a provider away or set
+        it up again. Of an uncertain order its provider may have told right before we died: that is on disk, and nobody
+        has followed it."""
         return job.trouble in _MENDED_BY_A_START or job.provider not in self._providers or job.state is State.UNCERTAIN
 
     def _start_due(self) -> None:
@@ -350,7 +355,8 @@ class Runner:
         if after.state is not State.QUEUED:
             self._places.leave(after)
         if not after.finished:
-            self._plan(after)
+            # For how long it is left alone we chose just now, so that no clock has to be doubted.
+            self._plan(after, most=LONGEST_SLEEP_SECONDS if next_action(after) in _BY_THE_CLOCK else _LONGEST_GAP)
         if before.state in IN_FLIGHT and after.state not in IN_FLIGHT:
             self._places.freed(after)
         self.wake()
@@ -358,18 +364,20 @@ class Runner:
     def _offer_place(self, job: Job) -> None:
         self._agenda.put(_job_key(job), Line.SUBMIT, self._clock.monotonic())
 
-    def _plan(self, job: Job) -> None:
-        due = self._due(job.due_at)
+    def _plan(self, job: Job, *, most: float = LONGEST_SLEEP_SECONDS) -> None:
+        due = self._due(job.due_at, most)
         self._agenda.put(_job_key(job), _line(job), due, _urgency(job, due))
 
-    def _due(self, at: datetime) -> float:
+    def _due(self, at: datetime, most: float = LONGEST_SLEEP_SECONDS) -> float:
         delay = (at - self._clock.now()).total_seconds()
-        return self._clock.monotonic() + min(max(0.0, delay), LONGEST_SLEEP_SECONDS)
+        return self._clock.monotonic() + min(max(0.0, delay), most)
 
     def _card_posted(self, jobs: tuple[Job, ...]) -> None:
+        """Slack took a card: nothing is ordered before, and what it had refused it may take as well."""
+        now = self._clock.now()
         for job in jobs:
             if not job.finished:
-                self._plan(job)
+                self._plan(replace(job, due_at=now) if job.trouble in REFUSALS else job)
 
 
 def _job_key(job: Job) -> Key:

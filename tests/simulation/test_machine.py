@@ -278,8 +278,9 @@ class Machine(RuleBasedStateMachine):
     def _heal(self) -> None:
         self.queue.clear()
         self.world.weather.heals_at = self.world.now
-        self.slack.revoked_until = 0.0
-        self.slack.refused_until.clear()
+        # That it refused is not forgotten: who was kept away for long is not back at once.
+        self.slack.revoked_until = min(self.slack.revoked_until, self.world.now)
+        self.slack.refused_until.update(dict.fromkeys(self.slack.refused_until, self.world.now))
         end = self.world.now + PATIENCE
         while self.process is None or not self.process.alive:
             self._end("healed")
