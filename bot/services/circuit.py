@@ -67,6 +67,8 @@ class Pause:
     prober: str | None = None
     asked: dict[str, float] = field(default_factory=dict)
     """When each job that waits asked last whether it may be tried."""
+    turns: dict[str, int] = field(default_factory=dict)
+    """The number of each job's last turn to be tried, whether its order was sent then or something was in the way."""
     unanswered: int = 0
     """Questions in a row that the provider did not answer properly either."""
     lost: int = 0
@@ -83,7 +85,7 @@ class _Refusal:
 
     failure: Failure
     turn: int
-    """Its number among all refusals."""
+    """Its number among all turns and refusals."""
     at: float
     rounds: int = 0
     """So often the provider refused this one again after it had taken others: it is this very order."""
@@ -212,8 +214,8 @@ class Circuit:
 
     def may_probe(self, provider: str, job_id: str) -> bool:
         """Whether this job may be tried now although its order may be in vain (``paused``): one at a time, and of those
-        who wait whoever was never refused, or whose refusal is longest ago. Who is refused again and again although
-        others are taken asks less and less often."""
+        who wait whoever was never tried, or longest ago. Who is refused again and again although others are taken asks
+        less and less often."""
         pause, now = self._pauses.get(provider), self._clock.monotonic()
         if pause is None:
             return self.paused(provider, job_id) is None
@@ -229,7 +231,7 @@ class Circuit:
             return False
         del pause.asked[job_id]
         pause.probe_at = now + CREDIT_PROBE.total_seconds()
-        pause.prober = job_id
+        pause.prober, pause.turns[job_id] = job_id, self._next_turn()
         return True
 
     def may_risk(self, provider: str) -> bool:
@@ -257,15 +259,19 @@ class Circuit:
         for one in [one for one, refusal in refusals.items() if now - refusal.at > 2 * _LONGEST_GAP.total_seconds()]:
             # It was given up, or made elsewhere: whoever waits is tried more often.
             del refusals[one]
-        self._turns += 1
         before = refusals.get(job_id)
         rounds = 0 if before is None else before.rounds + before.taken_since
-        refusals[job_id] = _Refusal(failure=failure, turn=self._turns, at=now, rounds=rounds)
+        refusals[job_id] = _Refusal(failure=failure, turn=self._next_turn(), at=now, rounds=rounds)
+
+    def _next_turn(self) -> int:
+        self._turns += 1
+        return self._turns
 
     def _turn(self, provider: str, job_id: str) -> int:
-        """The number of the job's last refusal; 0 when it was never refused."""
-        refusal = self._refusals.get(provider, {}).get(job_id)
-        return 0 if refusal is None else refusal.turn
+        """The number of the job's last turn to be tried, or of its last refusal; 0 when there was neither."""
+        pause, refusal = self._pauses.get(provider), self._refusals.get(provider, {}).get(job_id)
+        tried = 0 if pause is None else pause.turns.get(job_id, 0)
+        return max(tried, 0 if refusal is None else refusal.turn)
 
     def _pause(self, failure: Failure, *, probe_in: float) -> Pause:
         return Pause(failure=failure, since=self._clock.now(), probe_at=self._clock.monotonic() + probe_in)

@@ -142,7 +142,8 @@ class Deciding:
             moved = await (rerouting.wished_elsewhere(job) if wished else rerouting.elsewhere(job))
             if moved is not None:
                 return moved
-        if await rerouting.in_vain(job) is not None:
+        # Who could not be ordered now takes nobody's turn.
+        if await self._person_full(job) or await rerouting.in_vain(job) is not None:
             return Later(seconds=LOOK_GAP.total_seconds())
         now = self.bench.clock.now()
         try:
@@ -156,6 +157,12 @@ class Deciding:
         return after
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    async def _person_full(self, job: Job) -> bool:
+        """Whether as many of its person's jobs run as may at once."""
+        async with self.bench.storage.read() as tx:
+            policy = await self.bench.policies.within(tx, job.workspace, job.channel)
+            return await tx.jobs.running_of(job.workspace, job.person) >= policy.running_per_person
 
     async def _policy(self, tx: Transaction, ask: Ask) -> Policy:
         return await self.bench.policies.within(tx, ask.workspace, ask.channel)

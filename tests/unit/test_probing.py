@@ -1,14 +1,19 @@
 """Whose order a paused provider is tried with, and how often: over minutes, each job looked at when it is due."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import Job, State
 from bot.domain.patience import CREDIT_PROBE
 from bot.ports import Order, OrderAccepted, OrderOutcome
 from bot.services.bench import Later
-from bot.services.circuit import RUN
+from bot.services.circuit import LOOK_GAP, RUN, Circuit
 from bot.services.policy import Policy
+from tests.support.clock import SettableClock
 from tests.support.ordering import LOST, STARVED, Desk, desk
 
 PROBE = CREDIT_PROBE.total_seconds()
@@ -113,3 +118,33 @@ async def test_where_a_key_makes_repeating_safe_a_silent_provider_is_tried_as_of
         jobs = [await one.job(), *await several(one, 7)]
         await work(one, jobs, seconds=160)
         assert len(one.provider.orders) >= 160 / 30
+
+
+@pytest.mark.parametrize("behind", [1, 12])
+async def test_who_may_not_order_yet_has_no_turn_at_a_paused_provider_that_others_could_use(behind: int) -> None:
+    """Somebody's clips wait for the end of another of theirs, and no order of them was ever refused."""
+    async with desk(policy=replace(ROOMY, running_per_person=1)) as one:
+        answering(one, taken)
+        running = await one.job()
+        await work(one, [running], seconds=1)
+        assert (await one.now(running)).state is State.RENDERING
+
+        answering(one, lambda order: STARVED)
+        (refused,) = await several(one, 1)
+        await work(one, [refused], seconds=1)
+        held_back = [await one.another("U1", f"more:{number}") for number in range(behind)]
+        await work(one, [*held_back, refused], seconds=60)
+        answering(one, taken)
+        await work(one, [*held_back, refused], seconds=30)
+        assert (await one.now(refused)).state is State.RENDERING
+
+
+def test_a_turn_that_could_not_be_used_is_a_turn() -> None:
+    """Slack does not say who stands behind it, say, so that nothing was ordered: next time others come first."""
+    clock, tried = SettableClock(), list[str]()
+    circuit = Circuit(clock)
+    circuit.refused("hiapi", Failure(kind=FailureKind.OUT_OF_CREDIT), "refused before")
+    for _ in range(20):
+        clock.advance(LOOK_GAP.total_seconds())
+        tried += [one for one in ("never refused", "refused before") if circuit.may_probe("hiapi", one)]
+    assert tried == ["never refused", "refused before"] * 2 + ["never refused"]
