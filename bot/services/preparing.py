@@ -190,10 +190,11 @@ class Preparing:
     async def _not_now(self, job: Job, error: NotNow) -> Job:
         """Try again after a while, or say that it was tried for long enough."""
         watch = await self._watch(job)
-        if self._tried_for(watch) >= TRIED_FOR:
+        left = TRIED_FOR - self._tried_for(watch)
+        if left <= timedelta():
             return await self._refused(job, f"{error.why} That was tried for {_minutes(watch.given)}.")
         now = self.bench.clock.now()
-        wait = throttle_wait(error.retry_after_seconds, job.tries + 1, self.bench.clock.chance())
+        wait = min(throttle_wait(error.retry_after_seconds, job.tries + 1, self.bench.clock.chance()), left)
         log.info("file.later", job=job.id, trouble=error.trouble.value, tries=job.tries + 1, why=error.why)
         return await self.bench.move(job, Hindered(due_at=now + wait, trouble=error.trouble), detail=error.why)
 

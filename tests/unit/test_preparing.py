@@ -587,6 +587,19 @@ async def test_after_a_while_it_is_said_that_it_was_tried_for_long_enough(tmp_pa
         assert await bench.money(job) == [(HELD, "hiapi"), (RELEASED, "hiapi")]
 
 
+async def test_a_host_that_asks_for_more_time_than_there_is_gets_what_is_left(tmp_path: Path) -> None:
+    """It is tried once more at the end, and nobody waits longer for it than for any other."""
+    async with workbench(tmp_path) as bench:
+        bench.gave("F1", PANDA)
+        bench.outside.troubles = [FetchError("files.example is busy.", retry_after_seconds=3000.0) for _ in range(2)]
+        (job,) = await bench.asks(medium("slack:F1"))
+        bench.clock.advance(60)
+        waiting = await bench.prepare(job)
+        assert waiting.due_at - bench.clock.now() == TRIED_FOR - timedelta(seconds=60)
+        bench.clock.advance((waiting.due_at - bench.clock.now()).total_seconds())
+        assert (await bench.prepare(job)).state is State.FAILED
+
+
 @pytest.mark.parametrize("days", [-2, 2])
 async def test_a_clock_that_is_set_otherwise_neither_ends_nor_prolongs_the_tries(tmp_path: Path, days: int) -> None:
     async with workbench(tmp_path) as bench:
