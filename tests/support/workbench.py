@@ -10,7 +10,7 @@ people gave lies in a dictionary, and each far end does as it is told.
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -24,7 +24,7 @@ from bot.domain.job import Ask, Job
 from bot.domain.lineage import Changes
 from bot.domain.pricing import PriceTable, Rate, RateKey
 from bot.domain.recipe import MINI, MediaKind, MediaRole, Medium, Mode, Recipe, Resolution
-from bot.domain.reference import FileLimits, Mend, MendKind
+from bot.domain.reference import SEEDANCE_LIMITS, FileLimits, Mend, MendKind
 from bot.ports import (
     Asker,
     Download,
@@ -90,6 +90,13 @@ class Given:
     only_under: FileLimits | None = None
     owner: str | None = None
     """Of a file in Slack: the only person who may be shown it; None where everybody may."""
+
+
+PANDA = Given(name="panda.heic", content=b"panda", mends=("HEIC made JPEG", "turned upright"))
+FOX = Given(name="fox.png", content=b"a fox", form=Form.PNG)
+SMALL = Given(name="mouse.png", content=b"a mouse", unusable="is 120×90 pixels")
+WIDER = replace(SEEDANCE_LIMITS, image=replace(SEEDANCE_LIMITS.image, edges=(100, 6000)))
+"""Under these ``SMALL`` may be used, where a test says so."""
 
 
 class Body:
