@@ -235,8 +235,8 @@ class Circuit:
         return True
 
     def may_risk(self, provider: str) -> bool:
-        """Whether an order may be sent that would be uncertain if it went unanswered as those before it; if not, whose
-        turn it was gives it back."""
+        """Whether an order may be sent that would be uncertain if it went unanswered as those before it; if not, the
+        turn of whoever asks is over."""
         pause = self._pauses.get(provider)
         if pause is None or self._clock.monotonic() >= pause.risk_at:
             return True

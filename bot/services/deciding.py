@@ -137,13 +137,14 @@ class Deciding:
         circuit, rerouting = self.bench.circuit, self.rerouting
         if job.failure is not None:
             circuit.remember(job.provider, job.failure, (job.workspace, job.channel))
-        if not circuit.healthy(job.provider):
-            wished = job.wish is Wish.USE_ANOTHER_PROVIDER
+        wished = job.wish is Wish.USE_ANOTHER_PROVIDER
+        if wished or not circuit.healthy(job.provider):
             moved = await (rerouting.wished_elsewhere(job) if wished else rerouting.elsewhere(job))
             if moved is not None:
                 return moved
-        # Who could not be ordered now takes nobody's turn.
-        if await self._person_full(job) or await rerouting.in_vain(job) is not None:
+        # Of a paused provider's turns none is for who could not be ordered now.
+        paused = circuit.pause(job.provider) is not None
+        if (paused and await self._person_full(job)) or await rerouting.in_vain(job) is not None:
             return Later(seconds=LOOK_GAP.total_seconds())
         now = self.bench.clock.now()
         try:

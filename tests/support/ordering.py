@@ -195,9 +195,10 @@ class Desk:
         await self.submitting.resolve(await self.job(), await self.ask())
         return await self.job()
 
-    async def another(self, person: str, key: str) -> Job:
+    async def another(self, person: str, key: str, provider: str | None = None) -> Job:
         """A further draft, ours, whose card stands."""
-        taken = await self.intake.draft(replace(SENDER, person=person, key=key), "a whale", Changes())
+        sender = replace(SENDER, person=person, key=key)
+        taken = await self.intake.draft(sender, "a whale", Changes(), provider=provider)
         assert isinstance(taken, Taken)
         async with self.storage.begin() as tx:
             await tx.jobs.card_posted("T1", taken.ask.id, f"2.{taken.jobs[0].id}", 1)

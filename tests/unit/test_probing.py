@@ -4,17 +4,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
 from bot.domain.failure import Failure, FailureKind
-from bot.domain.job import Job, State
+from bot.domain.job import Job, State, WaitReason, Wish
 from bot.domain.patience import CREDIT_PROBE
 from bot.ports import Order, OrderAccepted, OrderOutcome
 from bot.services.bench import Later
 from bot.services.circuit import LOOK_GAP, RUN, Circuit
 from bot.services.policy import Policy
 from tests.support.clock import SettableClock
-from tests.support.ordering import LOST, STARVED, Desk, desk
+from tests.support.ordering import LOST, STARVED, Desk, ScriptedProvider, desk
 
 PROBE = CREDIT_PROBE.total_seconds()
 ROOMY = Policy(default_concurrency=100)
@@ -120,8 +118,7 @@ async def test_where_a_key_makes_repeating_safe_a_silent_provider_is_tried_as_of
         assert len(one.provider.orders) >= 160 / 30
 
 
-@pytest.mark.parametrize("behind", [1, 12])
-async def test_who_may_not_order_yet_has_no_turn_at_a_paused_provider_that_others_could_use(behind: int) -> None:
+async def test_who_may_not_order_yet_has_no_turn_at_a_paused_provider_that_others_could_use() -> None:
     """Somebody's clips wait for the end of another of theirs, and no order of them was ever refused."""
     async with desk(policy=replace(ROOMY, running_per_person=1)) as one:
         answering(one, taken)
@@ -132,7 +129,7 @@ async def test_who_may_not_order_yet_has_no_turn_at_a_paused_provider_that_other
         answering(one, lambda order: STARVED)
         (refused,) = await several(one, 1)
         await work(one, [refused], seconds=1)
-        held_back = [await one.another("U1", f"more:{number}") for number in range(behind)]
+        held_back = [await one.another("U1", f"more:{number}") for number in range(12)]
         await work(one, [*held_back, refused], seconds=60)
         answering(one, taken)
         await work(one, [*held_back, refused], seconds=30)
@@ -148,3 +145,39 @@ def test_a_turn_that_could_not_be_used_is_a_turn() -> None:
         clock.advance(LOOK_GAP.total_seconds())
         tried += [one for one in ("never refused", "refused before") if circuit.may_probe("hiapi", one)]
     assert tried == ["never refused", "refused before"] * 2 + ["never refused"]
+
+
+async def test_who_may_not_order_yet_waits_in_line_once_the_provider_takes_orders_again() -> None:
+    """Its card says which in line it is, and its money is held; nothing waits for credit that is there."""
+    async with desk(policy=replace(ROOMY, running_per_person=1)) as one:
+        held_back = await held_back_at_a_paused_provider(one)
+        answering(one, taken)
+        one.ordering.bench.circuit.accepted("hiapi", one.clock.now())
+        await work(one, [held_back], seconds=10)
+        now = await one.now(held_back)
+        assert (now.state, now.wait_reason, now.failure) == (State.QUEUED, None, None)
+
+
+async def test_who_may_not_order_yet_may_wish_for_another_provider_as_soon_as_anybody() -> None:
+    other = ScriptedProvider(answers=[], name="muapi")
+    async with desk(policy=replace(ROOMY, running_per_person=1), other=other, named="hiapi") as one:
+        held_back = await held_back_at_a_paused_provider(one)
+        await work(one, [held_back], seconds=300)
+        async with one.storage.begin() as tx:
+            await tx.jobs.wish("T1", held_back.id, Wish.USE_ANOTHER_PROVIDER, "U1", held_back.price_micro_usd)
+        await work(one, [held_back], seconds=10)
+        assert (await one.now(held_back)).provider == "muapi"
+
+
+async def held_back_at_a_paused_provider(one: Desk) -> Job:
+    """A clip of somebody of whom another one runs; its provider has no credit."""
+    answering(one, taken)
+    running = await one.job()
+    await work(one, [running], seconds=1)
+    assert (await one.now(running)).state is State.RENDERING
+    one.ordering.bench.circuit.refused("hiapi", Failure(kind=FailureKind.OUT_OF_CREDIT))
+    held_back = await one.another("U1", "more", "hiapi")
+    await work(one, [held_back], seconds=10)
+    now = await one.now(held_back)
+    assert (now.state, now.provider, now.wait_reason) == (State.WAITING, "hiapi", WaitReason.PROVIDER_CREDIT)
+    return held_back
