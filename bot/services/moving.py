@@ -1,6 +1,7 @@
 """The one place where a job's move is written: state, timeline, money, audit and the card's version together."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 
@@ -48,6 +49,8 @@ class Moves:
         # A wish is consumed by the move it led to, but for the one that waits for the message to be known.
         if job.wish is not None and job.wish is not Wish.SEE_REACTIONS:
             await tx.jobs.clear_wish(job.workspace, job.id, job.wish, job.cancel_by)
+            # What is pressed from now on is another wish, and not used up by the next move.
+            current = replace(current, wish=None, wish_by=None)
         if job.wish is Wish.DELIVER_AGAIN and current.state in {State.DELIVERING, State.DELIVERED}:
             # Who reacted before the clip's message was known found no room beside it, or lost it to it.
             await tx.jobs.wish(job.workspace, job.id, Wish.SEE_REACTIONS, job.wish_by or "")
