@@ -336,12 +336,17 @@ def _stated(job: Job, event: Rendered | RenderFailed | Stopped | WrittenOff) -> 
     return job.price_micro_usd if event.cost_micro_usd is None else event.cost_micro_usd
 
 
+_MOST_BEFORE_A_REFUSAL = 3
+"""Of other failures, which say little of how long a refusal may last; not none, so that gaps grow also by turns."""
+
+
 def tries_with(job: Job, trouble: Trouble | None) -> int:
-    """How often in a row its step has failed when it fails with that trouble now. What somebody has to mend is counted
-    for itself: other failures before it say nothing of how long it may last, nor does it of those that follow. Whoever
-    presses *Deliver again* may be about to mend it, and begins the count anew."""
-    counts_on = (trouble in REFUSALS) is (job.trouble in REFUSALS) and job.wish is not Wish.DELIVER_AGAIN
-    return job.tries + 1 if counts_on else 1
+    """How often in a row its step has failed when it fails with that trouble now. A refusal that begins counts few of
+    the failures before it; whoever presses *Deliver again* may be about to mend it, and begins the count anew."""
+    if job.wish is Wish.DELIVER_AGAIN:
+        return 1
+    begins = trouble in REFUSALS and job.trouble not in REFUSALS
+    return 1 + (min(job.tries, _MOST_BEFORE_A_REFUSAL) if begins else job.tries)
 
 
 def _hindered(job: Job, event: Hindered, _: datetime) -> Job:

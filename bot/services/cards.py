@@ -12,6 +12,7 @@ from bot.domain.failure import Failure, FailureKind
 from bot.domain.job import FINAL, Ask, Decision, Job, State
 from bot.domain.notice import Notice
 from bot.domain.patience import CARD_GAP, LONGEST_GAP_SECONDS, backoff
+from bot.domain.trouble import REFUSALS
 from bot.ports import (
     Balance,
     Card,
@@ -43,11 +44,11 @@ ever."""
 _TRIED_FOR = timedelta(minutes=10)
 """So long every process tries it at least: the wall clock may have been wrong when it first saw the card."""
 
-_QUICK_TRIES = 18
-"""So many are made within some ten minutes; a card that is refused for longer is tried in long gaps."""
+_WHILE_CLIPS_GO_ON_SECONDS = 120.0
+"""The longest gap until then: it costs little, and clips that Slack refuses are tried again when it takes the card."""
 
 _REFUSED_CEILING_SECONDS = 1800.0
-"""The longest gap after that: somebody has to let us in first."""
+"""The longest gap when nothing goes on any more: somebody has to let us in first."""
 
 _UNDER_WAY = frozenset(State) - FINAL - {State.WAITING, State.QUEUED}
 
@@ -59,7 +60,8 @@ class Cards:
     bench: Bench
     rerouting: Rerouting
     posted: Callable[[tuple[Job, ...]], None]
-    """Called with an ask's jobs when its card stands: nothing is ordered before."""
+    """Called with jobs that may go on since Slack took a card: all of the ask when it stands, since nothing is ordered
+    before, and those that Slack refused when it takes a card again that it had not taken."""
     _drawn: dict[str, float] = field(default_factory=dict)
     _tries: dict[str, int] = field(default_factory=dict)
     _ages: dict[str, Age] = field(default_factory=dict)
@@ -215,12 +217,12 @@ class Cards:
         age = self._ages.get(card.ask.id)
         if age is None or age.born != newest:
             age = self._ages[card.ask.id] = Age.of(newest, clock)
-        old = age.seen(clock) >= _TRIED_FOR and age.reached(_WORTH_SHOWING, clock)
-        if not old or not all(job.finished for job in card.jobs):
-            quick = self._tries.get(card.ask.id, 0) < _QUICK_TRIES
-            return self._again(
-                card.ask, error, first=5.0, ceiling=LONGEST_GAP_SECONDS if quick else _REFUSED_CEILING_SECONDS
-            )
+        if not all(job.finished for job in card.jobs):
+            return self._again(card.ask, error, first=5.0, ceiling=_WHILE_CLIPS_GO_ON_SECONDS)
+        if age.seen(clock) < _TRIED_FOR:
+            return self._again(card.ask, error, first=5.0)
+        if not age.reached(_WORTH_SHOWING, clock):
+            return self._again(card.ask, error, first=5.0, ceiling=_REFUSED_CEILING_SECONDS)
         log.warning("card.given_up", ask=card.ask.id, error=error.code)
         await self._settle(card.ask, card.ask.version)
         return None
@@ -251,6 +253,9 @@ class Cards:
         except ChatRefused as error:
             log.warning("card.not_drawn", ask=ask.id, error=error.code)
             return await self._later_or_never(card, error)
+        if ask.id in self._tries:
+            # What kept this card from being drawn may have kept clips from it, and is over.
+            self.posted(tuple(job for job in card.jobs if job.trouble in REFUSALS))
         await self._settle(ask, ask.version)
         return None
 

@@ -4,7 +4,7 @@ each job's one next action."""
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -71,10 +71,11 @@ _LINES: Mapping[Action, Line] = {
     Action.DELIVER: Line.DELIVER,
 }
 _MENDED_BY_A_START = REFUSALS | {Trouble.TOO_LARGE, Trouble.PROVIDER_ABSENT}
-_BY_THE_CLOCK = frozenset({Action.DECIDE, Action.WATCH})
-"""Their due times are times of day that others set, and other news may come before: each is looked at once a minute."""
-_LONGEST_GAP = 3600.0
-"""No step leaves its job alone for longer, in seconds; a provider may ask for as much."""
+_LEFT_ALONE = frozenset({Action.FETCH, Action.DELIVER})
+"""Each try of these carries a whole clip, and what is news for them wakes them. All else is looked at once a minute
+when it is due later, too: there may be evidence, a key may be forgotten, or the clock was set back."""
+_LONGEST_GAP = timedelta(hours=1)
+"""So long at most a clip is left alone, whatever Slack asks for: more cannot be meant."""
 _FENCED_SECONDS = 0.2
 
 
@@ -323,10 +324,11 @@ class Runner:
             job = await tx.jobs.job(key.workspace, key.id)
             ask = await tx.jobs.ask(key.workspace, job.ask_id)
         if (job.owner, job.epoch) != (self._lease.ownership.owner, self._lease.ownership.epoch):
-            # Another process moves it: nobody here waits behind it.
+            # Another process moves it, or we claim it anew: nobody here waits behind it.
             self._places.leave(job)
-            for let_go in self._let_go:
-                let_go(job)
+            if job.owner != self._lease.ownership.owner:
+                for let_go in self._let_go:
+                    let_go(job)
             return None
         if job.state is not State.QUEUED:
             # Its last move may have been written by a commit in doubt, after which nobody was told of it.
@@ -355,8 +357,7 @@ class Runner:
         if after.state is not State.QUEUED:
             self._places.leave(after)
         if not after.finished:
-            # For how long it is left alone we chose just now, so that no clock has to be doubted.
-            self._plan(after, most=LONGEST_SLEEP_SECONDS if next_action(after) in _BY_THE_CLOCK else _LONGEST_GAP)
+            (self._leave_alone if next_action(after) in _LEFT_ALONE else self._plan)(after)
         if before.state in IN_FLIGHT and after.state not in IN_FLIGHT:
             self._places.freed(after)
         self.wake()
@@ -364,20 +365,28 @@ class Runner:
     def _offer_place(self, job: Job) -> None:
         self._agenda.put(_job_key(job), Line.SUBMIT, self._clock.monotonic())
 
-    def _plan(self, job: Job, *, most: float = LONGEST_SLEEP_SECONDS) -> None:
-        due = self._due(job.due_at, most)
+    def _plan(self, job: Job) -> None:
+        self._put(job, self._due(job.due_at))
+
+    def _leave_alone(self, job: Job) -> None:
+        """Plan it for as long as was chosen by the very move, whatever the wall clock has been set to since."""
+        gap = min(job.due_at - job.updated_at, _LONGEST_GAP)
+        self._put(job, self._clock.monotonic() + max(0.0, gap.total_seconds()))
+
+    def _put(self, job: Job, due: float) -> None:
         self._agenda.put(_job_key(job), _line(job), due, _urgency(job, due))
 
-    def _due(self, at: datetime, most: float = LONGEST_SLEEP_SECONDS) -> float:
+    def _due(self, at: datetime) -> float:
         delay = (at - self._clock.now()).total_seconds()
-        return self._clock.monotonic() + min(max(0.0, delay), most)
+        return self._clock.monotonic() + min(max(0.0, delay), LONGEST_SLEEP_SECONDS)
 
     def _card_posted(self, jobs: tuple[Job, ...]) -> None:
         """Slack took a card: nothing is ordered before, and what it had refused it may take as well."""
-        now = self._clock.now()
         for job in jobs:
-            if not job.finished:
-                self._plan(replace(job, due_at=now) if job.trouble in REFUSALS else job)
+            if job.trouble in REFUSALS:
+                self._agenda.look(_job_key(job), _line(job), self._clock.monotonic())
+            elif not job.finished:
+                self._plan(job)
 
 
 def _job_key(job: Job) -> Key:

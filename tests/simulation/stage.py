@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from bot.domain.job import AskKind, Job
 from bot.domain.lineage import Changes
@@ -10,6 +11,7 @@ from bot.domain.recipe import Resolution
 from bot.ports import ChatError, ClipPost, Share, Slot
 from bot.services.policy import Policy
 from bot.services.taking import Sender
+from storage.memory.tables import Tables
 from tests.simulation.chat import WorkspaceChat
 from tests.simulation.core import Core, House, start
 from tests.simulation.loop import VirtualLoop
@@ -71,6 +73,11 @@ class Stage:
             committed=lambda _: None,
             chat=lambda *_: self.chat,
         )
+
+    def played_with(self, committed: Callable[[Tables], None]) -> "Stage":
+        """The same, with something that happens at each commit."""
+        self._house = replace(self._house, committed=committed)
+        return self
 
     def play(self, story: Callable[["Stage", Core], Awaitable[None]]) -> None:
         """Tell the story, with the program running."""

@@ -2,13 +2,15 @@
 and at once where there is reason to think that it is mended."""
 
 import asyncio
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
 from bot.domain.job import State
 from bot.domain.lineage import Changes
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown
+from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, ClipPost, Slot
+from storage.memory.tables import Tables
 from tests.simulation.core import Core
 from tests.simulation.stage import Stage, by
 
@@ -48,12 +50,15 @@ def test_what_slack_refuses_is_tried_again_in_gaps_that_grow_to_half_an_hour(why
 
 
 @pytest.mark.row("F71")
-def test_slack_is_left_alone_for_as_long_as_it_asked_also_for_minutes() -> None:
+@pytest.mark.parametrize(("asked", "kept_for"), [(300.0, 300.0), (1e6, HOUR)])
+def test_slack_is_left_alone_for_as_long_as_it_asked_also_for_minutes(asked: float, kept_for: float) -> None:
+    """More than an hour cannot be meant."""
+
     async def story(stage: Stage, core: Core) -> None:
-        stage.chat.refusal = ChatError("ratelimited", retry_after_seconds=300.0)
+        stage.chat.refusal = ChatError("ratelimited", retry_after_seconds=asked)
         await kept(stage, core)
         stage.chat.refusal = None
-        await asyncio.sleep(290.0)
+        await asyncio.sleep(kept_for - 10.0)
         assert (stage.chat.asked, stage.jobs[0].state) == (1, State.DELIVERING)
         await asyncio.sleep(15.0)
         assert stage.jobs[0].state is State.DELIVERED
@@ -62,26 +67,34 @@ def test_slack_is_left_alone_for_as_long_as_it_asked_also_for_minutes() -> None:
 
 
 @pytest.mark.row("F68")
-def test_other_troubles_before_it_make_the_gaps_of_a_refusal_no_longer() -> None:
-    """And the other way round: who was let in again after hours is not kept waiting for a time-out."""
-
+def test_many_other_failures_before_it_make_the_gaps_of_a_refusal_little_longer() -> None:
     async def story(stage: Stage, core: Core) -> None:
         stage.chat.refusal = ChatUnknown("timeout")
         await kept(stage, core)
         await asyncio.sleep(HOUR / 4)
         stage.chat.refusal = ChatRefused("is_archived")
         began = hindered(stage)[-1]
-        await asyncio.sleep(100.0)
-        first, second, third = (moment for moment in hindered(stage) if moment > began)
-        assert second - first < 20.0
-        assert third - second < 40.0
+        await asyncio.sleep(400.0)
+        first, second, third, *_ = (moment for moment in hindered(stage) if moment > began)
+        assert second - first < 121.0
+        assert third - second < 241.0
 
-        await asyncio.sleep(HOUR)
-        stage.chat.refusal = ChatUnknown("timeout")
-        await asyncio.sleep(HOUR / 2)
-        stage.chat.refusal = None
-        await asyncio.sleep(41.0)
-        assert stage.jobs[0].state is State.DELIVERED
+    Stage().play(story)
+
+
+@pytest.mark.row("F68", "F72")
+def test_refusals_and_other_failures_by_turns_leave_slack_alone_too() -> None:
+    async def story(stage: Stage, core: Core) -> None:
+        stage.chat.refusal = ChatRefused("is_archived")
+        await kept(stage, core)
+        asked, began = stage.chat.asked, stage.world.now
+        while stage.world.now < began + HOUR:
+            await asyncio.sleep(0.1)
+            if stage.chat.asked != asked:
+                asked, other = stage.chat.asked, isinstance(stage.chat.refusal, ChatRefused)
+                await asyncio.sleep(0.5)
+                stage.chat.refusal = ChatUnknown("timeout") if other else ChatRefused("is_archived")
+        assert asked < 80
 
     Stage().play(story)
 
@@ -103,39 +116,54 @@ def test_whoever_starts_us_may_have_mended_what_slack_refused(why: ChatError) ->
 
 
 @pytest.mark.row("F68")
-def test_a_card_over_a_clip_that_is_refused_for_hours_is_not_tried_all_the_time() -> None:
-    """Each try of the clip is news for the card, and is no reason to try that more often."""
+def test_a_card_over_a_clip_that_is_refused_asks_for_it_and_is_not_tried_all_the_time() -> None:
+    """It costs little to try, and where Slack takes the card it takes the clip, which is long."""
 
     async def story(stage: Stage, core: Core) -> None:
         await core.intake.draft(by("ask"), "a red panda", Changes())
         await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
-        stage.slack.refused_until["C1"] = stage.world.now + 6 * HOUR
+        stage.slack.refused_until["C1"] = stage.world.now + 5 * HOUR
         await asyncio.sleep(HOUR)
-        before = stage.called("slack update")
-        await asyncio.sleep(4 * HOUR)
-        assert 0 < stage.called("slack update") - before < 15
+        cards, clips = stage.called("slack update"), stage.called("slack upload")
+        await asyncio.sleep(3.9 * HOUR)
+        assert 0 < stage.called("slack update") - cards < 3.9 * HOUR / 80
+        assert 0 < stage.called("slack upload") - clips < 12
 
-        await asyncio.sleep(HOUR + 1900.0)
+        await asyncio.sleep(0.1 * HOUR + 130.0)
         assert stage.jobs[0].state is State.DELIVERED
-        (card,) = [one for one in stage.slack.messages.values() if one.card is not None]
+        (card,) = stage.slack.cards()
         assert card.card is not None
         assert card.card.jobs[0].state is State.DELIVERED
 
     Stage().play(story)
 
 
+@pytest.mark.row("F68")
+def test_where_cards_are_taken_and_clips_are_not_the_one_does_not_drive_the_other() -> None:
+    """Uploads are disabled in the workspace: each try is news for the card, which is taken each time."""
+
+    async def story(stage: Stage, core: Core) -> None:
+        stage.chat.refusal = ChatRefused("file_uploads_disabled")
+        await kept(stage, core)
+        await asyncio.sleep(10.0)
+        assert stage.chat.asked == 1
+        await asyncio.sleep(HOUR)
+        assert stage.chat.asked < 12
+
+    Stage().play(story)
+
+
 @pytest.mark.row("F68", "F70")
-@pytest.mark.parametrize("hours", [1.0, 1.5])
-def test_where_slack_takes_a_card_again_the_clips_follow_at_once(hours: float) -> None:
+def test_where_slack_takes_a_card_again_the_clips_follow_at_once() -> None:
     """Somebody deleted the card, too: whichever of the two is tried first brings the other."""
 
     async def story(stage: Stage, core: Core) -> None:
         await core.intake.draft(by("ask"), "a red panda", Changes())
         await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
-        stage.slack.refused_until["C1"] = stage.world.now + hours * HOUR
+        stage.slack.refused_until["C1"] = stage.world.now + HOUR
         (card,) = stage.slack.cards()
         card.deleted = True
-        await asyncio.sleep((hours + 0.6) * HOUR)
+        await asyncio.sleep(1.1 * HOUR)
         assert stage.jobs[0].state is State.DELIVERED
         (card,), (clip,) = stage.slack.cards(), stage.slack.clips()
         assert 0.0 < clip.at - card.at < 10.0
@@ -164,3 +192,67 @@ def test_whoever_presses_deliver_again_too_early_does_not_wait_longer_for_it(ste
         assert stage.jobs[0].state is State.DELIVERED
 
     Stage().play(story)
+
+
+@pytest.mark.row("F68")
+def test_a_card_that_is_taken_while_its_clip_is_refused_is_not_forgotten() -> None:
+    async def story(stage: Stage, core: Core) -> None:
+        stage.chat.refusal = ChatRefused("is_archived")
+        await kept(stage, core)
+        reserve = stage.chat.reserve
+
+        async def taken_meanwhile(post: ClipPost, size: int) -> Slot:
+            stage.chat.reserve = reserve  # type: ignore[method-assign]
+            stage.chat.refusal = None
+            core.runner._card_posted(tuple(stage.jobs))
+            raise ChatRefused("is_archived")
+
+        stage.chat.reserve = taken_meanwhile  # type: ignore[method-assign]
+        await stage.until(lambda _: stage.chat.refusal is None)
+        await asyncio.sleep(5.0)
+        assert stage.jobs[0].state is State.DELIVERED
+
+    Stage().play(story)
+
+
+@pytest.mark.row("F68")
+def test_a_press_on_deliver_again_while_the_one_before_is_acted_upon_is_not_lost() -> None:
+    async def story(stage: Stage, core: Core) -> None:
+        await core.intake.draft(by("ask"), "a red panda", Changes())
+        await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
+        stage.slack.refused_until["C1"] = 2 * HOUR
+        await stage.until(lambda jobs: jobs[0].trouble is not None)
+        await asyncio.sleep(HOUR)
+        share = stage.chat.share
+
+        async def pressed_meanwhile(file_id: str, post: ClipPost) -> None:
+            stage.chat.share = share  # type: ignore[method-assign]
+            await core.presses.deliver_again(by("second press"), stage.jobs[0].id)
+            try:
+                await share(file_id, post)
+            finally:
+                stage.slack.refused_until.clear()
+
+        stage.chat.share = pressed_meanwhile  # type: ignore[method-assign]
+        await core.presses.deliver_again(by("press"), stage.jobs[0].id)
+        await asyncio.sleep(8.0)
+        assert stage.jobs[0].state is State.DELIVERED
+
+    Stage().play(story)
+
+
+@pytest.mark.row("F88")
+@pytest.mark.parametrize("state", [State.RENDERING, State.DOWNLOADING, State.DELIVERING], ids=str)
+def test_a_clock_that_is_set_back_in_the_very_commit_keeps_no_clip_waiting(state: State) -> None:
+    stage = Stage()
+
+    def committed(tables: Tables) -> None:
+        if not stage.world.clock_moved and any(job.state is state for job in tables.jobs.values()):
+            stage.world.set_clock(timedelta(hours=-2))
+
+    async def story(stage: Stage, core: Core) -> None:
+        await core.intake.draft(by("ask"), "a red panda", Changes())
+        await asyncio.sleep(80.0)
+        assert stage.jobs[0].state is State.DELIVERED
+
+    stage.played_with(committed).play(story)

@@ -174,9 +174,13 @@ async def test_a_first_card_of_unknown_outcome_is_made_once_more_however_often_s
             assert (await tx.jobs.ask("T1", taken.ask.id)).card_ts == f"3.{taken.ask.id}"
 
 
-async def test_a_refused_card_is_tried_at_growing_gaps_up_to_half_an_hour() -> None:
+@pytest.mark.parametrize(("finished", "longest"), [(False, 120.0), (True, 1800.0)])
+async def test_a_refused_card_is_tried_at_growing_gaps(finished: bool, longest: float) -> None:
+    """Which are shorter while a clip goes on: that it may come is seen by its card first."""
     async with desk(TAKEN) as one:
-        await one.submit()
+        job = await one.submit()
+        if finished:
+            await one.end(job, cost_micro_usd=PRICE)
         cards, gaps = cards_of(one), []
         deleted(one)
         for _ in range(40):
@@ -184,8 +188,9 @@ async def test_a_refused_card_is_tried_at_growing_gaps_up_to_half_an_hour() -> N
             assert later is not None
             gaps.append(later.seconds)
             one.clock.advance(later.seconds)
-        assert max(gaps[:10]) == LONGEST_GAP_SECONDS
-        assert gaps[-1] == 1800.0
+        assert gaps[:4] == [0.0, 5.0, 10.0, 20.0]
+        assert max(gaps[:10]) == min(longest, LONGEST_GAP_SECONDS if finished else longest)
+        assert gaps[-1] == longest
 
 
 async def test_who_paid_for_what_no_card_shows_is_told_when_they_can_be() -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from bot.ports import Card, ChatError
 from bot.services import runner as running
+from bot.services.agenda import Key, Line
+from bot.services.lease import Lease
 from tests.support.ordering import RecordingChat
 from tests.support.runners import a_runner
 from tests.support.workbench import workbench
@@ -43,3 +45,23 @@ async def test_more_refused_cards_than_are_read_at_once_keep_no_younger_one_wait
             await slack.taken.wait()
         await runner.stop()
         await working
+
+
+async def test_what_is_known_of_an_order_in_doubt_outlives_a_new_epoch_and_not_another_owner(tmp_path: Path) -> None:
+    """How long it has been watched, say, where the clock was years behind when it was sent: by its row alone it would
+    be years old, and be given up."""
+    async with workbench(tmp_path) as one:
+        (job,) = await one.asks()
+        runner = await a_runner(one)
+        key, known = Key(kind="job", workspace="T1", id=job.id), runner._submitting._ages
+        runner._submitting._age(job)
+        await runner._step(key, Line.SUBMIT)
+        assert list(known) == [job.id]
+
+        other = Lease(storage=one.storage, clock=one.clock, alone=False)
+        await one.bench.lease.release()
+        await other.register()
+        async with one.storage.begin() as tx:
+            await tx.jobs.claim(other.ownership, 10, one.clock.now())
+        await runner._step(key, Line.SUBMIT)
+        assert list(known) == []
