@@ -45,7 +45,7 @@ _TRIED_FOR = timedelta(minutes=10)
 """So long every process tries it at least: the wall clock may have been wrong when it first saw the card."""
 
 _WHILE_CLIPS_GO_ON_SECONDS = 120.0
-"""The longest gap until then: it costs little, and clips that Slack refuses are tried again when it takes the card."""
+"""The longest gap while a clip of it goes on: a try costs little, and who takes the card may take the clip."""
 
 _REFUSED_CEILING_SECONDS = 1800.0
 """The longest gap when nothing goes on any more: somebody has to let us in first."""
