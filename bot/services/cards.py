@@ -44,11 +44,12 @@ ever."""
 _TRIED_FOR = timedelta(minutes=10)
 """So long every process tries it at least: the wall clock may have been wrong when it first saw the card."""
 
-_WHILE_CLIPS_GO_ON_SECONDS = 120.0
-"""The longest gap while a clip of it goes on: a try costs little, and who takes the card may take the clip."""
-
 _REFUSED_CEILING_SECONDS = 1800.0
-"""The longest gap when nothing goes on any more: somebody has to let us in first."""
+"""The longest gap after that: somebody has to let us in first."""
+
+_WHILE_CLIPS_GO_ON_SECONDS = 120.0
+"""While a clip of it goes on the gap is no longer than this, or than a tenth of the time for which it was refused: who
+takes the card may take the clip, and the card is the smaller of the two."""
 
 _UNDER_WAY = frozenset(State) - FINAL - {State.WAITING, State.QUEUED}
 
@@ -66,6 +67,8 @@ class Cards:
     _tries: dict[str, int] = field(default_factory=dict)
     _ages: dict[str, Age] = field(default_factory=dict)
     """Of the last that happened on cards that Slack refuses, by ask."""
+    _refused_since: dict[str, float] = field(default_factory=dict)
+    """By ask, on the monotonic clock."""
     _told: set[str] = field(default_factory=set)
     """Asks whose askers know that their card is refused."""
 
@@ -101,6 +104,7 @@ class Cards:
         try:
             return await (self._redraw(card) if ask.card_ts else self._post(card))
         except ChatUnauthorized as error:
+            self._refused_since.setdefault(ask.id, self.bench.clock.monotonic())
             return self._again(ask, error, first=5.0)
         except ChatError as error:
             return self._again(ask, error, first=0.5)
@@ -217,8 +221,10 @@ class Cards:
         age = self._ages.get(card.ask.id)
         if age is None or age.born != newest:
             age = self._ages[card.ask.id] = Age.of(newest, clock)
+        refused_for = clock.monotonic() - self._refused_since.setdefault(card.ask.id, clock.monotonic())
         if not all(job.finished for job in card.jobs):
-            return self._again(card.ask, error, first=5.0, ceiling=_WHILE_CLIPS_GO_ON_SECONDS)
+            longest = min(max(_WHILE_CLIPS_GO_ON_SECONDS, refused_for / 10), _REFUSED_CEILING_SECONDS)
+            return self._again(card.ask, error, first=5.0, ceiling=longest)
         if age.seen(clock) < _TRIED_FOR:
             return self._again(card.ask, error, first=5.0)
         if not age.reached(_WORTH_SHOWING, clock):
@@ -253,7 +259,7 @@ class Cards:
         except ChatRefused as error:
             log.warning("card.not_drawn", ask=ask.id, error=error.code)
             return await self._later_or_never(card, error)
-        if ask.id in self._tries:
+        if ask.id in self._refused_since:
             # What kept this card from being drawn may have kept clips from it, and is over.
             self.posted(tuple(job for job in card.jobs if job.trouble in REFUSALS))
         await self._settle(ask, ask.version)
@@ -262,6 +268,7 @@ class Cards:
     def _done(self, ask: Ask) -> None:
         self._tries.pop(ask.id, None)
         self._ages.pop(ask.id, None)
+        self._refused_since.pop(ask.id, None)
         self._told.discard(ask.id)
         self._doubts.forget(_key(ask))
         self._forget_old()

@@ -142,6 +142,9 @@ class Deciding:
             moved = await (rerouting.wished_elsewhere(job) if wished else rerouting.elsewhere(job))
             if moved is not None:
                 return moved
+            if wished:
+                # The card says why not, and that nothing was ordered: nothing is in the same breath.
+                return Later(seconds=LOOK_GAP.total_seconds())
         # Of a paused provider's turns none is for who could not be ordered now.
         paused = circuit.pause(job.provider) is not None
         if (paused and await self._person_full(job)) or await rerouting.in_vain(job) is not None:

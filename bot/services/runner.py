@@ -71,11 +71,8 @@ _LINES: Mapping[Action, Line] = {
     Action.DELIVER: Line.DELIVER,
 }
 _MENDED_BY_A_START = REFUSALS | {Trouble.TOO_LARGE, Trouble.PROVIDER_ABSENT}
-_LEFT_ALONE = frozenset({Action.FETCH, Action.DELIVER})
-"""Each try of these carries a whole clip, and what is news for them wakes them. All else is looked at once a minute
-when it is due later, too: there may be evidence, a key may be forgotten, or the clock was set back."""
 _LONGEST_GAP = timedelta(hours=1)
-"""So long at most a clip is left alone, whatever Slack asks for: more cannot be meant."""
+"""So long at most a clip is left alone, should the clock be set between the two times of a move: no wait is longer."""
 _FENCED_SECONDS = 0.2
 
 
@@ -357,7 +354,11 @@ class Runner:
         if after.state is not State.QUEUED:
             self._places.leave(after)
         if not after.finished:
-            (self._leave_alone if next_action(after) in _LEFT_ALONE else self._plan)(after)
+            (self._leave_alone if _carries_a_clip(after) else self._plan)(after)
+        elif before.trouble in REFUSALS and after.state is State.DELIVERED:
+            # Slack takes things there again: its card need not say otherwise for longer.
+            card = Key(kind="ask", workspace=after.workspace, id=after.ask_id)
+            self._agenda.look(card, Line.CARD, self._clock.monotonic())
         if before.state in IN_FLIGHT and after.state not in IN_FLIGHT:
             self._places.freed(after)
         self.wake()
@@ -385,8 +386,15 @@ class Runner:
         for job in jobs:
             if job.trouble in REFUSALS:
                 self._agenda.look(_job_key(job), _line(job), self._clock.monotonic())
-            elif not job.finished:
+            elif job.state in {State.WAITING, State.QUEUED}:
                 self._plan(job)
+
+
+def _carries_a_clip(job: Job) -> bool:
+    """Whether its next try sends or fetches all of a clip, in vain unless something has changed: what is news for it
+    wakes it. All else that is due later is looked at once a minute, too: there may be evidence, a key may be forgotten,
+    or the clock was set back."""
+    return (job.state is State.DELIVERING and job.file_id is None) or job.trouble is Trouble.TOO_LARGE
 
 
 def _job_key(job: Job) -> Key:

@@ -1,7 +1,8 @@
-"""What Slack refuses until somebody mends it: it is tried again in gaps that grow, since each try sends the whole clip,
+"""What Slack refuses until somebody mends it: it is tried again in gaps that grow, since a try may send the whole clip,
 and at once where there is reason to think that it is mended."""
 
 import asyncio
+import itertools
 from datetime import timedelta
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ import pytest
 
 from bot.domain.job import State
 from bot.domain.lineage import Changes
-from bot.ports import ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, ClipPost, Slot
+from bot.ports import Card, ChatError, ChatRefused, ChatUnauthorized, ChatUnknown, ClipPost, Slot
 from storage.memory.tables import Tables
 from tests.simulation.core import Core
 from tests.simulation.stage import Stage, by
@@ -116,20 +117,21 @@ def test_whoever_starts_us_may_have_mended_what_slack_refused(why: ChatError) ->
 
 
 @pytest.mark.row("F68")
-def test_a_card_over_a_clip_that_is_refused_asks_for_it_and_is_not_tried_all_the_time() -> None:
+@pytest.mark.parametrize("refused_for", [0.3 * HOUR, 4 * HOUR])
+def test_a_card_over_a_clip_that_is_refused_asks_for_it_and_is_not_tried_all_the_time(refused_for: float) -> None:
     """It costs little to try, and where Slack takes the card it takes the clip, which is long."""
 
     async def story(stage: Stage, core: Core) -> None:
         await core.intake.draft(by("ask"), "a red panda", Changes())
         await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
-        stage.slack.refused_until["C1"] = stage.world.now + 5 * HOUR
-        await asyncio.sleep(HOUR)
+        stage.slack.refused_until["C1"] = stage.world.now + refused_for
+        await asyncio.sleep(refused_for / 2)
         cards, clips = stage.called("slack update"), stage.called("slack upload")
-        await asyncio.sleep(3.9 * HOUR)
-        assert 0 < stage.called("slack update") - cards < 3.9 * HOUR / 80
-        assert 0 < stage.called("slack upload") - clips < 12
+        await asyncio.sleep(refused_for / 2)
+        assert 0 < stage.called("slack update") - cards <= 12
+        assert stage.called("slack upload") - clips <= 6
 
-        await asyncio.sleep(0.1 * HOUR + 130.0)
+        await asyncio.sleep(max(120.0, refused_for / 10) + 10.0)
         assert stage.jobs[0].state is State.DELIVERED
         (card,) = stage.slack.cards()
         assert card.card is not None
@@ -256,3 +258,63 @@ def test_a_clock_that_is_set_back_in_the_very_commit_keeps_no_clip_waiting(state
         assert stage.jobs[0].state is State.DELIVERED
 
     stage.played_with(committed).play(story)
+
+
+@pytest.mark.row("F68", "F71")
+def test_a_card_that_slack_had_no_time_for_brings_no_clip_that_it_refuses() -> None:
+    """Or the clip would be sent each time when the card is drawn, whatever its gaps are."""
+
+    async def story(stage: Stage, core: Core) -> None:
+        update, refused = stage.chat.update_card, itertools.cycle([True, False])
+
+        async def busy(card: Card) -> None:
+            if next(refused):
+                raise ChatError("ratelimited", retry_after_seconds=1.0)
+            await update(card)
+
+        stage.chat.update_card = busy  # type: ignore[method-assign]
+        stage.chat.refusal = ChatRefused("file_uploads_disabled")
+        await kept(stage, core)
+        asked, began = stage.chat.asked, stage.world.now
+        while stage.world.now < began + HOUR:
+            await asyncio.sleep(0.1)
+            if stage.chat.asked != asked:
+                asked, other = stage.chat.asked, isinstance(stage.chat.refusal, ChatRefused)
+                await asyncio.sleep(0.5)
+                stage.chat.refusal = ChatUnknown("timeout") if other else ChatRefused("is_archived")
+        assert asked < 80
+
+    Stage().play(story)
+
+
+@pytest.mark.row("F68", "F69")
+def test_a_card_says_at_once_that_a_refused_clip_came_after_all() -> None:
+    async def story(stage: Stage, core: Core) -> None:
+        await core.intake.draft(by("ask"), "a red panda", Changes())
+        await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
+        stage.slack.refused_until["C1"] = stage.world.now + 10 * HOUR
+        await asyncio.sleep(5 * HOUR)
+        stage.slack.refused_until.clear()
+        await core.presses.deliver_again(by("press"), stage.jobs[0].id)
+        await asyncio.sleep(8.0)
+        (card,) = stage.slack.cards()
+        assert card.card is not None
+        assert card.card.jobs[0].state is State.DELIVERED
+
+    Stage().play(story)
+
+
+@pytest.mark.row("F69")
+def test_a_clip_that_is_sent_is_looked_for_once_a_minute_while_slack_refuses_to_say() -> None:
+    """A look carries no clip, and whoever presses *Deliver again* meanwhile waits no longer than that."""
+
+    async def story(stage: Stage, core: Core) -> None:
+        stage.chat.blind = ChatUnauthorized("token_revoked")
+        await kept(stage, core)
+        await asyncio.sleep(3 * HOUR)
+        stage.chat.blind = None
+        await core.presses.deliver_again(by("press"), stage.jobs[0].id)
+        await asyncio.sleep(65.0)
+        assert (stage.jobs[0].state, len(stage.slack.clips())) == (State.DELIVERED, 1)
+
+    Stage().play(story)

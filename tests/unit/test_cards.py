@@ -174,23 +174,34 @@ async def test_a_first_card_of_unknown_outcome_is_made_once_more_however_often_s
             assert (await tx.jobs.ask("T1", taken.ask.id)).card_ts == f"3.{taken.ask.id}"
 
 
-@pytest.mark.parametrize(("finished", "longest"), [(False, 120.0), (True, 1800.0)])
-async def test_a_refused_card_is_tried_at_growing_gaps(finished: bool, longest: float) -> None:
-    """Which are shorter while a clip goes on: that it may come is seen by its card first."""
+async def test_a_refused_card_over_what_is_over_is_tried_at_growing_gaps_up_to_half_an_hour() -> None:
     async with desk(TAKEN) as one:
-        job = await one.submit()
-        if finished:
-            await one.end(job, cost_micro_usd=PRICE)
-        cards, gaps = cards_of(one), []
-        deleted(one)
-        for _ in range(40):
-            later = await cards.step("T1", (await one.ask()).id)
-            assert later is not None
-            gaps.append(later.seconds)
-            one.clock.advance(later.seconds)
-        assert gaps[:4] == [0.0, 5.0, 10.0, 20.0]
-        assert max(gaps[:10]) == min(longest, LONGEST_GAP_SECONDS if finished else longest)
-        assert gaps[-1] == longest
+        await one.end(await one.submit(), cost_micro_usd=PRICE)
+        gaps = await gaps_of_a_refused_card(one, 40)
+        assert max(gaps[:10]) == LONGEST_GAP_SECONDS
+        assert gaps[-1] == 1800.0
+
+
+async def test_a_refused_card_is_tried_more_often_while_a_clip_goes_on() -> None:
+    """That Slack may take the clip is seen by its card first; what is refused for hours is left alone for longer."""
+    async with desk(TAKEN) as one:
+        await one.submit()
+        gaps = await gaps_of_a_refused_card(one, 60)
+        assert gaps[:7] == [0.0, 5.0, 10.0, 20.0, 40.0, 80.0, 120.0]
+        assert all(gap < max(120.0, sum(gaps[:number]) / 10) + 0.001 for number, gap in enumerate(gaps))
+        assert gaps[-1] == 1800.0
+
+
+async def gaps_of_a_refused_card(one: Desk, tries: int) -> list[float]:
+    """Seconds after each of so many tries of the card of that desk, which somebody deleted."""
+    cards, gaps = cards_of(one), list[float]()
+    deleted(one)
+    for _ in range(tries):
+        later = await cards.step("T1", (await one.ask()).id)
+        assert later is not None
+        gaps.append(later.seconds)
+        one.clock.advance(later.seconds)
+    return gaps
 
 
 async def test_who_paid_for_what_no_card_shows_is_told_when_they_can_be() -> None:

@@ -1,10 +1,15 @@
 """What the runner reads of cards at each turn: those that Slack refuses keep nobody else waiting."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.domain.job import State
+from bot.domain.trouble import Trouble
 from bot.ports import Card, ChatError
 from bot.services import runner as running
 from bot.services.agenda import Key, Line
@@ -65,3 +70,28 @@ async def test_what_is_known_of_an_order_in_doubt_outlives_a_new_epoch_and_not_a
             await tx.jobs.claim(other.ownership, 10, one.clock.now())
         await runner._step(key, Line.SUBMIT)
         assert list(known) == []
+
+
+@pytest.mark.parametrize(
+    ("moved", "looked_at_within"),
+    [
+        ({"state": State.UNCERTAIN}, 60.0),
+        ({"state": State.SUBMITTING, "trouble": Trouble.UNKNOWN_ORDER}, 60.0),
+        ({"state": State.DOWNLOADING, "trouble": Trouble.DOWNLOAD_FAILS}, 60.0),
+        ({"state": State.DELIVERING, "trouble": Trouble.SLACK_REFUSES_APP, "file_id": "F1"}, 60.0),
+        ({"state": State.DELIVERING, "trouble": Trouble.SLACK_REFUSES_APP}, 1500.0),
+        ({"state": State.DOWNLOADING, "trouble": Trouble.TOO_LARGE}, 1500.0),
+    ],
+)
+async def test_only_what_carries_a_whole_clip_is_left_alone_for_longer_than_a_minute(
+    tmp_path: Path, moved: dict[str, Any], looked_at_within: float
+) -> None:
+    """There may be evidence of an order in doubt that nobody told us of, and its key may be forgotten."""
+    async with workbench(tmp_path) as one:
+        (job,) = await one.asks()
+        runner = await a_runner(one)
+        now = runner._clock.now()
+        runner._moved(job, replace(job, wait_reason=None, updated_at=now, due_at=now + timedelta(minutes=25), **moved))
+        due = runner._agenda.next_due()
+        assert due is not None
+        assert due - runner._clock.monotonic() == looked_at_within

@@ -169,6 +169,25 @@ async def test_who_may_not_order_yet_may_wish_for_another_provider_as_soon_as_an
         assert (await one.now(held_back)).provider == "muapi"
 
 
+async def test_a_wish_that_cannot_be_met_orders_nothing_in_the_same_breath() -> None:
+    """The card says so."""
+    other = ScriptedProvider(answers=[], name="muapi")
+    async with desk(policy=ROOMY, other=other, named="hiapi") as one:
+        answering(one, lambda order: STARVED)
+        job = await one.job()
+        await work(one, [job], seconds=1)
+        one.clock.advance(10 * PROBE)
+        answering(one, taken)
+        async with one.storage.begin() as tx:
+            await tx.jobs.wish("T1", job.id, Wish.USE_ANOTHER_PROVIDER, "U1", 1)
+        await one.deciding.decide(await one.now(job), await one.ask())
+        now = await one.now(job)
+        assert (now.state, now.wish) == (State.WAITING, None)
+        assert any("Not sent elsewhere" in note for note in (await one.ask()).notes)
+        await work(one, [job], seconds=10)
+        assert (await one.now(job)).state is State.RENDERING
+
+
 async def held_back_at_a_paused_provider(one: Desk) -> Job:
     """A clip of somebody of whom another one runs; its provider has no credit."""
     answering(one, taken)
