@@ -47,9 +47,9 @@ _TRIED_FOR = timedelta(minutes=10)
 _REFUSED_CEILING_SECONDS = 1800.0
 """The longest gap after that: somebody has to let us in first."""
 
-_WHILE_CLIPS_GO_ON_SECONDS = 120.0
-"""While a clip of it goes on the gap is no longer than this, or than a tenth of the time for which it was refused: who
-takes the card may take the clip, and the card is the smaller of the two."""
+_WHILE_CLIPS_GO_ON_SECONDS, _IN_THE_END_SECONDS = 120.0, 300.0
+"""The longest gap while a clip of it goes on, at first and when it was refused for hours: who takes the card may take
+the clip, and the card is the smaller of the two."""
 
 _UNDER_WAY = frozenset(State) - FINAL - {State.WAITING, State.QUEUED}
 
@@ -108,6 +108,10 @@ class Cards:
             return self._again(ask, error, first=5.0)
         except ChatError as error:
             return self._again(ask, error, first=0.5)
+
+    def refused(self, ask_id: str) -> bool:
+        """Whether the ask's card is behind since Slack refused it."""
+        return ask_id in self._refused_since
 
     def _can_stop(self, job: Job) -> bool:
         can = self.bench.can(job)
@@ -223,7 +227,7 @@ class Cards:
             age = self._ages[card.ask.id] = Age.of(newest, clock)
         refused_for = clock.monotonic() - self._refused_since.setdefault(card.ask.id, clock.monotonic())
         if not all(job.finished for job in card.jobs):
-            longest = min(max(_WHILE_CLIPS_GO_ON_SECONDS, refused_for / 10), _REFUSED_CEILING_SECONDS)
+            longest = min(max(_WHILE_CLIPS_GO_ON_SECONDS, refused_for / 10), _IN_THE_END_SECONDS)
             return self._again(card.ask, error, first=5.0, ceiling=longest)
         if age.seen(clock) < _TRIED_FOR:
             return self._again(card.ask, error, first=5.0)
@@ -259,7 +263,7 @@ class Cards:
         except ChatRefused as error:
             log.warning("card.not_drawn", ask=ask.id, error=error.code)
             return await self._later_or_never(card, error)
-        if ask.id in self._refused_since:
+        if self.refused(ask.id):
             # What kept this card from being drawn may have kept clips from it, and is over.
             self.posted(tuple(job for job in card.jobs if job.trouble in REFUSALS))
         await self._settle(ask, ask.version)

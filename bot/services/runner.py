@@ -354,9 +354,8 @@ class Runner:
         if after.state is not State.QUEUED:
             self._places.leave(after)
         if not after.finished:
-            (self._leave_alone if _carries_a_clip(after) else self._plan)(after)
-        elif before.trouble in REFUSALS and after.state is State.DELIVERED:
-            # Slack takes things there again: its card need not say otherwise for longer.
+            (self._leave_alone if _keeps_its_time(after) else self._plan)(after)
+        if _shows_an_open_door(before, after) and self._cards.refused(after.ask_id):
             card = Key(kind="ask", workspace=after.workspace, id=after.ask_id)
             self._agenda.look(card, Line.CARD, self._clock.monotonic())
         if before.state in IN_FLIGHT and after.state not in IN_FLIGHT:
@@ -390,11 +389,18 @@ class Runner:
                 self._plan(job)
 
 
-def _carries_a_clip(job: Job) -> bool:
-    """Whether its next try sends or fetches all of a clip, in vain unless something has changed: what is news for it
-    wakes it. All else that is due later is looked at once a minute, too: there may be evidence, a key may be forgotten,
-    or the clock was set back."""
-    return (job.state is State.DELIVERING and job.file_id is None) or job.trouble is Trouble.TOO_LARGE
+def _keeps_its_time(job: Job) -> bool:
+    """Whether its next try is not to come sooner than was chosen: it sends or fetches a whole clip, in vain unless
+    something has changed, or Slack asked for the wait. What is news for it wakes it. All else is looked at once a
+    minute, too: there may be evidence, a key may be forgotten, a clip may stand, or the clock was set back."""
+    if job.state is State.DELIVERING:
+        return job.file_id is None or job.trouble not in REFUSALS
+    return job.trouble is Trouble.TOO_LARGE
+
+
+def _shows_an_open_door(before: Job, after: Job) -> bool:
+    """Whether Slack takes things for the job's ask again, or no clip of the job waits for that any more."""
+    return after.state is State.DELIVERED or (before.trouble in REFUSALS and after.trouble not in REFUSALS)
 
 
 def _job_key(job: Job) -> Key:

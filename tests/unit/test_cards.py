@@ -189,7 +189,7 @@ async def test_a_refused_card_is_tried_more_often_while_a_clip_goes_on() -> None
         gaps = await gaps_of_a_refused_card(one, 60)
         assert gaps[:7] == [0.0, 5.0, 10.0, 20.0, 40.0, 80.0, 120.0]
         assert all(gap < max(120.0, sum(gaps[:number]) / 10) + 0.001 for number, gap in enumerate(gaps))
-        assert gaps[-1] == 1800.0
+        assert gaps[-1] == 300.0
 
 
 async def gaps_of_a_refused_card(one: Desk, tries: int) -> list[float]:

@@ -80,10 +80,11 @@ async def test_what_is_known_of_an_order_in_doubt_outlives_a_new_epoch_and_not_a
         ({"state": State.DOWNLOADING, "trouble": Trouble.DOWNLOAD_FAILS}, 60.0),
         ({"state": State.DELIVERING, "trouble": Trouble.SLACK_REFUSES_APP, "file_id": "F1"}, 60.0),
         ({"state": State.DELIVERING, "trouble": Trouble.SLACK_REFUSES_APP}, 1500.0),
+        ({"state": State.DELIVERING, "trouble": Trouble.SLACK_AWAY, "file_id": "F1"}, 1500.0),
         ({"state": State.DOWNLOADING, "trouble": Trouble.TOO_LARGE}, 1500.0),
     ],
 )
-async def test_only_what_carries_a_whole_clip_is_left_alone_for_longer_than_a_minute(
+async def test_only_what_carries_a_whole_clip_or_was_asked_to_wait_is_left_alone_for_longer_than_a_minute(
     tmp_path: Path, moved: dict[str, Any], looked_at_within: float
 ) -> None:
     """There may be evidence of an order in doubt that nobody told us of, and its key may be forgotten."""
