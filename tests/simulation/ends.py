@@ -93,7 +93,10 @@ class Ends(Judge):
                 return any(self._may_be_late(task) for task in tasks)
             case State.CANCELLED if row.failure is not None and row.failure.kind is FailureKind.NOBODY_WAITED:
                 given_up = self.wanted.let_go | set(self.wanted.again)
-                return any(one.ask_id == ask.id and one.id in given_up for one in rows.values())
+                beside = [one for one in rows.values() if one.ask_id == ask.id]
+                # That a clip failed of which its provider tells after all is explained for itself.
+                failed = any(row.failure.detail == f"#{one.number}" and one.state is State.FAILED for one in beside)
+                return failed or any(one.id in given_up for one in beside)
             case State.CANCELLED:
                 return row.id in self.wanted.let_go or self._not_wanted(row, ask)
             case State.FAILED:
