@@ -353,9 +353,11 @@ class Runner:
         """A move is committed: plan the job's next step, and offer a freed place to who waits longest."""
         if after.state is not State.QUEUED:
             self._places.leave(after)
-        if not after.finished:
-            (self._leave_alone if _keeps_its_time(after) else self._plan)(after)
-        if _shows_an_open_door(before, after) and self._cards.refused(after.ask_id):
+        if _keeps_its_time(after):
+            self._leave_alone(after)
+        elif not after.finished:
+            self._plan(after)
+        if _may_show_more(before, after) and self._cards.refused(after.ask_id):
             card = Key(kind="ask", workspace=after.workspace, id=after.ask_id)
             self._agenda.look(card, Line.CARD, self._clock.monotonic())
         if before.state in IN_FLIGHT and after.state not in IN_FLIGHT:
@@ -395,11 +397,11 @@ def _keeps_its_time(job: Job) -> bool:
     minute, too: there may be evidence, a key may be forgotten, a clip may stand, or the clock was set back."""
     if job.state is State.DELIVERING:
         return job.file_id is None or job.trouble not in REFUSALS
-    return job.trouble is Trouble.TOO_LARGE
+    return job.state is State.DOWNLOADING and job.trouble is Trouble.TOO_LARGE
 
 
-def _shows_an_open_door(before: Job, after: Job) -> bool:
-    """Whether Slack takes things for the job's ask again, or no clip of the job waits for that any more."""
+def _may_show_more(before: Job, after: Job) -> bool:
+    """Whether Slack may take the ask's card that it refused: it took the clip, or does not refuse that any more."""
     return after.state is State.DELIVERED or (before.trouble in REFUSALS and after.trouble not in REFUSALS)
 
 

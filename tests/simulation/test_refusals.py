@@ -2,9 +2,8 @@
 and at once where there is reason to think that it is mended."""
 
 import asyncio
-import itertools
 from datetime import timedelta
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 
@@ -32,6 +31,30 @@ async def kept(stage: Stage, core: Core) -> None:
     """A clip that Slack does not take."""
     await core.intake.draft(by("ask"), "a red panda", Changes())
     await stage.until(lambda jobs: bool(jobs) and jobs[0].trouble is not None)
+
+
+async def rendering(stage: Stage, core: Core) -> None:
+    """A clip that is under way."""
+    await core.intake.draft(by("ask"), "a red panda", Changes())
+    await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
+
+
+async def fails_otherwise_each_time(stage: Stage, seconds: float) -> None:
+    """For so long Slack refuses a clip and does not answer by turns."""
+    asked, began = stage.chat.asked, stage.world.now
+    while stage.world.now < began + seconds:
+        await asyncio.sleep(0.1)
+        if stage.chat.asked != asked:
+            asked, other = stage.chat.asked, isinstance(stage.chat.refusal, ChatRefused)
+            await asyncio.sleep(0.5)
+            stage.chat.refusal = ChatUnknown("timeout") if other else ChatRefused("is_archived")
+
+
+def shown(stage: Stage) -> State:
+    """What the one card says of its clip."""
+    (card,) = stage.slack.cards()
+    assert card.card is not None
+    return card.card.jobs[0].state
 
 
 @pytest.mark.row("F68", "F69")
@@ -88,14 +111,8 @@ def test_refusals_and_other_failures_by_turns_leave_slack_alone_too() -> None:
     async def story(stage: Stage, core: Core) -> None:
         stage.chat.refusal = ChatRefused("is_archived")
         await kept(stage, core)
-        asked, began = stage.chat.asked, stage.world.now
-        while stage.world.now < began + HOUR:
-            await asyncio.sleep(0.1)
-            if stage.chat.asked != asked:
-                asked, other = stage.chat.asked, isinstance(stage.chat.refusal, ChatRefused)
-                await asyncio.sleep(0.5)
-                stage.chat.refusal = ChatUnknown("timeout") if other else ChatRefused("is_archived")
-        assert asked < 80
+        await fails_otherwise_each_time(stage, HOUR)
+        assert stage.chat.asked < 80
 
     Stage().play(story)
 
@@ -122,8 +139,7 @@ def test_a_card_over_a_clip_that_is_refused_asks_for_it_and_is_not_tried_all_the
     """It costs little to try, and where Slack takes the card it takes the clip, which is long."""
 
     async def story(stage: Stage, core: Core) -> None:
-        await core.intake.draft(by("ask"), "a red panda", Changes())
-        await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
+        await rendering(stage, core)
         stage.slack.refused_until["C1"] = stage.world.now + refused_for
         await asyncio.sleep(refused_for / 2)
         cards, clips = stage.called("slack update"), stage.called("slack upload")
@@ -133,9 +149,7 @@ def test_a_card_over_a_clip_that_is_refused_asks_for_it_and_is_not_tried_all_the
 
         await asyncio.sleep(min(max(120.0, refused_for / 10), 300.0) + 10.0)
         assert stage.jobs[0].state is State.DELIVERED
-        (card,) = stage.slack.cards()
-        assert card.card is not None
-        assert card.card.jobs[0].state is State.DELIVERED
+        assert shown(stage) is State.DELIVERED
 
     Stage().play(story)
 
@@ -160,8 +174,7 @@ def test_where_slack_takes_a_card_again_the_clips_follow_at_once() -> None:
     """Somebody deleted the card, too: whichever of the two is tried first brings the other."""
 
     async def story(stage: Stage, core: Core) -> None:
-        await core.intake.draft(by("ask"), "a red panda", Changes())
-        await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
+        await rendering(stage, core)
         stage.slack.refused_until["C1"] = stage.world.now + HOUR
         (card,) = stage.slack.cards()
         card.deleted = True
@@ -178,8 +191,7 @@ def test_where_slack_takes_a_card_again_the_clips_follow_at_once() -> None:
 @pytest.mark.parametrize("step", ["reserve", "share"])
 def test_whoever_presses_deliver_again_too_early_does_not_wait_longer_for_it(step: str) -> None:
     async def story(stage: Stage, core: Core) -> None:
-        await core.intake.draft(by("ask"), "a red panda", Changes())
-        await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
+        await rendering(stage, core)
         if step == "reserve":
             stage.chat.refusal = ChatRefused("file_uploads_disabled")
         else:
@@ -220,8 +232,7 @@ def test_a_card_that_is_taken_while_its_clip_is_refused_is_not_forgotten() -> No
 @pytest.mark.row("F68")
 def test_a_press_on_deliver_again_while_the_one_before_is_acted_upon_is_not_lost() -> None:
     async def story(stage: Stage, core: Core) -> None:
-        await core.intake.draft(by("ask"), "a red panda", Changes())
-        await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
+        await rendering(stage, core)
         stage.slack.refused_until["C1"] = 2 * HOUR
         await stage.until(lambda jobs: jobs[0].trouble is not None)
         await asyncio.sleep(HOUR)
@@ -265,7 +276,7 @@ def test_a_card_that_slack_had_no_time_for_brings_no_clip_that_it_refuses() -> N
     """Or the clip would be sent each time when the card is drawn, whatever its gaps are."""
 
     async def story(stage: Stage, core: Core) -> None:
-        update, refused = stage.chat.update_card, itertools.cycle([True, False])
+        update, refused = stage.chat.update_card, cycle([True, False])
 
         async def busy(card: Card) -> None:
             if next(refused):
@@ -275,14 +286,8 @@ def test_a_card_that_slack_had_no_time_for_brings_no_clip_that_it_refuses() -> N
         stage.chat.update_card = busy  # type: ignore[method-assign]
         stage.chat.refusal = ChatRefused("file_uploads_disabled")
         await kept(stage, core)
-        asked, began = stage.chat.asked, stage.world.now
-        while stage.world.now < began + HOUR:
-            await asyncio.sleep(0.1)
-            if stage.chat.asked != asked:
-                asked, other = stage.chat.asked, isinstance(stage.chat.refusal, ChatRefused)
-                await asyncio.sleep(0.5)
-                stage.chat.refusal = ChatUnknown("timeout") if other else ChatRefused("is_archived")
-        assert asked < 80
+        await fails_otherwise_each_time(stage, HOUR)
+        assert stage.chat.asked < 80
 
     Stage().play(story)
 
@@ -299,8 +304,7 @@ def test_a_card_that_slack_had_no_time_for_brings_no_clip_that_it_refuses() -> N
 )
 def test_a_card_that_was_refused_for_hours_says_at_once_how_a_press_ended(meanwhile: str, end: State) -> None:
     async def story(stage: Stage, core: Core) -> None:
-        await core.intake.draft(by("ask"), "a red panda", Changes())
-        await stage.until(lambda jobs: bool(jobs) and jobs[0].state is State.RENDERING)
+        await rendering(stage, core)
         stage.slack.refused_until["C1"] = stage.world.now + 10 * HOUR
         if meanwhile == "the card was deleted":
             stage.slack.cards()[0].deleted = True
@@ -315,9 +319,7 @@ def test_a_card_that_was_refused_for_hours_says_at_once_how_a_press_ended(meanwh
         await asyncio.sleep(3.0)
         stage.chat.blind = None
         await asyncio.sleep(12.0)
-        (card,) = stage.slack.cards()
-        assert card.card is not None
-        assert card.card.jobs[0].state is end
+        assert shown(stage) is end
 
     Stage().play(story)
 
